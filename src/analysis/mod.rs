@@ -1,0 +1,3 @@
+//! Facts across files; unknown stays `Unknown`.
+
+pub mod route;

@@ -1,0 +1,126 @@
+//! The meaning of one compose file: services, builds, mounts and volumes, each with its span.
+
+use crate::{
+    syntax::SyntaxError,
+    text::{FileId, Span, Spanned},
+};
+
+/// A scalar after interpolation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// As written, quotes removed, `${…}` included.
+    pub raw: String,
+    /// With `${…}` replaced; `None` if a variable has neither a value in `.env` nor a default.
+    pub known: Option<String>,
+    /// The scalar in the file, quotes included. For a value that an alias or merge brought, the place of the anchor.
+    pub span: Span,
+}
+
+/// A compose file.
+#[derive(Debug, Clone)]
+pub struct Compose {
+    /// The file.
+    pub file: FileId,
+    /// Top-level `name`.
+    pub name: Option<Value>,
+    /// Services in the order of the file.
+    pub services: Vec<Service>,
+    /// Top-level named volumes.
+    pub volumes: Vec<Volume>,
+    /// What Compose would refuse.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its name, with the key's span.
+    pub name: Spanned<String>,
+    /// The service's mapping (its alias, if it is one).
+    pub span: Span,
+    /// `build`, if it has one.
+    pub build: Option<Build>,
+    /// `image`.
+    pub image: Option<Value>,
+    /// `container_name`.
+    pub container_name: Option<Value>,
+    /// `pull_policy`.
+    pub pull_policy: Option<Value>,
+    /// `volumes` and `tmpfs`, in order.
+    pub mounts: Vec<Mount>,
+    /// `deploy.replicas` or `scale`.
+    pub replicas: Option<Value>,
+}
+
+/// `build`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// The key `build`.
+    pub key: Span,
+    /// Its value.
+    pub span: Span,
+    /// `context`; `.` if absent.
+    pub context: Option<Value>,
+    /// `dockerfile`.
+    pub dockerfile: Option<Value>,
+    /// `dockerfile_inline`.
+    pub inline: Option<Value>,
+    /// `target`.
+    pub target: Option<Value>,
+    /// `args`.
+    pub args: Vec<BuildArg>,
+}
+
+/// One entry of `build.args`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildArg {
+    /// Its name, with its place.
+    pub name: Spanned<String>,
+    /// Its value; `None` when it comes from the environment (`- NAME`, `NAME:`).
+    pub value: Option<Value>,
+}
+
+/// What a mount is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MountKind {
+    /// A folder or file of the host.
+    Bind,
+    /// A volume with a name.
+    Named,
+    /// A volume without a name.
+    Anonymous,
+    /// Memory.
+    Tmpfs,
+    /// `npipe`, `cluster`, `image`, or a type that a variable gives.
+    Other,
+}
+
+/// A mount of a service, from the short form, the long form or `tmpfs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// What it is.
+    pub kind: MountKind,
+    /// The host's path or the volume's name.
+    pub source: Option<Value>,
+    /// Path in the container.
+    pub target: Value,
+    /// `ro`.
+    pub read_only: bool,
+    /// `volume.nocopy` or `:nocopy`: an empty volume is not filled from the image.
+    pub no_copy: bool,
+    /// The whole entry.
+    pub span: Span,
+}
+
+/// A top-level named volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// The key.
+    pub key: Spanned<String>,
+    /// `name`, when it differs from project and key.
+    pub name: Option<Value>,
+    /// `external`.
+    pub external: bool,
+    /// `driver_opts` with `type: none` and a `device`: a bind mount in disguise.
+    pub device: Option<Value>,
+}

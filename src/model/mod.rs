@@ -1,0 +1,5 @@
+//! The meaning of one file; every value keeps its span.
+
+pub mod compose;
+pub mod dockerfile;
+pub mod image;

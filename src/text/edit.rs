@@ -1,0 +1,144 @@
+//! Text changes: sorted, never overlapping; two sets merge or the merge fails.
+
+use super::Span;
+
+/// One replacement: the bytes of `span` become `text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; empty for an insertion.
+    pub span: Span,
+    /// What stands there afterwards.
+    pub text: String,
+}
+
+impl Edit {
+    /// Replaces `span`.
+    pub fn replace(span: Span, text: impl Into<String>) -> Self {
+        Self { span, text: text.into() }
+    }
+
+    /// Inserts at `at`.
+    pub fn insert(at: usize, text: impl Into<String>) -> Self {
+        Self::replace(Span::point(at), text)
+    }
+}
+
+/// Two edits want the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlap {
+    /// The edit that was there first.
+    pub kept: Edit,
+    /// The edit that was refused.
+    pub refused: Edit,
+}
+
+/// Edits of one file.
+///
+/// Invariant: sorted by start, and no two of them share a byte or an insertion point.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EditSet {
+    edits: Vec<Edit>,
+}
+
+impl EditSet {
+    /// Adds an edit; one that is there already, byte for byte, is kept once.
+    ///
+    /// # Errors
+    /// [`Overlap`] if it wants bytes, or an insertion point, that another edit has.
+    pub fn insert(&mut self, edit: Edit) -> Result<(), Overlap> {
+        if self.edits.contains(&edit) {
+            return Ok(());
+        }
+        if let Some(kept) = self.edits.iter().find(|kept| clash(kept.span, edit.span)) {
+            return Err(Overlap { kept: kept.clone(), refused: edit });
+        }
+        let at = self.edits.partition_point(|e| e.span < edit.span);
+        self.edits.insert(at, edit);
+        Ok(())
+    }
+
+    /// Both sets together.
+    ///
+    /// # Errors
+    /// [`Overlap`] with the first pair that clashes; neither set is changed.
+    pub fn union(&self, other: &Self) -> Result<Self, Overlap> {
+        let mut both = self.clone();
+        for edit in &other.edits {
+            both.insert(edit.clone())?;
+        }
+        Ok(both)
+    }
+
+    /// The text with every edit made. Spans past the end are clamped, so a set made for another text cannot panic.
+    pub fn apply(&self, text: &str) -> String {
+        let mut out =
+            String::with_capacity(text.len() + self.edits.iter().map(|e| e.text.len()).sum::<usize>());
+        let mut done = 0;
+        for edit in &self.edits {
+            let (start, end) =
+                (edit.span.start().clamp(done, text.len()), edit.span.end().clamp(done, text.len()));
+            out.push_str(&text[done..start]);
+            out.push_str(&edit.text);
+            done = end;
+        }
+        out.push_str(&text[done..]);
+        out
+    }
+
+    /// The edits, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Edit> {
+        self.edits.iter()
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+}
+
+/// Two spans clash when they share a byte, or when an insertion lies at or inside the edge of the other:
+/// the order of two insertions at one place would be a guess.
+fn clash(a: Span, b: Span) -> bool {
+    if a.is_empty() || b.is_empty() {
+        a.start <= b.end && b.start <= a.end
+    } else {
+        a.start < b.end && b.start < a.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_applied_in_order_of_place() {
+        let mut set = EditSet::default();
+        set.insert(Edit::insert(5, "!")).unwrap();
+        set.insert(Edit::replace(Span::new(0, 1), "J")).unwrap();
+        assert_eq!(set.apply("hello"), "Jello!");
+    }
+
+    #[test]
+    fn what_touches_is_refused() {
+        let mut set = EditSet::default();
+        set.insert(Edit::replace(Span::new(2, 4), "x")).unwrap();
+        assert!(set.insert(Edit::replace(Span::new(3, 5), "y")).is_err());
+        assert!(set.insert(Edit::insert(4, "y")).is_err());
+        set.insert(Edit::replace(Span::new(4, 5), "z")).unwrap();
+        assert!(set.insert(Edit::insert(3, "y")).is_err());
+        assert_eq!(set.apply("abcdef"), "abxzf");
+    }
+
+    #[test]
+    fn two_sets_merge_or_the_merge_fails() {
+        let one = |edit: Edit| {
+            let mut set = EditSet::default();
+            set.insert(edit).unwrap();
+            set
+        };
+        let (a, b, c) = (one(Edit::insert(0, "a")), one(Edit::insert(3, "b")), one(Edit::insert(0, "c")));
+        assert_eq!(a.union(&b).unwrap().apply("123"), "a123b");
+        assert_eq!(a.union(&a).unwrap(), a);
+        assert!(a.union(&c).is_err());
+    }
+}

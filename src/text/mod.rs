@@ -1,0 +1,11 @@
+//! Bytes: source files, spans, lines and edits. Nothing here knows what a Dockerfile is.
+
+mod edit;
+mod lines;
+mod snapshot;
+mod span;
+
+pub use edit::{Edit, EditSet, Overlap};
+pub use lines::{LineIndex, Position};
+pub use snapshot::{EntryKind, FileId, Newline, Snapshot, SourceFile};
+pub use span::{Span, Spanned};

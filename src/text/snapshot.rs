@@ -1,0 +1,136 @@
+//! The input of everything: the texts that were read, and the names of what else lies in the project.
+
+use std::collections::BTreeMap;
+
+/// A file of a [`Snapshot`]. Only that snapshot's own ids mean anything in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+/// How a file ends its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newline {
+    /// `\n`
+    Lf,
+    /// `\r\n`
+    CrLf,
+}
+
+impl Newline {
+    /// The bytes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lf => "\n",
+            Self::CrLf => "\r\n",
+        }
+    }
+}
+
+/// A text and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path from the project's root, with `/`, without a leading `./`.
+    pub path: String,
+    /// The whole content, a byte order mark included.
+    pub text: String,
+}
+
+impl SourceFile {
+    /// The newline that the file uses most; `\n` for a file of one line.
+    pub fn newline(&self) -> Newline {
+        let all = self.text.bytes().filter(|&b| b == b'\n').count();
+        let crlf = self.text.matches("\r\n").count();
+        if crlf * 2 > all { Newline::CrLf } else { Newline::Lf }
+    }
+}
+
+/// What a path of the project is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Dir,
+    /// A symbolic link; where it leads is not followed.
+    Symlink,
+}
+
+/// The texts that are checked, and the names of everything else in the project.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    files: Vec<SourceFile>,
+    entries: BTreeMap<String, EntryKind>,
+}
+
+impl Snapshot {
+    /// Adds a text; a second one of the same path replaces the first.
+    ///
+    /// # Panics
+    /// Past 4 billion files.
+    pub fn add_file(&mut self, file: SourceFile) -> FileId {
+        self.add_entry(&file.path, EntryKind::File);
+        let at = self.files.iter().position(|f| f.path == file.path).unwrap_or(self.files.len());
+        if at == self.files.len() {
+            self.files.push(file);
+        } else {
+            self.files[at] = file;
+        }
+        FileId(u32::try_from(at).expect("a snapshot has fewer than 4 billion files"))
+    }
+
+    /// Notes that a path exists, and the folders above it with it.
+    pub fn add_entry(&mut self, path: &str, kind: EntryKind) {
+        if path.is_empty() {
+            return;
+        }
+        self.entries.insert(path.to_owned(), kind);
+        let mut rest = path;
+        while let Some((dir, _)) = rest.rsplit_once('/') {
+            if dir.is_empty() || self.entries.contains_key(dir) {
+                break;
+            }
+            self.entries.insert(dir.to_owned(), EntryKind::Dir);
+            rest = dir;
+        }
+    }
+
+    /// The text behind an id.
+    ///
+    /// # Panics
+    /// If the id is another snapshot's.
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.files[id.0 as usize]
+    }
+
+    /// Every text with its id, in the order in which they were added.
+    pub fn files(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        (0..).map(FileId).zip(&self.files)
+    }
+
+    /// The text of that path.
+    pub fn find(&self, path: &str) -> Option<FileId> {
+        self.files().find(|(_, f)| f.path == path).map(|(id, _)| id)
+    }
+
+    /// What a path is, if it is known to exist. `None` is "not known to exist": git-ignored paths are not listed.
+    pub fn entry(&self, path: &str) -> Option<EntryKind> {
+        if path.is_empty() { Some(EntryKind::Dir) } else { self.entries.get(path).copied() }
+    }
+
+    /// Every known path below the folder (`""` is the root), without the folder itself, in byte order.
+    pub fn below<'a>(&'a self, dir: &'a str) -> impl Iterator<Item = (&'a str, EntryKind)> {
+        let from = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+        let prefix = from.clone();
+        self.entries
+            .range(from..)
+            .take_while(move |(path, _)| path.starts_with(&prefix))
+            .map(|(path, kind)| (path.as_str(), *kind))
+    }
+
+    /// The same project with one text changed.
+    #[must_use]
+    pub fn with_text(&self, id: FileId, text: String) -> Self {
+        let mut next = self.clone();
+        next.files[id.0 as usize].text = text;
+        next
+    }
+}
