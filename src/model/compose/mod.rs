@@ -1,9 +1,24 @@
 //! The meaning of one compose file: services, builds, mounts and volumes, each with its span.
 
+mod mounts;
+mod read;
+
 use crate::{
-    syntax::SyntaxError,
+    syntax::{
+        SyntaxError,
+        yaml::{NodeId, Tree},
+    },
     text::{FileId, Span, Spanned},
 };
+
+pub use crate::syntax::dotenv::Env;
+
+/// Reads a compose file. Text that is not YAML, or not a compose file, gives errors and what could be read.
+///
+/// `env` has the values of `.env`: variables are replaced before anything is split, as Compose does it.
+pub fn parse(file: FileId, text: &str, env: &Env) -> Compose {
+    read::compose(file, text, env)
+}
 
 /// A scalar after interpolation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +28,30 @@ pub struct Value {
     /// With `${…}` replaced; `None` if a variable has neither a value in `.env` nor a default.
     pub known: Option<String>,
     /// The scalar in the file, quotes included. For a value that an alias or merge brought, the place of the anchor.
+    /// For a part of a scalar (`source:target`), that part, if the file has it byte for byte; else the whole scalar.
     pub span: Span,
+}
+
+/// Which grammar the file follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// With `services:`.
+    Services,
+    /// The services at the top level: only docker-compose v1 reads it.
+    V1,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Written here as a scalar.
+    Scalar,
+    /// Written here as a mapping.
+    Mapping,
+    /// Written elsewhere; here or on the way here stands `*name`.
+    Alias,
+    /// Brought by `<<`.
+    Merge,
 }
 
 /// A compose file.
@@ -21,9 +59,15 @@ pub struct Value {
 pub struct Compose {
     /// The file.
     pub file: FileId,
+    /// The tree that everything below was read from, for what the model has no field for.
+    pub tree: Tree,
+    /// With or without `services:`.
+    pub layout: Layout,
+    /// Paths of `include`, not resolved.
+    pub includes: Vec<Value>,
     /// Top-level `name`.
     pub name: Option<Value>,
-    /// Services in the order of the file.
+    /// Services in the order of the file. `include`, `extends` and override files are not merged in.
     pub services: Vec<Service>,
     /// Top-level named volumes.
     pub volumes: Vec<Volume>,
@@ -38,6 +82,10 @@ pub struct Service {
     pub name: Spanned<String>,
     /// The service's mapping (its alias, if it is one).
     pub span: Span,
+    /// The service's value in [`Compose::tree`]; an alias stays one.
+    pub node: NodeId,
+    /// `extends`, not resolved.
+    pub extends: Option<Extends>,
     /// `build`, if it has one.
     pub build: Option<Build>,
     /// `image`.
@@ -52,6 +100,15 @@ pub struct Service {
     pub replicas: Option<Value>,
 }
 
+/// `extends`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extends {
+    /// `file`; absent for a service of the same file.
+    pub file: Option<Value>,
+    /// The service that is extended.
+    pub service: Value,
+}
+
 /// `build`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
@@ -59,6 +116,10 @@ pub struct Build {
     pub key: Span,
     /// Its value.
     pub span: Span,
+    /// Its value in [`Compose::tree`]; an alias stays one. In the v1 layout, the value of `build` alone.
+    pub node: NodeId,
+    /// Where it stands.
+    pub origin: Origin,
     /// `context`; `.` if absent.
     pub context: Option<Value>,
     /// `dockerfile`.
@@ -110,6 +171,15 @@ pub struct Mount {
     pub no_copy: bool,
     /// The whole entry.
     pub span: Span,
+    /// The entry in [`Compose::tree`].
+    pub node: NodeId,
+}
+
+impl Compose {
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|s| s.name.value == name)
+    }
 }
 
 /// A top-level named volume.

@@ -1,0 +1,168 @@
+//! The compose model: every form that a file may use, real files against what Docker says of them, hostile input.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value as Json, json};
+use unstale::{
+    model::compose::{self, Compose, Env, Mount, MountKind},
+    text::FileId,
+};
+
+fn read(text: &str) -> Compose {
+    compose::parse(FileId(0), text, &Env::default())
+}
+
+/// What `docker compose config --no-interpolate` calls a mount's type.
+fn type_name(mount: &Mount) -> &'static str {
+    match mount.kind {
+        MountKind::Bind => "bind",
+        MountKind::Named | MountKind::Anonymous => "volume",
+        MountKind::Tmpfs => "tmpfs",
+        MountKind::Other => "other",
+    }
+}
+
+/// The model in the shape of the facts; without interpolation, as the facts were made.
+fn facts(model: &Compose) -> BTreeMap<String, Json> {
+    let mut out = BTreeMap::new();
+    for service in &model.services {
+        let mut fact = json!({});
+        if let Some(build) = &service.build {
+            let mut b = json!({});
+            let fields =
+                [("context", &build.context), ("dockerfile", &build.dockerfile), ("target", &build.target)];
+            for (key, value) in fields {
+                if let Some(value) = value {
+                    b[key] = json!(value.raw);
+                }
+            }
+            if build.context.is_none() {
+                b["context"] = json!(".");
+            }
+            let mut args: Vec<String> = build
+                .args
+                .iter()
+                .map(|a| match &a.value {
+                    Some(value) if in_list(model, build) => format!("{}={}", a.name.value, value.raw),
+                    _ => a.name.value.clone(),
+                })
+                .collect();
+            if !in_list(model, build) {
+                args.sort();
+            }
+            if !args.is_empty() {
+                b["args"] = json!(args);
+            }
+            fact["build"] = b;
+        }
+        if let Some(image) = &service.image {
+            fact["image"] = json!(image.raw);
+        }
+        let volumes: Vec<Json> = service
+            .mounts
+            .iter()
+            .filter(|m| model.tree.node(m.node).span == m.span && in_volumes(model, service, m))
+            .map(|m| {
+                let mut v = json!({ "type": type_name(m), "target": m.target.known.as_ref().unwrap_or(&m.target.raw) });
+                if let Some(source) = &m.source {
+                    v["source"] = json!(source.raw);
+                }
+                if m.read_only {
+                    v["read_only"] = json!(true);
+                }
+                v
+            })
+            .collect();
+        if !volumes.is_empty() {
+            fact["volumes"] = json!(volumes);
+        }
+        out.insert(service.name.value.clone(), fact);
+    }
+    out
+}
+
+/// The facts have the values of a list of args, and the names of a mapping.
+fn in_list(model: &Compose, build: &compose::Build) -> bool {
+    model.tree.get(build.node, "args").is_some_and(|e| model.tree.items(e.value).is_some())
+}
+
+fn in_volumes(model: &Compose, service: &compose::Service, mount: &Mount) -> bool {
+    let list = model.tree.get(service.node, "volumes").and_then(|e| model.tree.items(e.value));
+    list.is_some_and(|items| items.contains(&mount.node))
+}
+
+/// A fact about a text with variables cannot be compared: Docker's was made without `.env`, and splits differently.
+fn without_variables(fact: &Json) -> Json {
+    let mut fact = fact.clone();
+    if let Some(volumes) = fact.get_mut("volumes").and_then(Json::as_array_mut) {
+        for v in volumes.iter_mut() {
+            if v.to_string().contains('$') || v["type"] == json!("image") {
+                v["type"] = json!("other");
+            }
+        }
+    }
+    fact
+}
+
+#[test]
+fn real_files_read_as_docker_reads_them() {
+    let (Some(root), Some(facts_dir)) =
+        (std::env::var_os("UNSTALE_CORPUS"), std::env::var_os("UNSTALE_CORPUS_FACTS"))
+    else {
+        eprintln!(
+            "skipped: real_files_read_as_docker_reads_them needs UNSTALE_CORPUS and UNSTALE_CORPUS_FACTS"
+        );
+        return;
+    };
+    let lines = fs::read_to_string(Path::new(&facts_dir).join("compose.jsonl")).unwrap();
+    let (mut files, mut services, mut wrong, mut report) = (0, 0, 0, String::new());
+    let (mut refused, mut refused_by_us) = (0, 0);
+    for line in lines.lines() {
+        let fact: Json = serde_json::from_str(line).unwrap();
+        let repo = fact["repo"].as_str().unwrap().replacen('/', "__", 1);
+        let path: PathBuf = Path::new(&root).join(repo).join(fact["path"].as_str().unwrap());
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let model = read(&text);
+        if fact["ok"] != json!(true) {
+            refused += 1;
+            refused_by_us += usize::from(!model.errors.is_empty());
+            continue;
+        }
+        files += 1;
+        for error in &model.errors {
+            let _ = writeln!(report, "{}: error {:?}: {}", path.display(), error.span, error.message);
+            wrong += 1;
+        }
+        let ours = facts(&model);
+        let theirs = fact["services"].as_object().unwrap();
+        // Docker merges these in; the model names them and leaves the merging to others.
+        let merges = !model.includes.is_empty() || !model.tree.more_documents().is_empty();
+        if !merges && ours.len() != theirs.len() {
+            let _ =
+                writeln!(report, "{}: {} services, Docker has {}", path.display(), ours.len(), theirs.len());
+            wrong += 1;
+        }
+        for (name, theirs) in theirs {
+            if merges || model.service(name).is_some_and(|s| s.extends.is_some()) {
+                continue;
+            }
+            services += 1;
+            let ours = ours.get(name).map(without_variables);
+            if ours != Some(without_variables(theirs)) {
+                wrong += 1;
+                let _ = writeln!(report, "{}: {name}\n  ours   {ours:?}\n  docker {theirs}", path.display());
+            }
+        }
+    }
+    eprintln!(
+        "{files} files that Docker accepts, {services} services compared, {wrong} differences; \
+         {refused} files that Docker refuses, {refused_by_us} of them here too"
+    );
+    assert_eq!(wrong, 0, "{report}");
+    assert!(files > 0, "no file of the corpus is there");
+}
