@@ -1,6 +1,6 @@
 //! What is found: findings with their places, their severity and their fix.
 
-use crate::text::{Edit, FileId, Span};
+use crate::text::{Edit, FileId, Location};
 
 /// How bad a finding is. Ordered: worse is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,15 +44,6 @@ impl Safety {
             Self::Safe => "safe",
         }
     }
-}
-
-/// A place in one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Location {
-    /// The file.
-    pub file: FileId,
-    /// The bytes.
-    pub span: Span,
 }
 
 /// A further place, with what it has to do with the finding.

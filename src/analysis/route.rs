@@ -1,6 +1,20 @@
 //! How a file of the repository gets into the container of a service, and what stops it.
 
-use crate::{diag::Location, model::compose::MountKind};
+use super::{
+    Facts,
+    context::{Context, Lands, fills_from, lands},
+    links::Service,
+    paths,
+    stages::{CopyFacts, CopyFrom, Stages, What},
+    vars::Val,
+};
+use crate::{
+    model::{
+        compose::{Mount, MountKind},
+        dockerfile::Dockerfile,
+    },
+    text::{EntryKind, Location},
+};
 
 /// Where a file's way ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +23,7 @@ pub enum Verdict {
     Reaches,
     /// `.dockerignore` keeps it out of the context.
     Ignored,
-    /// No COPY or ADD takes it.
+    /// No COPY or ADD takes it, or a later one puts another file in its place.
     NotCopied,
     /// It is used in a stage that the image does not contain: what is built from it is what runs.
     BuildOnly,
@@ -39,9 +53,9 @@ impl Verdict {
 /// One step of the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop {
-    /// The instruction or mount.
+    /// The instruction, pattern or mount.
     pub at: Location,
-    /// What it does, as written in the file.
+    /// What it says, as written in the file.
     pub what: String,
 }
 
@@ -63,11 +77,328 @@ pub struct Shadow {
 pub struct Route {
     /// Where it ends.
     pub verdict: Verdict,
-    /// Absolute paths of the file in the image's file system, where they are known. With [`Verdict::Shadowed`], the
-    /// paths that the mount hides; a bind mount that brings the file itself counts as reaching.
+    /// Absolute paths of the file in the container, where they are known. With [`Verdict::Shadowed`] the paths that
+    /// the mount hides.
     pub container_paths: Vec<String>,
     /// The steps, in order.
     pub hops: Vec<Hop>,
     /// What hides it.
     pub shadow: Option<Shadow>,
+}
+
+/// A place where a file lies in a stage.
+#[derive(Debug, Clone)]
+struct Lying {
+    path: String,
+    hops: Vec<Hop>,
+}
+
+/// What is known of a file in one stage.
+#[derive(Debug, Clone, Default)]
+struct InStage {
+    lying: Vec<Lying>,
+    /// An instruction that may take it, and cannot be read exactly.
+    unknown: Option<Hop>,
+    /// An instruction that puts another file in its place.
+    overwritten: Option<Hop>,
+}
+
+/// The way of the repository file at `path` into a service.
+pub fn route(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
+    let mut image = in_image(facts, service, path);
+    let mounts = Mounts::of(facts, service);
+    // A bind mount can bring the file itself, whatever the image holds.
+    for bound in mounts.bring(facts, path) {
+        image.container_paths.retain(|p| *p != bound.path);
+        if image.verdict != Verdict::Reaches || image.container_paths.is_empty() {
+            image.hops.clear();
+            image.container_paths.clear();
+        }
+        image.verdict = Verdict::Reaches;
+        image.container_paths.push(bound.path);
+        image.hops.extend(bound.hops);
+    }
+    if image.verdict != Verdict::Reaches {
+        return image;
+    }
+    let (hidden, seen): (Vec<String>, Vec<String>) =
+        image.container_paths.iter().cloned().partition(|p| mounts.hides(facts, p, path).is_some());
+    if seen.is_empty() {
+        let shadow = hidden.first().and_then(|p| mounts.hides(facts, p, path));
+        image.verdict = Verdict::Shadowed;
+        image.shadow = shadow;
+    } else {
+        image.container_paths = seen;
+    }
+    image
+}
+
+fn ends(verdict: Verdict, hops: Vec<Hop>) -> Route {
+    Route { verdict, container_paths: Vec::new(), hops, shadow: None }
+}
+
+/// The way into the image, mounts left aside.
+fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
+    let Some(build) = &service.build else { return ends(Verdict::NotCopied, Vec::new()) };
+    let (Some(context), Some(stages), Some(target)) = (&build.context, &build.stages, build.target) else {
+        return ends(Verdict::Unknown, Vec::new());
+    };
+    let Some(relative) = context.relative(path) else { return ends(Verdict::OutsideContext, Vec::new()) };
+    if let Some((file, span)) = context.ignored(relative) {
+        let what = facts.snapshot.file(file).text[span.range()].to_owned();
+        return ends(Verdict::Ignored, vec![Hop { at: Location::new(file, span), what }]);
+    }
+    let Some(dockerfile) = build.dockerfile.map(|d| &facts.dockerfiles[d].model) else {
+        return ends(Verdict::Unknown, Vec::new());
+    };
+    let walk = Walk { facts, context, dockerfile, stages, relative };
+    let found = walk.through(target);
+    let here = &found[target];
+    if !here.lying.is_empty() {
+        return Route {
+            verdict: Verdict::Reaches,
+            container_paths: here.lying.iter().map(|l| l.path.clone()).collect(),
+            hops: here.lying.iter().flat_map(|l| l.hops.clone()).collect(),
+            shadow: None,
+        };
+    }
+    let needed = stages.needed(target);
+    if let Some(unknown) = needed.iter().find_map(|&s| found[s].unknown.clone()) {
+        return ends(Verdict::Unknown, vec![unknown]);
+    }
+    if let Some(used) = needed.iter().find_map(|&s| found[s].lying.first()) {
+        return ends(Verdict::BuildOnly, used.hops.clone());
+    }
+    if let Some(hop) = walk.mounted(&needed) {
+        return ends(Verdict::BuildOnly, vec![hop]);
+    }
+    ends(Verdict::NotCopied, here.overwritten.clone().into_iter().collect())
+}
+
+struct Walk<'a> {
+    facts: &'a Facts<'a>,
+    context: &'a Context,
+    dockerfile: &'a Dockerfile,
+    stages: &'a Stages,
+    relative: &'a str,
+}
+
+impl Walk<'_> {
+    /// Where the file lies at the end of every stage up to `target`.
+    fn through(&self, target: usize) -> Vec<InStage> {
+        let mut done: Vec<InStage> = Vec::with_capacity(target + 1);
+        for index in 0..=target {
+            let mut here = match self.stages.all[index].base {
+                super::stages::Base::Stage(parent) => done[parent].clone(),
+                _ => InStage::default(),
+            };
+            for step in &self.stages.all[index].steps {
+                if let What::Copy(copy) = &step.what {
+                    self.copy(copy, self.hop(step.instruction), &mut here, &done);
+                }
+            }
+            done.push(here);
+        }
+        done
+    }
+
+    fn hop(&self, instruction: usize) -> Hop {
+        let at = Location::new(self.dockerfile.file, self.dockerfile.instructions[instruction].span);
+        let what = self.facts.snapshot.file(at.file).text[at.span.range()].to_owned();
+        Hop { at, what }
+    }
+
+    fn copy(&self, copy: &CopyFacts, hop: Hop, here: &mut InStage, done: &[InStage]) {
+        self.overwrite(copy, &hop, here);
+        let arrivals: Vec<(String, Vec<Hop>)> = match &copy.from {
+            CopyFrom::Context => vec![(self.relative.to_owned(), Vec::new())],
+            CopyFrom::Stage(stage) => done[*stage].lying.iter().map(|l| (l.path.clone(), l.hops.clone())).collect(),
+            CopyFrom::External(_) => Vec::new(),
+        };
+        if let CopyFrom::Stage(stage) = &copy.from
+            && done[*stage].unknown.is_some()
+        {
+            here.unknown.get_or_insert_with(|| hop.clone());
+        }
+        for (path, before) in arrivals {
+            match lands(copy, &path) {
+                Lands::No => {}
+                Lands::Unknown => {
+                    here.unknown.get_or_insert_with(|| hop.clone());
+                }
+                Lands::At(places) => {
+                    for path in places {
+                        let mut hops = before.clone();
+                        hops.push(hop.clone());
+                        here.lying.retain(|l| l.path != path);
+                        here.lying.push(Lying { path, hops });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Another file of the context that this COPY is known to put where ours lies.
+    fn overwrite(&self, copy: &CopyFacts, hop: &Hop, here: &mut InStage) {
+        if copy.from != CopyFrom::Context {
+            return;
+        }
+        let before = here.lying.len();
+        here.lying.retain(|l| !self.puts_another(copy, &l.path));
+        if here.lying.len() < before {
+            here.overwritten = Some(hop.clone());
+        }
+    }
+
+    fn puts_another(&self, copy: &CopyFacts, place: &str) -> bool {
+        fills_from(copy, place).iter().any(|source| {
+            let takes = matches!(lands(copy, source), Lands::At(at) if at.iter().any(|a| a == place));
+            takes && source != self.relative && self.is_file(source)
+        })
+    }
+
+    fn is_file(&self, relative: &str) -> bool {
+        self.facts.snapshot.entry(&paths::join(&self.context.dir, relative)) == Some(EntryKind::File)
+            && self.context.ignored(relative).is_none()
+    }
+
+    /// A `RUN --mount=type=bind` of the context that shows the file to a command.
+    fn mounted(&self, needed: &std::collections::BTreeSet<usize>) -> Option<Hop> {
+        needed.iter().flat_map(|&s| &self.stages.all[s].steps).find_map(|step| match &step.what {
+            What::Run(run) => {
+                let sees = run.context_mounts.iter().any(|(source, _)| {
+                    source.known().is_some_and(|s| paths::below(&paths::clean(s), self.relative).is_some())
+                });
+                sees.then(|| self.hop(step.instruction))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// What is mounted over a service's container.
+struct Mounts<'a> {
+    dir: &'a str,
+    mounts: Vec<(&'a Mount, Location, String)>,
+    volumes: Vec<(String, Location)>,
+}
+
+impl<'a> Mounts<'a> {
+    fn of(facts: &'a Facts<'_>, service: &'a Service) -> Self {
+        let file = facts.compose_file(service);
+        let mounts = facts
+            .model(service)
+            .mounts
+            .iter()
+            .filter_map(|m| Some((m, Location::new(file, m.span), paths::clean(m.target.known.as_deref()?))))
+            .filter(|(_, _, target)| target.starts_with('/'))
+            .collect();
+        Self { dir: &service.dir, mounts, volumes: image_volumes(facts, service) }
+    }
+
+    /// The innermost mount over a path, unless it is a bind that brings the very file.
+    fn hides(&self, facts: &Facts<'_>, place: &str, path: &str) -> Option<Shadow> {
+        let mount = self
+            .mounts
+            .iter()
+            .filter(|(_, _, target)| paths::below(target, place).is_some())
+            .max_by_key(|(_, _, target)| target.len());
+        if let Some((mount, at, target)) = mount {
+            let bound = self.bound(facts, mount, target, path);
+            let brings = bound.as_deref() == Some(place);
+            return (!brings).then(|| Shadow {
+                kind: mount.kind,
+                source: mount.source.as_ref().and_then(|s| s.known.clone()),
+                target: target.clone(),
+                at: *at,
+            });
+        }
+        let (target, at) = self.volumes.iter().find(|(target, _)| paths::below(target, place).is_some())?;
+        Some(Shadow { kind: MountKind::Anonymous, source: None, target: target.clone(), at: *at })
+    }
+
+    /// Where a bind mount shows the repository file.
+    fn bound(&self, facts: &Facts<'_>, mount: &Mount, target: &str, path: &str) -> Option<String> {
+        if mount.kind != MountKind::Bind {
+            return None;
+        }
+        let source = mount.source.as_ref()?.known.as_deref()?;
+        if source.starts_with('/') || source.starts_with('~') {
+            return None;
+        }
+        let rest = paths::below(&paths::join(self.dir, source), path)?;
+        facts.snapshot.entry(path)?;
+        Some(if rest.is_empty() { target.to_owned() } else { paths::join(target, rest) })
+    }
+
+    /// The places to which bind mounts bring the file.
+    fn bring(&self, facts: &Facts<'_>, path: &str) -> Vec<Lying> {
+        let brought = self.mounts.iter().filter_map(|(mount, at, target)| {
+            let place = self.bound(facts, mount, target, path)?;
+            let what = facts.snapshot.file(at.file).text[at.span.range()].to_owned();
+            Some(Lying { path: place, hops: vec![Hop { at: *at, what }] })
+        });
+        brought.filter(|l| self.hides(facts, &l.path, path).is_none()).collect()
+    }
+}
+
+/// VOLUMEs of the image's own stages: the engine puts an anonymous volume there.
+fn image_volumes(facts: &Facts<'_>, service: &Service) -> Vec<(String, Location)> {
+    let Some(build) = &service.build else { return Vec::new() };
+    let (Some(stages), Some(target), Some(dockerfile)) = (&build.stages, build.target, build.dockerfile) else {
+        return Vec::new();
+    };
+    let model = &facts.dockerfiles[dockerfile].model;
+    let steps = stages.chain(target).into_iter().flat_map(|s| &stages.all[s].steps);
+    steps
+        .filter_map(|step| match &step.what {
+            What::Volume(paths) => Some((step.instruction, paths)),
+            _ => None,
+        })
+        .flat_map(|(instruction, paths)| {
+            let at = Location::new(model.file, model.instructions[instruction].span);
+            paths.iter().filter_map(Val::known).map(move |p| (p.to_owned(), at))
+        })
+        .collect()
+}
+
+/// An instruction that fills a place of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Index in the Dockerfile's instructions.
+    pub instruction: usize,
+}
+
+/// The first instruction of a stage's image that is known to put files of the context, or of another stage, at or
+/// below `place`. Files that the base image or a RUN puts there are not seen.
+pub fn fill(facts: &Facts<'_>, context: &Context, stages: &Stages, stage: usize, place: &str) -> Option<Fill> {
+    let steps = stages.chain(stage).into_iter().flat_map(|s| &stages.all[s].steps);
+    steps
+        .filter_map(|step| match &step.what {
+            What::Copy(copy) => Some((step.instruction, copy)),
+            _ => None,
+        })
+        .find(|(_, copy)| fills(facts, context, stages, copy, place))
+        .map(|(instruction, _)| Fill { instruction })
+}
+
+fn fills(facts: &Facts<'_>, context: &Context, stages: &Stages, copy: &CopyFacts, place: &str) -> bool {
+    let Some(dest) = copy.dest.known() else { return false };
+    if let CopyFrom::External(_) = copy.from {
+        return false;
+    }
+    if paths::below(place, dest).is_some() {
+        // What is copied lands at or below the place, if there is anything to copy.
+        return copy.from != CopyFrom::Context || !copy.sources.is_empty();
+    }
+    let sources = fills_from(copy, place);
+    match copy.from {
+        CopyFrom::Context => sources.iter().any(|s| {
+            matches!(lands(copy, s), Lands::At(at) if at.iter().any(|a| a == place)) && context.holds(facts.snapshot, s)
+        }),
+        CopyFrom::Stage(from) => {
+            sources.iter().any(|s| fill(facts, context, stages, from, &format!("/{s}")).is_some())
+        }
+        CopyFrom::External(_) => false,
+    }
 }

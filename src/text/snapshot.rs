@@ -2,9 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use super::Span;
+
 /// A file of a [`Snapshot`]. Only that snapshot's own ids mean anything in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
+
+/// A place in one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// The file.
+    pub file: FileId,
+    /// The bytes.
+    pub span: Span,
+}
+
+impl Location {
+    /// The bytes of a file.
+    pub fn new(file: FileId, span: Span) -> Self {
+        Self { file, span }
+    }
+}
 
 /// How a file ends its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,224 @@
+//! What a RUN does: installs of dependencies, fetches from the network, and things that only look like a cache-bust.
+
+mod fetch;
+mod install;
+
+pub use fetch::{Fetch, Moves};
+pub use install::{Install, Manager, Needs};
+
+use crate::{
+    model::dockerfile::Word as DockerfileWord,
+    syntax::shell::{Command, Link, Script, Word},
+    text::Span,
+};
+
+/// One thing that a command of a RUN does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Installs dependencies that a manifest names.
+    Install(Install),
+    /// Gets something from the network.
+    Fetch(Fetch),
+    /// `git checkout` or `git reset` to a commit or tag: what was cloned before is pinned by it.
+    Pins {
+        /// Variables in the ref.
+        variables: Vec<String>,
+    },
+    /// A checksum or signature is checked: a moved download would fail instead of being used.
+    Checks,
+    /// A command that changes nothing and prints a value that the shell computes (`echo $(date)`): written to bust the
+    /// cache, but the key is the text (measured: never busts, on every builder).
+    PrintsClock {
+        /// The command.
+        span: Span,
+    },
+    /// `echo`, `true` or `:`: changes nothing, prints what is written.
+    Nothing,
+    /// Something else.
+    Other {
+        /// Whether it is known to read nothing of the application: package managers of the system, folders, users.
+        reads: Reads,
+        /// The command.
+        span: Span,
+    },
+}
+
+/// Whether a command can read the application's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// It sets something up and does not look at the application.
+    Nothing,
+    /// It may.
+    Unknown,
+}
+
+/// A command as a list of words whose values are known where nothing is expanded.
+pub(crate) struct Call<'a> {
+    pub(crate) words: Vec<&'a Word>,
+    pub(crate) span: Span,
+}
+
+impl<'a> Call<'a> {
+    /// The value of a word; for one with expansions its text as written.
+    pub(crate) fn text(&self, index: usize) -> &'a str {
+        self.words.get(index).map_or("", |w| w.literal.as_deref().unwrap_or(&w.raw))
+    }
+
+    /// The name of the program without its folder.
+    pub(crate) fn program(&self) -> &'a str {
+        let name = self.text(0);
+        name.rsplit('/').next().unwrap_or(name)
+    }
+
+    /// The arguments as text.
+    pub(crate) fn args(&self) -> impl Iterator<Item = &'a str> {
+        (1..self.words.len()).map(|i| self.text(i))
+    }
+
+    /// Arguments that are not options.
+    pub(crate) fn plain(&self) -> impl Iterator<Item = &'a str> {
+        self.args().filter(|a| !a.starts_with('-'))
+    }
+
+    /// Every variable that the words expand.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        self.words.iter().flat_map(|w| w.variables.iter().cloned()).collect()
+    }
+}
+
+/// What the commands of a shell-form RUN do, in order.
+pub fn effects(script: &Script) -> Vec<Effect> {
+    let mut dir: Option<String> = Some(String::new());
+    let mut effects = Vec::new();
+    for (index, command) in script.commands.iter().enumerate() {
+        let call = unwrap(command);
+        if call.words.is_empty() {
+            continue;
+        }
+        if call.program() == "cd" && command.substitution == 0 {
+            dir = change(dir, &call);
+            continue;
+        }
+        if command.substitution > 0 && clock(&call) {
+            continue;
+        }
+        let piped = piped_into_shell(&script.commands, index);
+        effects.push(effect(&call, command, dir.as_deref(), piped));
+    }
+    effects
+}
+
+/// The same for an exec-form RUN: one command, nothing expanded.
+pub fn exec_effects(words: &[DockerfileWord]) -> Vec<Effect> {
+    let Some(first) = words.first() else { return Vec::new() };
+    let span = words.iter().fold(first.span, |span, w| span.join(w.span));
+    let words: Vec<Word> = words
+        .iter()
+        .map(|w| Word { raw: w.value.clone(), span: w.span, literal: Some(w.value.clone()), variables: Vec::new() })
+        .collect();
+    let call = Call { words: words.iter().collect(), span };
+    vec![classify(&call, Some(""), false).unwrap_or(Effect::Other { reads: reads(&call), span })]
+}
+
+fn effect(call: &Call<'_>, command: &Command, dir: Option<&str>, piped: bool) -> Effect {
+    if let Some(effect) = classify(call, dir, piped) {
+        return effect;
+    }
+    if nothing(call, command) {
+        return if computes_clock(call) { Effect::PrintsClock { span: call.span } } else { Effect::Nothing };
+    }
+    Effect::Other { reads: reads(call), span: call.span }
+}
+
+fn classify(call: &Call<'_>, dir: Option<&str>, piped: bool) -> Option<Effect> {
+    if checks(call) {
+        return Some(Effect::Checks);
+    }
+    if let Some(variables) = fetch::pins(call) {
+        return Some(Effect::Pins { variables });
+    }
+    // `pip install git+https://…` is a fetch, `pip install -r requirements.txt` an install: the fetch looks closer.
+    if let Some(fetch) = fetch::fetch(call, piped) {
+        return Some(Effect::Fetch(fetch));
+    }
+    install::install(call, dir).map(Effect::Install)
+}
+
+/// Strips what only wraps another command: `sudo`, `env X=y`, `exec`, `time`, `nice`.
+fn unwrap(command: &Command) -> Call<'_> {
+    let mut words: Vec<&Word> = command.words.iter().collect();
+    while let Some(first) = words.first().and_then(|w| w.literal.as_deref()) {
+        match first {
+            "sudo" | "exec" | "time" | "nice" | "command" | "env" => {
+                words.remove(0);
+                while words.first().is_some_and(|w| w.raw.starts_with('-') || (first == "env" && w.raw.contains('='))) {
+                    words.remove(0);
+                }
+            }
+            _ => break,
+        }
+    }
+    Call { words, span: command.span }
+}
+
+fn change(dir: Option<String>, call: &Call<'_>) -> Option<String> {
+    let to = call.words.get(1)?.literal.as_deref()?;
+    Some(super::paths::join(&dir?, to))
+}
+
+/// Whether the output of this command is run by a shell: `curl … | sh`, `sh -c "$(curl …)"`.
+fn piped_into_shell(commands: &[Command], index: usize) -> bool {
+    let is_shell = |c: &Command| matches!(unwrap(c).program(), "sh" | "bash" | "ash" | "zsh" | "python" | "python3");
+    if commands[index].substitution > 0 {
+        return commands.iter().any(|c| c.substitution == 0 && c.span.contains(commands[index].span) && is_shell(c));
+    }
+    commands.get(index + 1).is_some_and(|next| next.link == Link::Pipe && is_shell(next))
+}
+
+fn checks(call: &Call<'_>) -> bool {
+    match call.program() {
+        "sha256sum" | "sha512sum" | "sha1sum" | "md5sum" | "shasum" | "b2sum" => {
+            call.args().any(|a| a == "--check" || a == "--status" || short_flag(a, 'c'))
+        }
+        "gpg" | "gpgv" => call.args().any(|a| a == "--verify") || call.program() == "gpgv",
+        "cosign" => call.args().any(|a| a.starts_with("verify")),
+        _ => false,
+    }
+}
+
+fn short_flag(arg: &str, flag: char) -> bool {
+    arg.starts_with('-') && !arg.starts_with("--") && arg.contains(flag)
+}
+
+/// Whether the command leaves the file system as it is.
+fn nothing(call: &Call<'_>, command: &Command) -> bool {
+    matches!(call.program(), "echo" | "printf" | "true" | ":")
+        && command.redirects.iter().all(|r| r.target.raw == "/dev/null" || r.target.raw.starts_with('&'))
+}
+
+/// Whether an argument takes its value from the clock or from chance.
+fn computes_clock(call: &Call<'_>) -> bool {
+    call.words.iter().any(|w| {
+        let substitutes = w.raw.contains("$(") || w.raw.contains('`');
+        (substitutes && ["date", "uuidgen", "/proc/sys/kernel/random/uuid", "mktemp"].iter().any(|c| w.raw.contains(c)))
+            || w.variables.iter().any(|v| matches!(v.as_str(), "RANDOM" | "SRANDOM" | "EPOCHSECONDS" | "EPOCHREALTIME"))
+    })
+}
+
+/// A command inside `$(…)` that only reads the clock.
+fn clock(call: &Call<'_>) -> bool {
+    matches!(call.program(), "date" | "uuidgen") || (call.program() == "cat" && call.text(1).ends_with("random/uuid"))
+}
+
+fn reads(call: &Call<'_>) -> Reads {
+    let verb = call.plain().next().unwrap_or("");
+    let nothing = match call.program() {
+        "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "mkdir" | "set" | "useradd" | "adduser" | "addgroup"
+        | "groupadd" | "corepack" | "export" | "cd" | "rm" => true,
+        "npm" | "yarn" | "pnpm" | "bun" => matches!(verb, "cache" | "config" | "set" | "store"),
+        "bundle" => verb == "config",
+        "go" => matches!(verb, "version" | "env"),
+        _ => install::pip_arguments(call).is_some(),
+    };
+    if nothing { Reads::Nothing } else { Reads::Unknown }
+}

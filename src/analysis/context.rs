@@ -1,0 +1,283 @@
+//! The build context: which files a COPY can see, and where it puts them.
+
+use super::{
+    paths,
+    stages::{CopyFacts, DestDir},
+    vars::Val,
+};
+use crate::{
+    syntax::dockerignore::Patterns,
+    text::{EntryKind, FileId, Snapshot, Span},
+};
+
+/// A build context that lies in the project.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Its folder, from the project's root.
+    pub dir: String,
+    /// The ignore file that applies.
+    pub ignore: Option<Ignore>,
+}
+
+/// An ignore file.
+#[derive(Debug, Clone)]
+pub struct Ignore {
+    /// The file.
+    pub file: FileId,
+    /// Its patterns.
+    pub patterns: Patterns,
+}
+
+impl Context {
+    /// The context `dir` as a build of the Dockerfile at `dockerfile` sees it: `<Dockerfile>.dockerignore` wins over
+    /// `.dockerignore` of the context (<https://docs.docker.com/build/concepts/context/#filename-and-location>).
+    pub fn new(snapshot: &Snapshot, dir: &str, dockerfile: &str) -> Self {
+        let own = snapshot.find(&format!("{dockerfile}.dockerignore"));
+        let file = own.or_else(|| snapshot.find(&paths::join(dir, ".dockerignore")));
+        let ignore = file.map(|file| Ignore { file, patterns: Patterns::parse(&snapshot.file(file).text).0 });
+        Self { dir: dir.to_owned(), ignore }
+    }
+
+    /// A repository path as seen from the context; `None` if it lies outside.
+    pub fn relative<'a>(&self, path: &'a str) -> Option<&'a str> {
+        paths::below(&self.dir, path).filter(|rest| !rest.is_empty())
+    }
+
+    /// The pattern that keeps a path of the context out of the build.
+    pub fn ignored(&self, path: &str) -> Option<(FileId, Span)> {
+        let ignore = self.ignore.as_ref()?;
+        if !ignore.patterns.is_ignored(path) {
+            return None;
+        }
+        Some((ignore.file, ignore.patterns.decide(path)?.span))
+    }
+
+    /// Whether the context is known to hold a file at or below the path (of the context), that is not ignored.
+    pub fn holds(&self, snapshot: &Snapshot, path: &str) -> bool {
+        let at = paths::join(&self.dir, path);
+        let seen = |path: &str| self.relative(path).is_some_and(|p| self.ignored(p).is_none());
+        match snapshot.entry(&at) {
+            Some(EntryKind::File) => seen(&at),
+            Some(EntryKind::Dir) => snapshot.below(&at).any(|(p, kind)| kind == EntryKind::File && seen(p)),
+            _ => false,
+        }
+    }
+}
+
+/// Where a COPY puts one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lands {
+    /// It does not take the file.
+    No,
+    /// At these absolute paths.
+    At(Vec<String>),
+    /// It may take it, or to a place that is not known.
+    Unknown,
+}
+
+/// Where the COPY puts the file at `path` (of the context, or absolute in another stage).
+pub fn lands(copy: &CopyFacts, path: &str) -> Lands {
+    let mut at = Vec::new();
+    for source in &copy.sources {
+        let Some(source) = source.known() else { return Lands::Unknown };
+        if is_url(source) {
+            continue;
+        }
+        match rest(source, path) {
+            Rest::No => {}
+            Rest::Itself if copy.is_add && is_archive(path) => return Lands::Unknown,
+            found => {
+                if copy.opaque {
+                    return Lands::Unknown;
+                }
+                let Some(dest) = copy.dest.known() else { return Lands::Unknown };
+                at.push(match found {
+                    Rest::Below(rest) => paths::join(dest, &rest),
+                    _ if copy.dest_dir == DestDir::Yes => paths::join(dest, paths::base_name(path)),
+                    _ => dest.to_owned(),
+                });
+            }
+        }
+    }
+    if at.is_empty() { Lands::No } else { Lands::At(at) }
+}
+
+/// Which path a folder COPY takes to fill `place` (absolute, in the image): the reverse of [`lands`] for folders.
+pub fn fills_from(copy: &CopyFacts, place: &str) -> Vec<String> {
+    let Some(below) = copy.dest.known().and_then(|dest| paths::below(dest, place)) else { return Vec::new() };
+    let sources = copy.sources.iter().filter_map(Val::known).filter(|s| !is_url(s) && !is_glob(s));
+    sources.map(|source| paths::join(&anchor(source), below)).collect()
+}
+
+enum Rest {
+    No,
+    /// The source is the file itself.
+    Itself,
+    /// The source is a folder above the file.
+    Below(String),
+}
+
+/// A COPY source without its leading `/` or `./`: `..` above the context is dropped, as the engine does.
+/// A path of another stage stays absolute through the same rule applied to both sides.
+fn anchor(source: &str) -> String {
+    paths::clean(&format!("/{source}"))[1..].to_owned()
+}
+
+fn rest(source: &str, path: &str) -> Rest {
+    let (source, path) = (anchor(source), anchor(path));
+    if is_glob(&source) {
+        return glob_rest(&source, &path);
+    }
+    match paths::below(&source, &path) {
+        None => Rest::No,
+        Some("") => Rest::Itself,
+        Some(rest) => Rest::Below(rest.to_owned()),
+    }
+}
+
+/// A pattern may name the file or any folder above it.
+fn glob_rest(pattern: &str, path: &str) -> Rest {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    for end in ends {
+        if glob(pattern, &path[..end]) {
+            return if end == path.len() { Rest::Itself } else { Rest::Below(path[end + 1..].to_owned()) };
+        }
+    }
+    Rest::No
+}
+
+/// Whether the source is a pattern of Go's `filepath.Match`.
+pub fn is_glob(source: &str) -> bool {
+    source.contains(['*', '?', '['])
+}
+
+fn is_url(source: &str) -> bool {
+    source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git@")
+}
+
+/// Archives that ADD unpacks (<https://docs.docker.com/reference/dockerfile/#adding-local-tar-archives>).
+fn is_archive(path: &str) -> bool {
+    [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".gz", ".bz2", ".xz"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
+}
+
+/// Go's `filepath.Match`: `*` and `?` do not cross `/`; `[a-z]`, `[^a]` and `\x` as there. A broken pattern matches
+/// nothing. Linear in pattern times text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut pi, mut ti) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while ti < t.len() {
+        match one(&p, pi, t[ti]) {
+            Some(next) => {
+                pi = next;
+                ti += 1;
+            }
+            None if p.get(pi) == Some(&'*') => {
+                star = Some((pi + 1, ti));
+                pi += 1;
+            }
+            None => match star {
+                Some((after, from)) if t[from] != '/' => {
+                    star = Some((after, from + 1));
+                    (pi, ti) = (after, from + 1);
+                }
+                _ => return false,
+            },
+        }
+    }
+    p[pi..].iter().all(|&c| c == '*')
+}
+
+/// Matches one character at `pi`; gives the place after it in the pattern.
+fn one(p: &[char], pi: usize, c: char) -> Option<usize> {
+    match *p.get(pi)? {
+        '*' => None,
+        '?' => (c != '/').then_some(pi + 1),
+        '\\' => (p.get(pi + 1) == Some(&c)).then_some(pi + 2),
+        '[' => {
+            let mut i = pi + 1;
+            let negated = p.get(i) == Some(&'^');
+            i += usize::from(negated);
+            let mut found = false;
+            let first = i;
+            while i == first || p.get(i) != Some(&']') {
+                let mut next = || {
+                    i += usize::from(p.get(i) == Some(&'\\'));
+                    i += 1;
+                    p.get(i - 1).copied()
+                };
+                let low = next()?;
+                let high = if p.get(i) == Some(&'-') {
+                    i += 1;
+                    *p.get(i)?
+                } else {
+                    low
+                };
+                if high != low {
+                    i += 1;
+                }
+                found |= low <= c && c <= high;
+            }
+            (found != negated && c != '/').then_some(i + 1)
+        }
+        literal => (literal == c).then_some(pi + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(sources: &[&str], dest: &str, dir: DestDir) -> CopyFacts {
+        CopyFacts {
+            from: super::super::stages::CopyFrom::Context,
+            sources: sources.iter().map(|s| Val::Known((*s).to_owned())).collect(),
+            dest: Val::Known(dest.to_owned()),
+            dest_dir: dir,
+            is_add: false,
+            opaque: false,
+        }
+    }
+
+    #[test]
+    fn a_copy_takes_files_folders_and_patterns() {
+        let at = |c: &CopyFacts, path: &str| match lands(c, path) {
+            Lands::At(paths) => paths.join(" "),
+            Lands::No => "no".to_owned(),
+            Lands::Unknown => "?".to_owned(),
+        };
+        let all = copy(&["."], "/app", DestDir::Yes);
+        assert_eq!(at(&all, "a/b.py"), "/app/a/b.py");
+        let folder = copy(&["./src/"], "/app/code", DestDir::NotKnown);
+        assert_eq!(at(&folder, "src/x/y"), "/app/code/x/y");
+        assert_eq!(at(&folder, "srcs/x"), "no");
+        let file = copy(&["conf.ini"], "/etc/x.ini", DestDir::NotKnown);
+        assert_eq!(at(&file, "conf.ini"), "/etc/x.ini");
+        let several = copy(&["package*.json", "lib"], "/app", DestDir::Yes);
+        assert_eq!(at(&several, "package-lock.json"), "/app/package-lock.json");
+        assert_eq!(at(&several, "sub/package.json"), "no");
+        assert_eq!(at(&several, "lib/a.js"), "/app/a.js");
+        let above = copy(&[".."], "/app", DestDir::Yes);
+        assert_eq!(at(&above, "x"), "/app/x");
+    }
+
+    #[test]
+    fn globs_match_as_in_go() {
+        for (pattern, text, expected) in [
+            ("*.json", "a.json", true),
+            ("*.json", "a/b.json", false),
+            ("a*b*c", "axxbyyc", true),
+            ("[a-c]x", "bx", true),
+            ("[^a]x", "ax", false),
+            ("?", "/", false),
+            (r"\*", "*", true),
+            ("[", "a", false),
+            ("a[", "a", false),
+            ("**/x", "a/x", true),
+        ] {
+            assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

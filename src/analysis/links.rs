@@ -1,0 +1,133 @@
+//! Which service builds which Dockerfile, from which context and with which build arguments.
+
+use super::{
+    DockerfileFacts,
+    context::Context,
+    paths,
+    stages::{Args, Stages},
+    vars::Val,
+};
+use crate::{
+    model::compose::{self, Build, Compose, Value},
+    syntax::dotenv::Env,
+    text::{FileId, Snapshot},
+};
+
+/// A service of a compose file.
+#[derive(Debug)]
+pub struct Service {
+    /// Index of its file in [`super::Facts::composes`].
+    pub compose: usize,
+    /// Index in that file's services.
+    pub index: usize,
+    /// Folder of the compose file: what its relative paths start from.
+    pub dir: String,
+    /// What it builds.
+    pub build: Option<ServiceBuild>,
+}
+
+/// The build of a service.
+#[derive(Debug)]
+pub struct ServiceBuild {
+    /// The context, if it is a folder of the project.
+    pub context: Option<Context>,
+    /// Index in [`super::Facts::dockerfiles`], if the file is in the project.
+    pub dockerfile: Option<usize>,
+    /// The Dockerfile's stages under the service's build arguments.
+    pub stages: Option<Stages>,
+    /// The stage that becomes the image, if it is known.
+    pub target: Option<usize>,
+}
+
+/// The `.env` values that interpolate a compose file: those of the `.env` beside it.
+pub(super) fn env(snapshot: &Snapshot, compose: &str) -> Env {
+    let path = paths::join(paths::parent(compose), ".env");
+    snapshot.find(&path).map_or_else(Env::default, |id| Env::parse(&snapshot.file(id).text))
+}
+
+/// Paths of the Dockerfiles that the compose files name.
+pub(super) fn dockerfiles(snapshot: &Snapshot, composes: &[Compose]) -> Vec<String> {
+    let mut all = Vec::new();
+    for compose in composes {
+        let dir = paths::parent(&snapshot.file(compose.file).path).to_owned();
+        for build in compose.services.iter().filter_map(|s| s.build.as_ref()) {
+            all.extend(place(&dir, build).1);
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+pub(super) fn services(snapshot: &Snapshot, composes: &[Compose], dockerfiles: &[DockerfileFacts]) -> Vec<Service> {
+    let mut all = Vec::new();
+    for (compose, file) in composes.iter().enumerate() {
+        let dir = paths::parent(&snapshot.file(file.file).path).to_owned();
+        for (index, service) in file.services.iter().enumerate() {
+            let build = service.build.as_ref().map(|build| link(snapshot, &dir, build, dockerfiles));
+            all.push(Service { compose, index, dir: dir.clone(), build });
+        }
+    }
+    all
+}
+
+fn link(snapshot: &Snapshot, dir: &str, build: &Build, dockerfiles: &[DockerfileFacts]) -> ServiceBuild {
+    let (context, path) = place(dir, build);
+    let dockerfile =
+        path.as_deref().and_then(|p| dockerfiles.iter().position(|d| snapshot.file(d.model.file).path == p));
+    let stages = dockerfile.map(|index| Stages::resolve(&dockerfiles[index].model, &args(build)));
+    let target = match &build.target {
+        None => stages.as_ref().and_then(|s| s.target(None)),
+        Some(value) => value.known.as_deref().and_then(|name| stages.as_ref()?.target(Some(name))),
+    };
+    let context = context.zip(path).map(|(dir, path)| Context::new(snapshot, &dir, &path));
+    ServiceBuild { context, dockerfile, stages, target }
+}
+
+/// Context folder and Dockerfile of a build, as far as they are known and lie in the project.
+fn place(dir: &str, build: &Build) -> (Option<String>, Option<String>) {
+    let known = |value: &Option<Value>, default: &str| match value {
+        None => Some(default.to_owned()),
+        Some(value) => value.known.clone(),
+    };
+    let context = known(&build.context, ".")
+        .filter(|c| !is_remote(c))
+        .map(|c| paths::join(dir, &c))
+        .filter(|c| !c.starts_with("..") && !c.starts_with('/'));
+    if build.inline.is_some() {
+        return (context, None);
+    }
+    let dockerfile = known(&build.dockerfile, "Dockerfile")
+        .zip(context.as_ref())
+        .map(|(name, context)| paths::join(context, &name))
+        .filter(|p| !p.starts_with("..") && !p.starts_with('/'));
+    (context, dockerfile)
+}
+
+/// A context that is fetched: `https://…`, `git@…`, `host/path.git#ref`.
+fn is_remote(context: &str) -> bool {
+    context.contains("://") || context.starts_with("git@") || context.contains(".git#") || context.ends_with(".git")
+}
+
+fn args(build: &Build) -> Args {
+    let value = |arg: &compose::BuildArg| match arg.value.as_ref().and_then(|v| v.known.clone()) {
+        Some(known) => Val::Known(known),
+        None => Val::Unknown,
+    };
+    build.args.iter().map(|arg| (arg.name.value.clone(), value(arg))).collect()
+}
+
+pub(super) fn contexts(snapshot: &Snapshot, services: &[Service], dockerfile: usize, file: FileId) -> Vec<Context> {
+    let builds = services.iter().filter_map(|s| s.build.as_ref()).filter(|b| b.dockerfile == Some(dockerfile));
+    let mut contexts: Vec<Context> = Vec::new();
+    for context in builds.filter_map(|b| b.context.as_ref()) {
+        if contexts.iter().all(|c| c.dir != context.dir) {
+            contexts.push(context.clone());
+        }
+    }
+    if contexts.is_empty() {
+        let path = &snapshot.file(file).path;
+        contexts.push(Context::new(snapshot, paths::parent(path), path));
+    }
+    contexts
+}

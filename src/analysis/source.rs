@@ -1,0 +1,65 @@
+//! What a COPY brings from the context: application source, manifests of a package manager, or something else.
+
+use super::{
+    context::{Context, is_glob},
+    paths,
+    stages::{CopyFacts, CopyFrom},
+    vars::Val,
+};
+use crate::text::{EntryKind, Snapshot};
+
+/// What a COPY brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brings {
+    /// Code that people change and deploy.
+    Source,
+    /// Something else: manifests, configuration, an entrypoint script, another stage's files, or nothing known.
+    Other,
+}
+
+/// What the COPY brings, as far as names and the project's listing tell.
+pub fn brings(snapshot: &Snapshot, context: &Context, copy: &CopyFacts) -> Brings {
+    let source = copy.from == CopyFrom::Context
+        && copy.sources.iter().filter_map(Val::known).any(|s| is_source(snapshot, context, s));
+    if source { Brings::Source } else { Brings::Other }
+}
+
+/// Whether a COPY source is the whole context.
+pub fn is_whole(source: &str) -> bool {
+    paths::clean(&format!("/{source}")) == "/" || matches!(source, "*" | "./*")
+}
+
+fn is_source(snapshot: &Snapshot, context: &Context, source: &str) -> bool {
+    if source.contains("://") {
+        return false;
+    }
+    if is_whole(source) {
+        return true;
+    }
+    let name = paths::base_name(source.trim_end_matches('/'));
+    let is_dir = source.ends_with('/')
+        || snapshot.entry(&paths::join(&context.dir, source.trim_start_matches('/'))) == Some(EntryKind::Dir);
+    if is_dir {
+        return !is_setup_folder(name);
+    }
+    if is_glob(name) { name == "*" || has_code_ending(name) } else { has_code_ending(name) && !is_setup(name) }
+}
+
+/// Folders that images carry for their own set-up.
+fn is_setup_folder(name: &str) -> bool {
+    matches!(name, "docker" | ".docker" | "rootfs" | "root" | "conf" | "conf.d" | "config" | "etc" | "nginx" | "certs" | "ssl" | "scripts" | "patches")
+}
+
+fn is_setup(name: &str) -> bool {
+    name.contains("entrypoint") || name.contains("setup.py") || name.contains("config") || name.contains("healthcheck")
+}
+
+fn has_code_ending(name: &str) -> bool {
+    let Some((_, ending)) = name.rsplit_once('.') else { return false };
+    matches!(
+        ending,
+        "py" | "js" | "mjs" | "cjs" | "ts" | "tsx" | "jsx" | "go" | "rs" | "rb" | "php" | "java" | "kt" | "cs" | "ex"
+            | "exs" | "c" | "cc" | "cpp" | "h" | "hpp" | "swift" | "scala" | "html" | "css" | "scss" | "vue" | "svelte"
+            | "jar" | "war" | "pl" | "lua" | "clj" | "hs" | "dart"
+    )
+}

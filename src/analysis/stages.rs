@@ -1,0 +1,479 @@
+//! The stages of a Dockerfile with their variables and paths resolved: what starts from what, and what each
+//! instruction does to the file system.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    commands::{self, Effect},
+    paths,
+    vars::{Origin, Scope, Undeclared, Val, expand},
+};
+use crate::model::dockerfile::{Copy, Dockerfile, Flag, Form, Instruction, Kind, Pair, Run, Word};
+
+/// The stages of one Dockerfile under one set of build arguments.
+#[derive(Debug, Clone)]
+pub struct Stages {
+    /// Every stage, in the order of the file.
+    pub all: Vec<Stage>,
+}
+
+/// A stage.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// What it starts from.
+    pub base: Base,
+    /// Its name in lower case, as BuildKit compares it.
+    pub name: Option<String>,
+    /// What its instructions do, in order, without the FROM.
+    pub steps: Vec<Step>,
+    /// Whether a `RUN` in shell form can work in it.
+    pub shell: Shell,
+    end: State,
+}
+
+/// What a stage starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// Nothing.
+    Scratch,
+    /// An earlier stage.
+    Stage(usize),
+    /// An image.
+    Image(Val),
+}
+
+/// Which shell runs the RUNs of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// `/bin/sh`, or another POSIX-like one: a RUN in shell form stands in the stage.
+    Posix,
+    /// `cmd` or PowerShell.
+    Windows,
+    /// There is none: `scratch` or a distroless image.
+    Absent,
+    /// Nothing in the file shows one.
+    Unknown,
+}
+
+/// One instruction of a stage.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its index in [`Dockerfile::instructions`].
+    pub instruction: usize,
+    /// What it does.
+    pub what: What,
+}
+
+/// What an instruction does.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// COPY or ADD.
+    Copy(CopyFacts),
+    /// RUN.
+    Run(RunFacts),
+    /// ARG: the names.
+    Arg(Vec<String>),
+    /// ENV: the names.
+    Env(Vec<String>),
+    /// VOLUME: absolute paths.
+    Volume(Vec<Val>),
+    /// WORKDIR: the absolute path.
+    Workdir(Val),
+    /// Nothing that matters for bytes.
+    Other,
+}
+
+/// A COPY or ADD with its paths resolved.
+#[derive(Debug, Clone)]
+pub struct CopyFacts {
+    /// Where it takes the files from.
+    pub from: CopyFrom,
+    /// Sources as written, expanded; not yet matched against the context.
+    pub sources: Vec<Val>,
+    /// Absolute destination, cleaned.
+    pub dest: Val,
+    /// Whether the destination is known to be a folder.
+    pub dest_dir: DestDir,
+    /// Whether the file takes part in extraction (`ADD` of an archive).
+    pub is_add: bool,
+    /// A flag whose effect on the paths is not modelled (`--parents`, `--exclude`).
+    pub opaque: bool,
+}
+
+/// Whether a COPY's destination is a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DestDir {
+    /// It ends in `/` or `.`, there are several sources, or the stage made the folder before.
+    Yes,
+    /// Nothing says so: one file lands under the destination's own name, unless the base image has a folder there.
+    NotKnown,
+}
+
+/// Where a COPY takes its files from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyFrom {
+    /// The build context.
+    Context,
+    /// Another stage.
+    Stage(usize),
+    /// An image or a named context.
+    External(Val),
+}
+
+/// A RUN with what it does.
+#[derive(Debug, Clone)]
+pub struct RunFacts {
+    /// The working folder.
+    pub workdir: Val,
+    /// What its commands do.
+    pub effects: Vec<Effect>,
+    /// Names of ARGs that are in scope: each is part of BuildKit's and of the classic builder's cache key, used or not
+    /// (measured on engines 20.10, 26.1 and 28.5).
+    pub args: Vec<String>,
+    /// ENV values that are not constant, because an ARG stands in them.
+    pub moving_env: Vec<String>,
+    /// The stage's or image's own `--mount=type=bind` sources of the context: (source, target).
+    pub context_mounts: Vec<(Val, Val)>,
+}
+
+/// Build arguments as passed from outside.
+pub type Args = BTreeMap<String, Val>;
+
+#[derive(Debug, Clone)]
+struct State {
+    scope: Scope,
+    workdir: Val,
+    dirs: BTreeSet<String>,
+    /// ENV names whose value contains an ARG.
+    moving_env: Vec<String>,
+    windows: bool,
+}
+
+impl Stages {
+    /// Resolves a Dockerfile under the build arguments that are passed to it.
+    pub fn resolve(dockerfile: &Dockerfile, passed: &Args) -> Self {
+        let global = global_scope(dockerfile, passed);
+        let mut all: Vec<Stage> = Vec::with_capacity(dockerfile.stages.len());
+        for stage in &dockerfile.stages {
+            let resolved = resolve_stage(dockerfile, stage, &global, passed, &all);
+            all.push(resolved);
+        }
+        Self { all }
+    }
+
+    /// The stage and what it starts from, first ancestor first.
+    pub fn chain(&self, stage: usize) -> Vec<usize> {
+        let mut chain = vec![stage];
+        while let Base::Stage(parent) = self.all[chain[chain.len() - 1]].base {
+            chain.push(parent);
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// Every stage that the image of `stage` is made of or copies from, `stage` included.
+    pub fn needed(&self, stage: usize) -> BTreeSet<usize> {
+        let mut needed = BTreeSet::new();
+        let mut open = vec![stage];
+        while let Some(next) = open.pop() {
+            if !needed.insert(next) {
+                continue;
+            }
+            if let Base::Stage(parent) = self.all[next].base {
+                open.push(parent);
+            }
+            open.extend(self.all[next].steps.iter().filter_map(|step| match &step.what {
+                What::Copy(CopyFacts { from: CopyFrom::Stage(from), .. }) => Some(*from),
+                _ => None,
+            }));
+        }
+        needed
+    }
+
+    /// The stage of that name or number; the last one for `None`.
+    pub fn target(&self, name: Option<&str>) -> Option<usize> {
+        match name {
+            None => self.all.len().checked_sub(1),
+            Some(name) => find(&self.all, name),
+        }
+    }
+}
+
+impl Stage {
+    /// Where the stage's last WORKDIR leaves it.
+    pub fn workdir(&self) -> &Val {
+        &self.end.workdir
+    }
+
+    /// The variables after its last instruction.
+    pub fn scope(&self) -> &Scope {
+        &self.end.scope
+    }
+}
+
+fn find(stages: &[Stage], name: &str) -> Option<usize> {
+    let lower = name.to_lowercase();
+    let by_name = stages.iter().rposition(|s| s.name.as_deref() == Some(&lower));
+    by_name.or_else(|| name.parse().ok().filter(|&n: &usize| n < stages.len()))
+}
+
+fn global_scope(dockerfile: &Dockerfile, passed: &Args) -> Scope {
+    let first = dockerfile.stages.first().map_or(dockerfile.instructions.len(), |s| s.from);
+    let mut scope = Scope::default();
+    for instruction in &dockerfile.instructions[..first] {
+        if let Kind::Arg(pairs) = &instruction.kind {
+            for pair in pairs {
+                let value = arg_value(pair, &scope, passed, None, dockerfile.escape, Undeclared::Empty);
+                scope.set_arg(&pair.name.value, value);
+            }
+        }
+    }
+    scope
+}
+
+/// What an ARG gets: what is passed, else its default, else the ARG of the same name before the first FROM.
+fn arg_value(
+    pair: &Pair,
+    scope: &Scope,
+    passed: &Args,
+    global: Option<&Scope>,
+    escape: char,
+    undeclared: Undeclared,
+) -> Val {
+    if let Some(value) = passed.get(&pair.name.value) {
+        return value.clone();
+    }
+    match &pair.value {
+        Some(default) => expand(&default.value, scope, escape, undeclared),
+        None => global.and_then(|g| g.get(&pair.name.value)).map_or(Val::Unknown, |(value, _)| value.clone()),
+    }
+}
+
+fn resolve_stage(
+    dockerfile: &Dockerfile,
+    stage: &crate::model::dockerfile::Stage,
+    global: &Scope,
+    passed: &Args,
+    before: &[Stage],
+) -> Stage {
+    let image = expand(&stage.base.value, global, dockerfile.escape, Undeclared::Empty);
+    let base = match image.known() {
+        Some("scratch") => Base::Scratch,
+        Some(name) => match before.iter().rposition(|s| s.name.as_deref() == Some(&name.to_lowercase())) {
+            Some(index) => Base::Stage(index),
+            None => Base::Image(image),
+        },
+        None => Base::Image(Val::Unknown),
+    };
+    let mut resolver = Resolver {
+        dockerfile,
+        global,
+        passed,
+        before,
+        undeclared: if base == Base::Scratch { Undeclared::Empty } else { Undeclared::Unknown },
+        state: initial(&base, before, dockerfile.escape),
+        shell: initial_shell(&base, before),
+    };
+    let steps = stage
+        .body
+        .clone()
+        .map(|index| Step { instruction: index, what: resolver.step(&dockerfile.instructions[index]) })
+        .collect();
+    Stage {
+        base,
+        name: stage.name.as_ref().map(|n| n.value.to_lowercase()),
+        steps,
+        shell: resolver.shell,
+        end: resolver.state,
+    }
+}
+
+fn initial(base: &Base, before: &[Stage], escape: char) -> State {
+    match base {
+        // The ARGs of the parent stage are not in scope for expansion; its ENV is.
+        Base::Stage(parent) => {
+            let mut state = before[*parent].end.clone();
+            let mut scope = Scope::default();
+            for name in state.scope.names(Origin::Env) {
+                if let Some((value, _)) = state.scope.get(name) {
+                    scope.set_env(name, value.clone());
+                }
+            }
+            state.scope = scope;
+            state
+        }
+        Base::Scratch | Base::Image(_) => State {
+            scope: Scope::default(),
+            workdir: if *base == Base::Scratch { Val::Known("/".to_owned()) } else { Val::Unknown },
+            dirs: BTreeSet::new(),
+            moving_env: Vec::new(),
+            windows: escape == '`',
+        },
+    }
+}
+
+fn initial_shell(base: &Base, before: &[Stage]) -> Shell {
+    match base {
+        Base::Scratch => Shell::Absent,
+        Base::Stage(parent) => before[*parent].shell,
+        Base::Image(image) => match image.known() {
+            Some(name) if name.contains("distroless") && !name.contains("debug") => Shell::Absent,
+            _ => Shell::Unknown,
+        },
+    }
+}
+
+struct Resolver<'a> {
+    dockerfile: &'a Dockerfile,
+    global: &'a Scope,
+    passed: &'a Args,
+    before: &'a [Stage],
+    undeclared: Undeclared,
+    state: State,
+    shell: Shell,
+}
+
+impl Resolver<'_> {
+    fn expand(&self, word: &Word) -> Val {
+        expand(&word.value, &self.state.scope, self.dockerfile.escape, self.undeclared)
+    }
+
+    /// An absolute path of the stage, seen from its working folder.
+    fn path(&self, word: &Word) -> Val {
+        match self.expand(word) {
+            Val::Known(path) => self.from_workdir(&path),
+            Val::Unknown => Val::Unknown,
+        }
+    }
+
+    fn from_workdir(&self, path: &str) -> Val {
+        if path.starts_with('/') {
+            return Val::Known(paths::clean(path));
+        }
+        match &self.state.workdir {
+            Val::Known(dir) => Val::Known(paths::join(dir, path)),
+            Val::Unknown => Val::Unknown,
+        }
+    }
+
+    fn step(&mut self, instruction: &Instruction) -> What {
+        match &instruction.kind {
+            Kind::Arg(pairs) => self.arg(pairs),
+            Kind::Env(pairs) => self.env(pairs),
+            Kind::Workdir(word) => {
+                self.state.workdir = self.path(word);
+                if let Val::Known(dir) = &self.state.workdir {
+                    self.state.dirs.insert(dir.clone());
+                }
+                What::Workdir(self.state.workdir.clone())
+            }
+            Kind::Volume(words) => What::Volume(words.iter().map(|w| self.path(w)).collect()),
+            Kind::Copy(copy) => What::Copy(self.copy(copy, &instruction.flags, false)),
+            Kind::Add(copy) => What::Copy(self.copy(copy, &instruction.flags, true)),
+            Kind::Run(run) => What::Run(self.run(run)),
+            Kind::Shell(words) => {
+                let program = words.first().map(|w| w.value.to_lowercase()).unwrap_or_default();
+                self.state.windows = ["cmd", "powershell", "pwsh"].iter().any(|p| program.contains(p));
+                What::Other
+            }
+            _ => What::Other,
+        }
+    }
+
+    fn arg(&mut self, pairs: &[Pair]) -> What {
+        for pair in pairs {
+            let value = arg_value(
+                pair,
+                &self.state.scope,
+                self.passed,
+                Some(self.global),
+                self.dockerfile.escape,
+                self.undeclared,
+            );
+            self.state.scope.set_arg(&pair.name.value, value);
+        }
+        What::Arg(pairs.iter().map(|p| p.name.value.clone()).collect())
+    }
+
+    fn env(&mut self, pairs: &[Pair]) -> What {
+        // Every value of one ENV sees the variables as they were before it.
+        let before = self.state.scope.clone();
+        for pair in pairs {
+            let raw = pair.value.as_ref().map_or("", |v| v.value.as_str());
+            let value = expand(raw, &before, self.dockerfile.escape, self.undeclared);
+            let moves = before.names(Origin::Arg).any(|arg| mentions(raw, arg));
+            self.state.moving_env.retain(|name| *name != pair.name.value);
+            if moves {
+                self.state.moving_env.push(pair.name.value.clone());
+            }
+            self.state.scope.set_env(&pair.name.value, value);
+        }
+        What::Env(pairs.iter().map(|p| p.name.value.clone()).collect())
+    }
+
+    fn copy(&mut self, copy: &Copy, flags: &[Flag], is_add: bool) -> CopyFacts {
+        let from = match &copy.from {
+            None => CopyFrom::Context,
+            Some(word) => match self.expand(word) {
+                Val::Known(name) => match find(self.before, &name) {
+                    Some(stage) => CopyFrom::Stage(stage),
+                    None => CopyFrom::External(Val::Known(name)),
+                },
+                Val::Unknown => CopyFrom::External(Val::Unknown),
+            },
+        };
+        let sources: Vec<Val> = copy.sources.iter().map(|w| self.expand(w)).collect();
+        let raw = self.expand(&copy.dest);
+        let dest = raw.known().map_or(Val::Unknown, |path| self.from_workdir(path));
+        let said = raw.known().is_some_and(|d| d.ends_with('/') || d == "." || d.ends_with("/."));
+        let known = dest.known().is_some_and(|d| d == "/" || self.state.dirs.contains(d));
+        let dir = said || known || sources.len() + copy.heredocs.len() > 1;
+        if let (true, Some(dest)) = (dir, dest.known()) {
+            self.state.dirs.insert(dest.to_owned());
+        }
+        CopyFacts {
+            from,
+            sources,
+            dest,
+            dest_dir: if dir { DestDir::Yes } else { DestDir::NotKnown },
+            is_add,
+            opaque: flags.iter().any(|f| matches!(f.name.value.as_str(), "parents" | "exclude")),
+        }
+    }
+
+    fn run(&mut self, run: &Run) -> RunFacts {
+        let effects = match &run.form {
+            Form::Shell(script) => {
+                self.shell = if self.state.windows { Shell::Windows } else { Shell::Posix };
+                commands::effects(script)
+            }
+            Form::Exec(words) => commands::exec_effects(words),
+        };
+        let context_mounts = run
+            .mounts
+            .iter()
+            .filter(|m| m.kind == "bind" && m.from.is_none())
+            .filter_map(|m| {
+                let source = m.source.as_ref().map_or(Val::Known(".".to_owned()), |w| self.expand(w));
+                Some((source, self.path(m.target.as_ref()?)))
+            })
+            .collect();
+        RunFacts {
+            workdir: self.state.workdir.clone(),
+            effects,
+            args: self.state.scope.names(Origin::Arg).map(str::to_owned).collect(),
+            moving_env: self.state.moving_env.clone(),
+            context_mounts,
+        }
+    }
+}
+
+/// Whether `$name` or `${name…` stands in the text.
+pub fn mentions(text: &str, name: &str) -> bool {
+    text.match_indices('$').any(|(at, _)| {
+        let rest = &text[at + 1..];
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        rest.strip_prefix(name)
+            .is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    })
+}

@@ -1,0 +1,83 @@
+//! What a safe fix must not change: the instructions and services, the cache-bust itself left out.
+
+use crate::{
+    analysis::{
+        Facts, cache,
+        commands::Effect,
+        stages::What,
+    },
+    model::{compose, dockerfile::Kind},
+    text::Snapshot,
+};
+
+/// How the second snapshot differs in meaning from the first.
+pub(super) fn differs(before: &Snapshot, after: &Snapshot) -> Option<String> {
+    let (old, new) = (meaning(&Facts::new(before)), meaning(&Facts::new(after)));
+    let first = old.iter().zip(&new).find(|(a, b)| a != b);
+    match first {
+        Some((a, b)) => Some(format!("`{a}` becomes `{b}`")),
+        None if old.len() == new.len() => None,
+        None => Some("an instruction or a service appears or goes".to_owned()),
+    }
+}
+
+/// One line for each thing that a build or a start does.
+fn meaning(facts: &Facts<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for dockerfile in &facts.dockerfiles {
+        instructions(facts, dockerfile, &mut lines);
+    }
+    for compose in &facts.composes {
+        for service in &compose.services {
+            lines.push(service_line(service));
+        }
+    }
+    lines
+}
+
+fn instructions(facts: &Facts<'_>, dockerfile: &crate::analysis::DockerfileFacts, lines: &mut Vec<String>) {
+    let model = &dockerfile.model;
+    let text = &facts.snapshot.file(model.file).text;
+    // RUNs that change nothing may come and go.
+    let idle: Vec<usize> = dockerfile
+        .stages
+        .all
+        .iter()
+        .flat_map(|stage| &stage.steps)
+        .filter(|step| match &step.what {
+            What::Run(run) => run.effects.iter().all(|e| matches!(e, Effect::Nothing | Effect::PrintsClock { .. })),
+            _ => false,
+        })
+        .map(|step| step.instruction)
+        .collect();
+    for (at, instruction) in model.instructions.iter().enumerate() {
+        let bust = matches!(&instruction.kind, Kind::Arg(pairs) if pairs.iter().all(|p| cache::is_bust_name(&p.name.value)));
+        if !bust && !idle.contains(&at) {
+            lines.push(text[instruction.span.range()].to_owned());
+        }
+    }
+}
+
+fn service_line(service: &compose::Service) -> String {
+    let raw = |value: &Option<compose::Value>| value.as_ref().map_or_else(String::new, |v| v.raw.clone());
+    let build = service.build.as_ref().map(|b| {
+        let args: Vec<String> = b
+            .args
+            .iter()
+            .filter(|a| !cache::is_bust_name(&a.name.value))
+            .map(|a| format!("{}={}", a.name.value, raw(&a.value)))
+            .collect();
+        let context = b.context.as_ref().map_or(".".to_owned(), |c| c.raw.clone());
+        format!("{context} {} {} {}", raw(&b.dockerfile), raw(&b.target), args.join(" "))
+    });
+    let mounts: Vec<String> =
+        service.mounts.iter().map(|m| format!("{}:{}", raw(&m.source), m.target.raw)).collect();
+    format!(
+        "{} build={build:?} image={} name={} pull={} mounts={}",
+        service.name.value,
+        raw(&service.image),
+        raw(&service.container_name),
+        raw(&service.pull_policy),
+        mounts.join(",")
+    )
+}

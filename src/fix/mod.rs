@@ -1,0 +1,204 @@
+//! Applies fixes in rounds until nothing more can be fixed; what makes things worse is withheld, with the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    diag::{Finding, Fix, Report, Safety},
+    text::{EditSet, FileId, Snapshot},
+};
+
+/// After this many rounds the loop ends; a real file needs two or three.
+pub const MAX_ROUNDS: usize = 10;
+
+/// What the loop needs from above: how to look again, and how to compare the meaning of two states.
+pub struct Door<'a> {
+    /// Finds everything in a snapshot.
+    pub check: &'a dyn Fn(&Snapshot) -> Report,
+    /// Why the second snapshot means something else than the first; `None` if it means the same.
+    pub differs: &'a dyn Fn(&Snapshot, &Snapshot) -> Option<String>,
+}
+
+impl std::fmt::Debug for Door<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").finish_non_exhaustive()
+    }
+}
+
+/// A fix that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The rule.
+    pub rule: &'static str,
+    /// What was done.
+    pub title: String,
+    /// The file of the finding.
+    pub file: FileId,
+}
+
+/// A fix that was not made, although it was trusted enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// The rule.
+    pub rule: &'static str,
+    /// The file of the finding.
+    pub file: FileId,
+    /// Why.
+    pub reason: String,
+}
+
+/// What came of it. Nothing is written: that is `project`'s work.
+#[derive(Debug, Clone)]
+pub struct Fixed {
+    /// The files afterwards.
+    pub snapshot: Snapshot,
+    /// What was done, in order.
+    pub applied: Vec<Applied>,
+    /// What was not done.
+    pub withheld: Vec<Withheld>,
+    /// What is found afterwards.
+    pub report: Report,
+}
+
+impl Fixed {
+    /// The files whose text differs.
+    pub fn changed<'a>(&'a self, before: &'a Snapshot) -> impl Iterator<Item = FileId> {
+        before.files().filter(|(id, file)| self.snapshot.file(*id).text != file.text).map(|(id, _)| id)
+    }
+}
+
+/// Makes every fix that is trusted at least as far as `limit`.
+pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
+    let report = (door.check)(snapshot);
+    let mut state = Fixed { snapshot: snapshot.clone(), applied: Vec::new(), withheld: Vec::new(), report };
+    let mut refused = BTreeSet::new();
+    for _ in 0..MAX_ROUNDS {
+        let candidates: Vec<(Finding, Fix)> = state
+            .report
+            .findings
+            .iter()
+            .filter_map(|finding| Some((finding.clone(), finding.fix.clone()?)))
+            .filter(|(finding, fix)| fix.safety >= limit && !fix.edits.is_empty() && !refused.contains(&key(finding)))
+            .collect();
+        let chosen = choose(&candidates);
+        if chosen.is_empty() {
+            break;
+        }
+        match attempt(&state, &chosen, door) {
+            Ok(next) => state = next,
+            Err(_) if chosen.len() > 1 => one_by_one(&mut state, &chosen, door, &mut refused),
+            Err(reason) => withhold(&mut state, &chosen[0].0, reason, &mut refused),
+        }
+    }
+    state
+}
+
+/// What tells a finding from another before and after other files changed: places move, these stay.
+fn key(finding: &Finding) -> (&'static str, FileId, String) {
+    (finding.rule, finding.at.file, finding.message.clone())
+}
+
+/// The fixes that can be made together, in the order of the findings. One that touches an accepted one waits for the
+/// next round, whole.
+fn choose(candidates: &[(Finding, Fix)]) -> Vec<(Finding, Fix)> {
+    let mut sets = BTreeMap::new();
+    candidates
+        .iter()
+        .filter(|(_, fix)| match merged(&sets, fix) {
+            Some(next) => {
+                sets = next;
+                true
+            }
+            None => false,
+        })
+        .cloned()
+        .collect()
+}
+
+fn merged(sets: &BTreeMap<FileId, EditSet>, fix: &Fix) -> Option<BTreeMap<FileId, EditSet>> {
+    let mut next = sets.clone();
+    for (file, edit) in &fix.edits {
+        next.entry(*file).or_default().insert(edit.clone()).ok()?;
+    }
+    Some(next)
+}
+
+/// Makes the fixes and looks again.
+fn attempt(state: &Fixed, chosen: &[(Finding, Fix)], door: &Door<'_>) -> Result<Fixed, String> {
+    let mut sets: BTreeMap<FileId, EditSet> = BTreeMap::new();
+    for (_, fix) in chosen {
+        sets = merged(&sets, fix).ok_or("its edits overlap each other")?;
+    }
+    let mut snapshot = state.snapshot.clone();
+    for (file, set) in sets {
+        let text = set.apply(&snapshot.file(file).text);
+        snapshot = snapshot.with_text(file, text);
+    }
+    let report = (door.check)(&snapshot);
+    compare(&state.report, &report, chosen)?;
+    if chosen.iter().all(|(_, fix)| fix.safety == Safety::Safe)
+        && let Some(difference) = (door.differs)(&state.snapshot, &snapshot)
+    {
+        return Err(format!("it would change more than it says: {difference}"));
+    }
+    let mut applied = state.applied.clone();
+    applied.extend(chosen.iter().map(|(finding, fix)| Applied {
+        rule: finding.rule,
+        title: fix.title.clone(),
+        file: finding.at.file,
+    }));
+    Ok(Fixed { snapshot, applied, withheld: state.withheld.clone(), report })
+}
+
+/// Every finding that was fixed is gone, and nothing new is found.
+fn compare(before: &Report, after: &Report, chosen: &[(Finding, Fix)]) -> Result<(), String> {
+    let count = |report: &Report| {
+        let mut counts: BTreeMap<(&'static str, FileId), usize> = BTreeMap::new();
+        for finding in &report.findings {
+            *counts.entry((finding.rule, finding.at.file)).or_default() += 1;
+        }
+        counts
+    };
+    let (old, new) = (count(before), count(after));
+    for ((rule, file), n) in &new {
+        if *n > old.get(&(*rule, *file)).copied().unwrap_or(0) {
+            return Err(format!("afterwards `{rule}` finds something new"));
+        }
+    }
+    for (finding, _) in chosen {
+        let key = (finding.rule, finding.at.file);
+        let made = chosen.iter().filter(|(f, _)| (f.rule, f.at.file) == key).count();
+        let left = new.get(&key).copied().unwrap_or(0);
+        if left + made > old.get(&key).copied().unwrap_or(0) {
+            return Err(format!("afterwards `{}` still finds it", finding.rule));
+        }
+    }
+    Ok(())
+}
+
+fn one_by_one(
+    state: &mut Fixed,
+    chosen: &[(Finding, Fix)],
+    door: &Door<'_>,
+    refused: &mut BTreeSet<(&'static str, FileId, String)>,
+) {
+    // Only the first that works is made: the places of the others have moved, and the next round finds them again.
+    for one in chosen {
+        match attempt(state, std::slice::from_ref(one), door) {
+            Ok(next) => {
+                *state = next;
+                return;
+            }
+            Err(reason) => withhold(state, &one.0, reason, refused),
+        }
+    }
+}
+
+fn withhold(
+    state: &mut Fixed,
+    finding: &Finding,
+    reason: String,
+    refused: &mut BTreeSet<(&'static str, FileId, String)>,
+) {
+    refused.insert(key(finding));
+    state.withheld.push(Withheld { rule: finding.rule, file: finding.at.file, reason });
+}

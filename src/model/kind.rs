@@ -1,0 +1,94 @@
+//! Which file is what, by its name.
+
+/// The kinds of files that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A Dockerfile or Containerfile.
+    Dockerfile,
+    /// A compose file.
+    Compose,
+    /// A `.dockerignore`, or the `X.dockerignore` of one Dockerfile.
+    Dockerignore,
+    /// A `.env`, from which Compose takes values.
+    Dotenv,
+    /// A package manager's manifest whose content decides what an install needs.
+    Manifest,
+}
+
+impl FileKind {
+    /// The kind of a path; `None` for everything that is not read.
+    pub fn of(path: &str) -> Option<Self> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let lower = name.to_ascii_lowercase();
+        if lower.ends_with(".dockerignore") || lower.ends_with(".containerignore") {
+            return Some(Self::Dockerignore);
+        }
+        if lower == ".env" {
+            return Some(Self::Dotenv);
+        }
+        if is_dockerfile(&lower) {
+            return Some(Self::Dockerfile);
+        }
+        if is_compose(&lower) {
+            return Some(Self::Compose);
+        }
+        is_manifest(&lower).then_some(Self::Manifest)
+    }
+}
+
+fn is_dockerfile(name: &str) -> bool {
+    ["dockerfile", "containerfile"].iter().any(|stem| {
+        name == *stem
+            || name.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['.', '-', '_']) && !is_text(rest))
+            || name.strip_suffix(stem).is_some_and(|rest| rest.ends_with('.'))
+    })
+}
+
+/// `Dockerfile.md`, `dockerfile-lint.js`: about Dockerfiles, not one.
+fn is_text(rest: &str) -> bool {
+    [".md", ".txt", ".rst", ".html", ".js", ".ts", ".py", ".go", ".rs", ".rb", ".json", ".yml", ".yaml", ".j2", ".tmpl",
+     ".tpl", ".erb", ".template", ".sh", ".svg", ".png"]
+        .iter()
+        .any(|ending| rest.ends_with(ending))
+}
+
+fn is_compose(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")) else { return false };
+    ["docker-compose", "docker_compose", "compose", "podman-compose"].iter().any(|c| {
+        stem == *c
+            || stem.strip_prefix(c).is_some_and(|rest| rest.starts_with(['.', '-', '_']))
+            || stem.strip_suffix(c).is_some_and(|rest| rest.ends_with('.'))
+    })
+}
+
+fn is_manifest(name: &str) -> bool {
+    matches!(name, "package.json" | "go.mod" | "gemfile" | "pipfile")
+        || (name.starts_with("requirements") && name.ends_with(".txt"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_decide() {
+        for (path, kind) in [
+            ("Dockerfile", Some(FileKind::Dockerfile)),
+            ("web/Dockerfile.prod", Some(FileKind::Dockerfile)),
+            ("web.Dockerfile", Some(FileKind::Dockerfile)),
+            ("Containerfile", Some(FileKind::Dockerfile)),
+            ("Dockerfile.md", None),
+            ("Dockerfile.dockerignore", Some(FileKind::Dockerignore)),
+            (".dockerignore", Some(FileKind::Dockerignore)),
+            ("compose.yaml", Some(FileKind::Compose)),
+            ("docker-compose.override.yml", Some(FileKind::Compose)),
+            ("prod.compose.yaml", Some(FileKind::Compose)),
+            ("composer.yml", None),
+            (".env", Some(FileKind::Dotenv)),
+            ("package.json", Some(FileKind::Manifest)),
+            ("src/main.rs", None),
+        ] {
+            assert_eq!(FileKind::of(path), kind, "{path}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Finds and reads the files of a project, honouring `.gitignore`.
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the file system")]
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use ignore::WalkBuilder;
+
+use crate::text::{EntryKind, Snapshot, SourceFile};
+
+/// A project as it lies on disk.
+#[derive(Debug)]
+pub struct Project {
+    /// The folder that the snapshot's paths start from.
+    pub root: PathBuf,
+    /// What was read.
+    pub snapshot: Snapshot,
+    /// Files that could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// A file that could not be analysed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Path from the root.
+    pub path: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// Larger files are not read: no Dockerfile or compose file is, and spans count in 32 bits.
+const LARGEST: u64 = 16 << 20;
+
+/// The folder of the git checkout that holds `path`, else the nearest folder.
+pub fn find_root(path: &Path) -> PathBuf {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let checkout = folder.ancestors().find(|dir| dir.join(".git").exists());
+    checkout.unwrap_or(folder).to_path_buf()
+}
+
+/// Reads every file below `root` that `wants` takes, and notes the names of the rest. `more` names files that the ones
+/// read so far refer to.
+///
+/// # Errors
+/// If `root` cannot be walked at all.
+pub fn read(
+    root: &Path,
+    wants: &dyn Fn(&str) -> bool,
+    more: &dyn Fn(&Snapshot) -> Vec<String>,
+) -> io::Result<Project> {
+    fs::metadata(root)?;
+    let mut project =
+        Project { root: root.to_path_buf(), snapshot: Snapshot::default(), problems: Vec::new() };
+    let walk = WalkBuilder::new(root)
+        .hidden(false)
+        .require_git(false)
+        .parents(false)
+        .git_global(false)
+        .git_exclude(true)
+        .filter_entry(|entry| entry.file_name() != ".git")
+        .sort_by_file_name(Ord::cmp)
+        .build();
+    for entry in walk {
+        // A folder that cannot be entered hides nothing that could be fixed here; the files around it still count.
+        let Ok(entry) = entry else { continue };
+        let (Some(path), Some(kind)) = (relative(root, entry.path()), entry.file_type()) else { continue };
+        let kind = if kind.is_dir() {
+            EntryKind::Dir
+        } else if kind.is_symlink() {
+            EntryKind::Symlink
+        } else if kind.is_file() {
+            EntryKind::File
+        } else {
+            continue;
+        };
+        project.snapshot.add_entry(&path, kind);
+        if kind != EntryKind::Dir && wants(&path) {
+            project.take(&path);
+        }
+    }
+    for path in more(&project.snapshot) {
+        if project.snapshot.entry(&path).is_some() {
+            project.take(&path);
+        }
+    }
+    Ok(project)
+}
+
+impl Project {
+    /// Reads one more file; a file that cannot be read becomes a problem.
+    pub fn take(&mut self, path: &str) {
+        match text(&self.root.join(path)) {
+            Ok(text) => {
+                self.snapshot.add_file(SourceFile { path: path.to_owned(), text });
+            }
+            Err(reason) => self.problems.push(Problem { path: path.to_owned(), reason }),
+        }
+    }
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let meta = fs::metadata(path).map_err(|e| e.to_string())?;
+    if !meta.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    if meta.len() > LARGEST {
+        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
+    }
+    let bytes = fs::read(path).map_err(|e| e.to_string())?;
+    String::from_utf8(bytes).map_err(|e| {
+        format!("byte {} is not UTF-8: save it as UTF-8, it is left alone until then", e.utf8_error().valid_up_to())
+    })
+}
+
+/// The path from the root with `/`; `None` for the root itself and for names that are not UTF-8.
+fn relative(root: &Path, path: &Path) -> Option<String> {
+    let rest = path.strip_prefix(root).ok()?;
+    let parts: Option<Vec<&str>> = rest.components().map(|c| c.as_os_str().to_str()).collect();
+    parts.map(|p| p.join("/")).filter(|p| !p.is_empty())
+}

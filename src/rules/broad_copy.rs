@@ -1,0 +1,161 @@
+//! `broad-copy`: the whole context is copied before the dependencies are installed, so every change installs them anew.
+
+use crate::{
+    analysis::{
+        DockerfileFacts, Facts,
+        commands::{Effect, Install, Needs, Reads},
+        context::{Context, Lands, fills_from, lands},
+        manifest, paths,
+        source::is_whole,
+        stages::{CopyFacts, CopyFrom, RunFacts, Step, What},
+        vars::Val,
+    },
+    diag::{Safety, Sink},
+    model::dockerfile::{Instruction, Kind, edit},
+    text::{Edit, EntryKind, Location},
+};
+
+pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
+    for dockerfile in &facts.dockerfiles {
+        for stage in 0..dockerfile.stages.all.len() {
+            let chain = dockerfile.stages.chain(stage);
+            let inherited = chain[..chain.len() - 1].iter().flat_map(|&s| &dockerfile.stages.all[s].steps);
+            let own = &dockerfile.stages.all[stage].steps;
+            let steps: Vec<&Step> = inherited.chain(own).collect();
+            let first_own = steps.len() - own.len();
+            dockerfile.contexts.iter().any(|context| look(facts, dockerfile, context, &steps, first_own, sink).is_some());
+        }
+    }
+}
+
+/// A broad COPY and the install behind it.
+struct Case<'a> {
+    copy: (&'a Step, &'a CopyFacts),
+    run: (&'a Step, &'a RunFacts),
+    install: &'a Install,
+    /// Manifest and lock files that the context holds, from the context.
+    manifests: Vec<String>,
+    needs: Needs,
+}
+
+fn look(
+    facts: &Facts<'_>,
+    dockerfile: &DockerfileFacts,
+    context: &Context,
+    steps: &[&Step],
+    first_own: usize,
+    sink: &mut Sink<'_>,
+) -> Option<()> {
+    let case = (first_own..steps.len()).find_map(|at| case(facts, context, &steps[..=at]))?;
+    let model = &dockerfile.model;
+    let text = &facts.snapshot.file(model.file).text;
+    let copy = &model.instructions[case.copy.0.instruction];
+    let said = text[copy.span.range()].lines().next().unwrap_or_default();
+    let manifest = &case.manifests[0];
+    let finding = sink
+        .report(
+            Location::new(model.file, copy.span),
+            format!("`{said}` stands before the dependency install: every change of any file installs all of them again"),
+        )
+        .label(
+            Location::new(model.file, case.install.span),
+            format!("needs no more than `{manifest}`, and runs again after every change"),
+        );
+    let title = format!("copy `{}` first, the rest after the install", case.manifests.join("`, `"));
+    let edits = split(text, model.instructions.as_slice(), &case).unwrap_or_default();
+    finding.fix(Safety::Unsafe, title, edits.into_iter().map(|e| (model.file, e)).collect());
+    Some(())
+}
+
+/// The case of the RUN that `steps` ends with.
+fn case<'a>(facts: &Facts<'_>, context: &Context, steps: &[&'a Step]) -> Option<Case<'a>> {
+    let (last, before) = steps.split_last()?;
+    let What::Run(run) = &last.what else { return None };
+    let install = run.effects.iter().find_map(|e| match e {
+        Effect::Install(install) => Some(install),
+        _ => None,
+    })?;
+    let dir = run.workdir.known()?;
+    let place = paths::join(dir, install.manifests.first()?);
+    let at = before.iter().position(|step| broad(facts, context, step, &place).is_some())?;
+    let (copy_step, What::Copy(copy)) = (before[at], &before[at].what) else { return None };
+    if before[..at].iter().any(|step| installs_too(step, install)) {
+        return None;
+    }
+    let main = broad(facts, context, copy_step, &place)?;
+    let mut manifests = vec![main.clone()];
+    for name in install.manifests.iter().skip(1).chain(&install.locks) {
+        manifests.extend(broad(facts, context, copy_step, &paths::join(dir, name)));
+    }
+    let needs = manifest::needs(facts.snapshot, install, &paths::join(&context.dir, &main));
+    (needs != Needs::Sources).then_some(Case { copy: (copy_step, copy), run: (last, run), install, manifests, needs })
+}
+
+/// The file of the context that a step puts at `place`, if the step copies the whole context or a folder around it.
+fn broad(facts: &Facts<'_>, context: &Context, step: &Step, place: &str) -> Option<String> {
+    let What::Copy(copy) = &step.what else { return None };
+    if copy.from != CopyFrom::Context || copy.opaque {
+        return None;
+    }
+    fills_from(copy, place).into_iter().find(|source| {
+        let lands_there = matches!(lands(copy, source), Lands::At(at) if at.iter().any(|a| a == place));
+        let named = copy.sources.iter().filter_map(Val::known).any(|s| paths::clean(s) == *source);
+        let path = paths::join(&context.dir, source);
+        lands_there && !named && facts.snapshot.entry(&path) == Some(EntryKind::File) && context.ignored(source).is_none()
+    })
+}
+
+fn installs_too(step: &Step, install: &Install) -> bool {
+    match &step.what {
+        What::Run(run) => {
+            run.effects.iter().any(|e| matches!(e, Effect::Install(other) if other.manager == install.manager))
+        }
+        _ => false,
+    }
+}
+
+/// Manifests first, then the install, then the COPY as it was. `None` where that could change what the image holds.
+fn split(text: &str, instructions: &[Instruction], case: &Case<'_>) -> Option<Vec<Edit>> {
+    let (copy_at, run_at) = (case.copy.0.instruction, case.run.0.instruction);
+    let copy = &instructions[copy_at];
+    let Kind::Copy(written) = &copy.kind else { return None };
+    let plain = written.sources.len() == 1 && written.heredocs.is_empty() && !written.json;
+    let between = instructions.get(copy_at + 1..run_at)?;
+    if case.needs != Needs::Manifests || !plain || !between.iter().all(harmless) || !only_installs(case.run.1) {
+        return None;
+    }
+    let dest = if is_whole(&written.sources[0].value) && matches!(written.dest.value.as_str(), "." | "./") {
+        "./".to_owned()
+    } else {
+        format!("{}/", case.copy.1.dest.known()?.trim_end_matches('/'))
+    };
+    let folder = paths::parent(&case.manifests[0]);
+    let source = paths::clean(&written.sources[0].value.replace('\\', "/"));
+    // A manifest in a folder below the copied one would land elsewhere.
+    if case.manifests.iter().any(|m| paths::parent(m) != folder) || folder != source.trim_start_matches('/') {
+        return None;
+    }
+    let words = case.manifests.iter().map(|m| word(m)).collect::<Option<Vec<_>>>()?.join(" ");
+    let arguments = written.sources[0].span.join(written.dest.span);
+    let moved = edit::insert_after(text, &instructions[run_at], &[text[copy.span.range()].to_owned()]).ok()?;
+    // The whole instruction is replaced, so that a cache-bust layer, which goes above the sources, waits a round.
+    let head = &text[copy.span.start()..arguments.start()];
+    Some(vec![Edit::replace(copy.span, format!("{head}{words} {dest}")), moved])
+}
+
+/// A name that needs no quoting in a COPY.
+fn word(path: &str) -> Option<String> {
+    path.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b)).then(|| path.to_owned())
+}
+
+/// Instructions whose order against the COPY does not matter.
+fn harmless(instruction: &Instruction) -> bool {
+    matches!(instruction.kind, Kind::Env(_) | Kind::Arg(_) | Kind::Label(_) | Kind::Other)
+}
+
+fn only_installs(run: &RunFacts) -> bool {
+    run.context_mounts.is_empty()
+        && run.effects.iter().all(|e| {
+            matches!(e, Effect::Install(_) | Effect::Nothing | Effect::Checks | Effect::Other { reads: Reads::Nothing, .. })
+        })
+}

@@ -1,0 +1,204 @@
+//! `inert-cache-bust`: something meant to bust the cache that cannot.
+
+use crate::{
+    analysis::{
+        DockerfileFacts, Facts,
+        cache::{self, Passing},
+        commands::Effect,
+        layer,
+        stages::{Base, Shell, What},
+        vars::Origin,
+    },
+    diag::{Safety, Severity, Sink},
+    model::dockerfile::{Instruction, Kind, Pair},
+    text::{Edit, FileId, Location},
+};
+
+pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
+    for (index, dockerfile) in facts.dockerfiles.iter().enumerate() {
+        clocks(facts, index, dockerfile, sink);
+        arguments(facts, index, dockerfile, sink);
+    }
+}
+
+/// `RUN echo $(date)`: the key is the text.
+fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mut Sink<'_>) {
+    for (stage, resolved) in dockerfile.stages.all.iter().enumerate() {
+        for (at, step) in resolved.steps.iter().enumerate() {
+            let What::Run(run) = &step.what else { continue };
+            let clock = run.effects.iter().any(|e| matches!(e, Effect::PrintsClock { .. }));
+            let only = run.effects.iter().all(|e| matches!(e, Effect::PrintsClock { .. } | Effect::Nothing));
+            if !clock || !only || cache::bust(facts, index, &dockerfile.stages, stage, at).is_some() {
+                continue;
+            }
+            let model = &dockerfile.model;
+            let instruction = &model.instructions[step.instruction];
+            let said = facts.snapshot.file(model.file).text[instruction.span.range()].lines().next().unwrap_or_default();
+            let finding = sink.report(
+                Location::new(model.file, instruction.span),
+                format!("`{said}` busts nothing: the cache key is this text, not what the shell makes of it"),
+            );
+            let title = "bust by a build argument instead";
+            match replace(facts, index, stage, instruction) {
+                Ok(edits) => finding.fix(Safety::Safe, title, edits),
+                Err(reason) => finding.help(reason).fix(Safety::Manual, title, Vec::new()),
+            };
+        }
+    }
+}
+
+fn replace(
+    facts: &Facts<'_>,
+    index: usize,
+    stage: usize,
+    instruction: &Instruction,
+) -> Result<Vec<(FileId, Edit)>, String> {
+    let dockerfile = &facts.dockerfiles[index];
+    layer::shell(&dockerfile.stages, stage)?;
+    let model = &dockerfile.model;
+    let name = layer::name(model);
+    let newline = facts.snapshot.file(model.file).newline().as_str();
+    let lines = layer::lines(model, &name).join(newline);
+    let mut edits = vec![(model.file, Edit::replace(instruction.span, lines))];
+    edits.extend(layer::pass(facts, index, &name)?);
+    Ok(edits)
+}
+
+/// One declaration of an argument that is called a bust.
+struct Declared<'a> {
+    pair: &'a Pair,
+    /// The instruction's index.
+    at: usize,
+    /// The stage that it stands in; `None` before the first FROM.
+    stage: Option<usize>,
+}
+
+fn declared(dockerfile: &DockerfileFacts) -> Vec<Declared<'_>> {
+    let model = &dockerfile.model;
+    let stage = |at: usize| model.stages.iter().position(|s| s.body.contains(&at));
+    let args = model.instructions.iter().enumerate().filter_map(|(at, i)| match &i.kind {
+        Kind::Arg(pairs) => Some((at, pairs)),
+        _ => None,
+    });
+    args.flat_map(|(at, pairs)| pairs.iter().map(move |pair| Declared { pair, at, stage: stage(at) }))
+        .filter(|d| cache::is_bust_name(&d.pair.name.value))
+        .collect()
+}
+
+fn arguments(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mut Sink<'_>) {
+    let all = declared(dockerfile);
+    let mut reported: Vec<&str> = Vec::new();
+    for one in &all {
+        let name = one.pair.name.value.as_str();
+        if reported.contains(&name) {
+            continue;
+        }
+        let redeclared = all.iter().any(|d| d.stage.is_some() && d.pair.name.value == name);
+        let found = match one.stage {
+            None => !redeclared && before_from(facts, index, one, sink),
+            Some(stage) => {
+                shadowed(dockerfile, stage, one, sink)
+                    || (!all.iter().any(|d| d.pair.name.value == name && d.stage.is_some_and(|s| busts(dockerfile, s, d.at)))
+                        && nothing_after(dockerfile, one, sink))
+                    || not_passed(facts, index, one, sink)
+            }
+        };
+        if found {
+            reported.push(name);
+        }
+    }
+}
+
+fn before_from(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
+    let dockerfile = &facts.dockerfiles[index];
+    let name = &one.pair.name.value;
+    let finding = sink
+        .report(
+            Location::new(dockerfile.model.file, one.pair.name.span),
+            format!("`{name}` stands before the first FROM: no stage sees it, and it busts nothing"),
+        )
+        .help(format!("declare `ARG {name}` in the stage, above what has to run again"));
+    // The first step that has something to bust.
+    let place = dockerfile.stages.all.iter().enumerate().find_map(|(stage, resolved)| {
+        let step = resolved.steps.iter().find(|s| matches!(s.what, What::Copy(_) | What::Run(_)))?;
+        (resolved.shell == Shell::Posix).then_some((stage, step.instruction))
+    });
+    let edits = place.and_then(|place| layer::insert(facts, index, &dockerfile.stages, &[place]).ok());
+    finding.fix(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());
+    true
+}
+
+/// Whether a RUN follows in the stage, or in one that starts from it (BuildKit passes the argument on, the classic
+/// builder does not: unknown counts as busting).
+fn busts(dockerfile: &DockerfileFacts, stage: usize, at: usize) -> bool {
+    let runs_after = |s: usize, at: usize| {
+        dockerfile.stages.all[s].steps.iter().any(|step| step.instruction > at && matches!(step.what, What::Run(_)))
+    };
+    let children = (0..dockerfile.stages.all.len()).filter(|&s| dockerfile.stages.all[s].base == Base::Stage(stage));
+    runs_after(stage, at) || children.into_iter().any(|child| runs_after(child, at))
+}
+
+fn nothing_after(dockerfile: &DockerfileFacts, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
+    let name = &one.pair.name.value;
+    sink.report(
+        Location::new(dockerfile.model.file, one.pair.name.span),
+        format!("no RUN follows `ARG {name}` in its stage: it busts nothing"),
+    )
+    .help("an ARG is part of the key of the RUNs after it, in its own stage: move it above what has to run again")
+    .fix(Safety::Manual, "move it above what has to run again", Vec::new());
+    true
+}
+
+/// `ENV X=constant` wins over `ARG X`.
+fn shadowed(dockerfile: &DockerfileFacts, stage: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
+    let name = &one.pair.name.value;
+    let constant = dockerfile.stages.chain(stage).into_iter().flat_map(|s| &dockerfile.stages.all[s].steps).find_map(|step| {
+        let Kind::Env(pairs) = &dockerfile.model.instructions[step.instruction].kind else { return None };
+        let pair = pairs.iter().find(|p| p.name.value == *name)?;
+        let moves = pair.value.as_ref().is_some_and(|v| v.value.contains('$'));
+        (!moves).then_some((step.instruction, pair))
+    });
+    let Some((at, pair)) = constant else { return false };
+    // A RUN between the two still sees the ARG.
+    let between = dockerfile.stages.all[stage]
+        .steps
+        .iter()
+        .any(|s| matches!(s.what, What::Run(_)) && one.at < s.instruction && s.instruction < at);
+    let wins = matches!(dockerfile.stages.all[stage].scope().get(name), Some((_, Origin::Env)));
+    if between || !wins {
+        return false;
+    }
+    sink.report(
+        Location::new(dockerfile.model.file, one.pair.name.span),
+        format!("`ENV {name}` wins over this ARG: its value never changes, and it busts nothing"),
+    )
+    .label(Location::new(dockerfile.model.file, pair.name.span), "the value that every RUN sees")
+    .fix(Safety::Manual, "remove the ENV, or give it the argument's value", Vec::new());
+    true
+}
+
+fn not_passed(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
+    let name = &one.pair.name.value;
+    let file = facts.dockerfiles[index].model.file;
+    let (message, places, label): (_, Vec<Location>, _) = match cache::passing(facts, index, name) {
+        Passing::NotKnown | Passing::Moves => return false,
+        Passing::Missing(places) => {
+            (format!("no compose service that builds this passes `{name}`: it keeps its default and busts nothing"),
+             places, "builds it, and passes no such argument")
+        }
+        Passing::Constant(places) => {
+            (format!("`{name}` is passed as a constant: it busts nothing"), places, "the same at every build")
+        }
+    };
+    let mut finding = sink.report(Location::new(file, one.pair.name.span), message);
+    for place in places {
+        finding = finding.label(place, label);
+    }
+    // `--build-arg` on the command line would still pass it.
+    let finding = finding.at_most(Severity::Warning);
+    match layer::pass(facts, index, name) {
+        Ok(edits) => finding.fix(Safety::Safe, format!("pass `{name}` from the environment"), edits),
+        Err(reason) => finding.help(reason).fix(Safety::Manual, format!("pass `{name}`"), Vec::new()),
+    };
+    true
+}

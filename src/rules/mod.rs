@@ -1,0 +1,60 @@
+//! The rules: one page, one file and one line here for each.
+
+pub mod page;
+
+use crate::{
+    analysis::Facts,
+    diag::{Claim, Sink},
+};
+use page::Page;
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its id: a kebab-case noun for the bad thing.
+    pub id: &'static str,
+    /// Its page.
+    pub page: &'static Page,
+    /// What finds it: a pure function of the facts.
+    pub check: fn(&Facts<'_>, &mut Sink<'_>),
+}
+
+impl Rule {
+    /// What its findings may claim.
+    pub fn claim(&self) -> Claim {
+        Claim {
+            rule: self.id,
+            severity: self.page.severity,
+            fix: self.page.fix,
+            mechanisms: self.page.mechanisms(),
+        }
+    }
+}
+
+macro_rules! rules {
+    ($($id:literal => $module:ident,)*) => {
+        $(mod $module;)*
+        /// Every rule, in the order of the documentation.
+        pub static RULES: &[Rule] = &[$({
+            static PAGE: Page = Page::read(include_str!(concat!("../../rules/", $id, ".md")));
+            const { assert!(page::same_name($id, stringify!($module)), "module and id differ") };
+            Rule { id: $id, page: &PAGE, check: $module::check }
+        },)*];
+    };
+}
+
+rules! {
+    "broad-copy" => broad_copy,
+    "missing-cache-bust" => missing_cache_bust,
+    "cached-fetch" => cached_fetch,
+    "inert-cache-bust" => inert_cache_bust,
+    "volume-shadows-image" => volume_shadows_image,
+    "single-file-bind" => single_file_bind,
+    "syntax-error" => syntax_error,
+    "unused-allow" => unused_allow,
+}
+
+/// The rule of that id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.id == id)
+}
