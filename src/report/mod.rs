@@ -1,0 +1,3 @@
+//! What is shown and written out.
+
+pub mod ast;
