@@ -1,3 +1,4 @@
-//! One binary for all integration tests.
+//! The one test binary: one link instead of ten.
 
-mod compose;
+mod dockerfile;
+mod shell;

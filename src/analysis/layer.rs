@@ -29,9 +29,10 @@ pub fn name(dockerfile: &Dockerfile) -> String {
     args.cloned().next().unwrap_or_else(|| NAME.to_owned())
 }
 
-/// The two instructions, in the keyword style of the file.
-pub fn lines(dockerfile: &Dockerfile, name: &str) -> Vec<String> {
-    let (arg, run) = (dockerfile_edit::keyword(dockerfile, "ARG"), dockerfile_edit::keyword(dockerfile, "RUN"));
+/// The two instructions, with keywords as the instruction near them writes its own.
+pub fn lines(dockerfile: &Dockerfile, near: usize, name: &str) -> Vec<String> {
+    let keyword = |upper| dockerfile_edit::keyword(dockerfile, near, upper);
+    let (arg, run) = (keyword("ARG"), keyword("RUN"));
     vec![format!("{arg} {name}=unset"), format!("{run} echo \"cache bust: ${{{name}}}\"")]
 }
 
@@ -51,8 +52,8 @@ pub fn insert(
     let mut edits = Vec::new();
     for &(stage, instruction) in places {
         shell(stages, stage)?;
-        let edit = dockerfile_edit::insert_before(text, model, instruction, &lines(model, &name));
-        edits.push((model.file, edit.map_err(|refused| refused.reason)?));
+        let lines = lines(model, instruction, &name);
+        edits.push((model.file, dockerfile_edit::insert_before(text, model, instruction, &lines)));
     }
     edits.extend(pass(facts, dockerfile, &name)?);
     Ok(edits)

@@ -42,7 +42,7 @@ pub struct ServiceBuild {
 /// The `.env` values that interpolate a compose file: those of the `.env` beside it.
 pub(super) fn env(snapshot: &Snapshot, compose: &str) -> Env {
     let path = paths::join(paths::parent(compose), ".env");
-    snapshot.find(&path).map_or_else(Env::default, |id| Env::parse(&snapshot.file(id).text))
+    snapshot.find(&path).map_or_else(Env::default, |id| Env::parse(&snapshot.file(id).text).0)
 }
 
 /// Paths of the Dockerfiles that the compose files name.

@@ -11,8 +11,8 @@ use crate::{
         vars::Val,
     },
     diag::{Safety, Sink},
-    model::dockerfile::{Instruction, Kind, edit},
-    text::{Edit, EntryKind, Location},
+    model::dockerfile::{Dockerfile, Instruction, Kind, edit},
+    text::{Edit, EntryKind, Location, Span},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -62,7 +62,7 @@ fn look(
             format!("needs no more than `{manifest}`, and runs again after every change"),
         );
     let title = format!("copy `{}` first, the rest after the install", case.manifests.join("`, `"));
-    let edits = split(text, model.instructions.as_slice(), &case).unwrap_or_default();
+    let edits = split(text, model, &case).unwrap_or_default();
     finding.fix(Safety::Unsafe, title, edits.into_iter().map(|e| (model.file, e)).collect());
     Some(())
 }
@@ -115,7 +115,8 @@ fn installs_too(step: &Step, install: &Install) -> bool {
 }
 
 /// Manifests first, then the install, then the COPY as it was. `None` where that could change what the image holds.
-fn split(text: &str, instructions: &[Instruction], case: &Case<'_>) -> Option<Vec<Edit>> {
+fn split(text: &str, model: &Dockerfile, case: &Case<'_>) -> Option<Vec<Edit>> {
+    let instructions = &model.instructions;
     let (copy_at, run_at) = (case.copy.0.instruction, case.run.0.instruction);
     let copy = &instructions[copy_at];
     let Kind::Copy(written) = &copy.kind else { return None };
@@ -137,10 +138,12 @@ fn split(text: &str, instructions: &[Instruction], case: &Case<'_>) -> Option<Ve
     }
     let words = case.manifests.iter().map(|m| word(m)).collect::<Option<Vec<_>>>()?.join(" ");
     let arguments = written.sources[0].span.join(written.dest.span);
-    let moved = edit::insert_after(text, &instructions[run_at], &[text[copy.span.range()].to_owned()]).ok()?;
-    // The whole instruction is replaced, so that a cache-bust layer, which goes above the sources, waits a round.
+    // The COPY takes the comments above it along. That they are replaced, too, makes a cache-bust layer, which goes
+    // above the sources, wait for the next round.
+    let whole = Span::new(edit::start_with_comments(text, model, copy_at), copy.span.end());
+    let moved = edit::insert_after(text, model, run_at, &[text[whole.range()].to_owned()]).ok()?;
     let head = &text[copy.span.start()..arguments.start()];
-    Some(vec![Edit::replace(copy.span, format!("{head}{words} {dest}")), moved])
+    Some(vec![Edit::replace(whole, format!("{head}{words} {dest}")), moved])
 }
 
 /// A name that needs no quoting in a COPY.

@@ -58,7 +58,8 @@ fn replace(
     let model = &dockerfile.model;
     let name = layer::name(model);
     let newline = facts.snapshot.file(model.file).newline().as_str();
-    let lines = layer::lines(model, &name).join(newline);
+    let at = model.instructions.iter().position(|i| i.span == instruction.span).unwrap_or(0);
+    let lines = layer::lines(model, at, &name).join(newline);
     let mut edits = vec![(model.file, Edit::replace(instruction.span, lines))];
     edits.extend(layer::pass(facts, index, &name)?);
     Ok(edits)

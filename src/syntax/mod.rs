@@ -2,7 +2,11 @@
 
 pub mod dockerfile;
 pub mod dockerignore;
+<<<<<<< HEAD
 pub mod dotenv;
+=======
+pub mod offsets;
+>>>>>>> w/syntax
 pub mod shell;
 pub mod yaml;
 

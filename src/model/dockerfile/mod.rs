@@ -1,12 +1,17 @@
 //! The meaning of one Dockerfile: stages and typed instructions. Values stay as written: expansion needs scopes,
 //! which `analysis` knows.
 
+mod build;
+pub mod edit;
+
 use std::ops::Range;
 
 use crate::{
     syntax::{SyntaxError, shell::Script},
     text::{FileId, Span, Spanned},
 };
+
+pub use build::parse;
 
 /// A word as written, quotes and variables included.
 pub type Word = Spanned<String>;

@@ -1,6 +1,9 @@
 //! POSIX shell as far as a linter needs it: commands, words, operators and redirections, with exact spans.
 
-use crate::text::Span;
+mod scan;
+mod word;
+
+use crate::{syntax::offsets::OffsetMap, text::Span};
 
 /// A word of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub struct Command {
     pub words: Vec<Word>,
     /// Redirections.
     pub redirects: Vec<Redirect>,
-    /// From the first word to the last.
+    /// From the first word or redirection to the last.
     pub span: Span,
     /// How it is tied to the command before it in the same list.
     pub link: Link,
@@ -63,4 +66,13 @@ pub struct Command {
 pub struct Script {
     /// The commands.
     pub commands: Vec<Command>,
+}
+
+/// Every simple command of a shell text. `map` leads from the text to the file; for a whole file it is
+/// [`OffsetMap::identity`].
+///
+/// Never fails and takes time in proportion to the text: what is not closed ends with the text, and what is nested
+/// deeper than a person writes is read as plain characters.
+pub fn scan(text: &str, map: &OffsetMap) -> Script {
+    scan::scan(text, map)
 }

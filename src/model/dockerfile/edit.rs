@@ -1,0 +1,99 @@
+//! Text changes of a Dockerfile in the file's own style.
+
+use std::fmt;
+
+use super::Dockerfile;
+use crate::{
+    syntax::dockerfile::{self as syntax, ItemKind},
+    text::{Edit, Newline},
+};
+
+/// Why nothing can be inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The file ends in a continuation or a heredoc, which would swallow what is appended.
+    OpenEnd,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenEnd => f.write_str(
+                "the file ends inside its last instruction, which would swallow the new line: finish the instruction first",
+            ),
+        }
+    }
+}
+
+/// Puts whole instruction lines above an instruction, and above the comments that touch it, which stay with it.
+/// Parser directives stay first.
+///
+/// # Panics
+/// If `text` is not the text that `dockerfile` was made from.
+pub fn insert_before(text: &str, dockerfile: &Dockerfile, instruction: usize, lines: &[String]) -> Edit {
+    let at = start_with_comments(text, dockerfile, instruction);
+    let newline = newline(text).as_str();
+    Edit::insert(at, lines.iter().map(|line| own_newlines(line, newline) + newline).collect::<String>())
+}
+
+/// Where the block of comments starts that touches an instruction from above; the instruction's first line, if none
+/// does.
+///
+/// # Panics
+/// If `text` is not the text that `dockerfile` was made from.
+pub fn start_with_comments(text: &str, dockerfile: &Dockerfile, instruction: usize) -> usize {
+    let mut at = dockerfile.instructions[instruction].lines.start();
+    let tree = syntax::parse(text);
+    let index = tree.items.partition_point(|item| item.span.start() < at);
+    for item in tree.items[..index].iter().rev() {
+        if item.kind != ItemKind::Comment {
+            break;
+        }
+        at = item.span.start();
+    }
+    at
+}
+
+/// Puts whole instruction lines below an instruction. A file without a newline at its end stays without one.
+///
+/// # Errors
+/// [`Refusal::OpenEnd`] if the instruction is the last one and is not finished.
+///
+/// # Panics
+/// If `text` is not the text that `dockerfile` was made from.
+pub fn insert_after(
+    text: &str,
+    dockerfile: &Dockerfile,
+    instruction: usize,
+    lines: &[String],
+) -> Result<Edit, Refusal> {
+    let at = dockerfile.instructions[instruction].lines.end();
+    if instruction + 1 == dockerfile.instructions.len() && syntax::parse(text).open_end {
+        return Err(Refusal::OpenEnd);
+    }
+    let newline = newline(text).as_str();
+    let lines = lines.iter().map(|line| own_newlines(line, newline));
+    Ok(if text[..at].ends_with('\n') {
+        Edit::insert(at, lines.map(|line| line + newline).collect::<String>())
+    } else {
+        Edit::insert(at, lines.map(|line| newline.to_owned() + &line).collect::<String>())
+    })
+}
+
+/// A keyword (given in upper case) as the instruction writes its own: `arg` beside `run`, else `ARG`.
+pub fn keyword(dockerfile: &Dockerfile, near: usize, upper: &str) -> String {
+    let lower = dockerfile.instructions.get(near).is_some_and(|i| {
+        i.keyword.value.chars().any(|c| c.is_lowercase()) && !i.keyword.value.chars().any(char::is_uppercase)
+    });
+    if lower { upper.to_ascii_lowercase() } else { upper.to_owned() }
+}
+
+/// The newline that most lines end with.
+fn newline(text: &str) -> Newline {
+    let all = text.bytes().filter(|&b| b == b'\n').count();
+    if text.matches("\r\n").count() * 2 > all { Newline::CrLf } else { Newline::Lf }
+}
+
+fn own_newlines(line: &str, newline: &str) -> String {
+    line.lines().collect::<Vec<_>>().join(newline)
+}
