@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub use read::{Problem, Project, find_root, read};
+pub use read::{Problem, Project, find_root, read, text};
 pub use write::{Changed, WriteError, write};

@@ -100,7 +100,11 @@ impl Project {
     }
 }
 
-fn text(path: &Path) -> Result<String, String> {
+/// Reads one file.
+///
+/// # Errors
+/// Why it cannot be read, and what to do.
+pub fn text(path: &Path) -> Result<String, String> {
     let meta = fs::metadata(path).map_err(|e| e.to_string())?;
     if !meta.is_file() {
         return Err("it is not a regular file".to_owned());

@@ -2,11 +2,8 @@
 
 pub mod dockerfile;
 pub mod dockerignore;
-<<<<<<< HEAD
 pub mod dotenv;
-=======
 pub mod offsets;
->>>>>>> w/syntax
 pub mod shell;
 pub mod yaml;
 

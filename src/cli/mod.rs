@@ -1,0 +1,114 @@
+//! The command line: what was typed becomes what is meant, and the result becomes text and an exit code.
+
+mod ast;
+mod check;
+mod explain;
+mod trace;
+
+use std::{io::Write as _, path::Path, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::{analysis, engine, project};
+
+/// Against stale Docker deploys: lint, fix, trace, deploy, and prove that what runs is what git says.
+#[derive(Debug, Parser)]
+#[command(name = "unstale", version, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find what can make a deploy stale, and fix it
+    Check(check::CheckArgs),
+    /// List the rules
+    Rules(explain::RulesArgs),
+    /// Show a rule's page
+    Explain(explain::ExplainArgs),
+    /// Show where a repository file ends up in the containers, and what stops it
+    Trace(trace::TraceArgs),
+    /// Print the syntax tree of a Dockerfile as JSON, for tools
+    Ast(ast::AstArgs),
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One document on standard output
+    Json,
+}
+
+/// How a command ended; the design's five exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Clean, or verified.
+    Clean = 0,
+    /// Findings at or above the threshold, or stale.
+    Found = 1,
+    /// It could not do its work, and changed nothing.
+    Failed = 2,
+}
+
+/// What stops a command: one message that says what was wrong, where, and what to do next.
+#[derive(Debug)]
+struct Stop(String);
+
+impl<T: std::fmt::Display> From<T> for Stop {
+    fn from(error: T) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; clap writes each to its own stream.
+            let code = if error.use_stderr() { Exit::Failed } else { Exit::Clean };
+            return if error.print().is_ok() { ExitCode::from(code as u8) } else { ExitCode::FAILURE };
+        }
+    };
+    let result = match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Rules(args) => explain::rules(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Trace(args) => trace::run(&args),
+        Command::Ast(args) => ast::run(&args),
+    };
+    let exit = result.unwrap_or_else(|Stop(message)| {
+        complain(&message);
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Writes to standard output. A reader that went away (`| head`) is no error.
+fn print(text: &str) -> Result<(), Stop> {
+    let result = anstream::stdout().write_all(text.as_bytes());
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Stop(format!("cannot write: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes `error: …` to standard error.
+fn complain(message: &str) {
+    // There is nowhere left to say that standard error is closed.
+    let _ = writeln!(anstream::stderr(), "error: {message}");
+}
+
+/// Writes a note to standard error.
+fn note(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{message}");
+}
+
+/// Reads the project around a folder.
+fn read(root: &Path) -> Result<project::Project, Stop> {
+    project::read(root, &engine::wants, &analysis::wanted)
+        .map_err(|e| Stop(format!("`{}` cannot be read: {e}", root.display())))
+}
