@@ -168,15 +168,14 @@ fn go_regular_expressions_keep_their_meaning() {
         ("a^*", "a^b", false),
         ("\\Qa*", "a", false),
         ("[\\d]x", "5x", true),
-        ("[a-c-]x", "-x", true),
     ]);
 }
 
 #[test]
 fn what_docker_refuses_is_reported_with_its_line() {
     for bad in [
-        "!", "! ", "!/", "[", "a[", "[]a]", "[-x]", "a\\", "*\\", "[a-]b", "a*/[", "\\y*", "*{2}", "[z-a]*",
-        "[[:x:]]*",
+        "!", "! ", "!/", "[", "a[", "[]a]", "[-x]", "a\\", "*\\", "[a-]b", "[a-c-]x", "a*/[", "\\y*", "*{2}",
+        "[z-a]*", "[[:x:]]*",
     ] {
         let text = format!("ok\n{bad}\n");
         let (patterns, errors) = Patterns::parse(&text);
