@@ -1,4 +1,6 @@
 //! The one test binary: one link instead of ten.
 
+mod compose;
 mod dockerfile;
+mod dockerignore;
 mod shell;

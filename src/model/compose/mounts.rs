@@ -7,7 +7,7 @@ use super::{
     read::{Fields, Reader, first_line},
 };
 use crate::{
-    syntax::{dotenv::substitute, yaml::NodeId},
+    syntax::{dockerignore, dotenv::substitute, yaml::NodeId},
     text::Span,
 };
 
@@ -213,27 +213,7 @@ fn is_path(source: &str) -> bool {
     }
 }
 
-/// Go's `path.Clean`.
-fn clean(path: &str) -> String {
-    if path.is_empty() {
-        return String::new();
-    }
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|p| *p != "..") => {
-                parts.pop();
-            }
-            ".." if rooted => {}
-            part => parts.push(part),
-        }
-    }
-    let joined = parts.join("/");
-    match (rooted, joined.is_empty()) {
-        (true, _) => format!("/{joined}"),
-        (false, true) => ".".to_owned(),
-        (false, false) => joined,
-    }
+/// compose-go cleans the path in the container, unless there is none.
+fn clean(target: &str) -> String {
+    if target.is_empty() { String::new() } else { dockerignore::clean(target) }
 }
