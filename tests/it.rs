@@ -1,6 +1,10 @@
 //! The one test binary: one link instead of ten.
 
+mod architecture;
 mod compose;
 mod dockerfile;
 mod dockerignore;
+mod pages;
+mod projects;
+mod rules;
 mod shell;

@@ -2,9 +2,11 @@
 //! that builds it.
 
 use super::{
-    Facts,
+    DockerfileFacts, Facts,
     cache::{Passing, is_bust_name, passing},
-    stages::{Shell, Stages},
+    commands::{Effect, Moves},
+    source::{Brings, brings},
+    stages::{Shell, Stages, What},
 };
 use crate::{
     model::{
@@ -19,6 +21,49 @@ pub const NAME: &str = "CACHE_BUST";
 
 /// Why there is no such layer, for people.
 pub type Reason = String;
+
+/// Where a stage whose RUNs work on application source needs a bust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The stage.
+    pub stage: usize,
+    /// The instruction that the layer belongs above: the first COPY of source, or a moving fetch before it.
+    pub before: usize,
+    /// The COPY that brings the source.
+    pub copy: usize,
+    /// Whether a later RUN fetches something that is not known to be pinned.
+    pub fetches: bool,
+}
+
+/// The place in a stage; `None` if nothing there can go stale by the cache: without a RUN after the source, every
+/// later step is a COPY, which is keyed by what it copies.
+pub fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<Place> {
+    let steps = &dockerfile.stages.all[stage].steps;
+    shell(&dockerfile.stages, stage).ok()?;
+    let ships = |step: &What| match step {
+        What::Copy(copy) => dockerfile.contexts.iter().any(|c| brings(facts.snapshot, c, copy) == Brings::Source),
+        _ => false,
+    };
+    let source = steps.iter().position(|step| ships(&step.what))?;
+    let (mut any, mut fetches) = (false, false);
+    for step in &steps[source..] {
+        if let What::Run(run) = &step.what {
+            any |= run.effects.iter().any(|e| !matches!(e, Effect::Nothing | Effect::PrintsClock { .. }));
+            fetches |= run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if f.moves != Moves::No));
+        }
+    }
+    let moving = |step: &What| match step {
+        What::Run(run) => run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if matches!(f.moves, Moves::Yes(_)))),
+        _ => false,
+    };
+    let first = steps[..source].iter().position(|step| moving(&step.what)).unwrap_or(source);
+    any.then_some(Place {
+        stage,
+        before: steps[first].instruction,
+        copy: steps[source].instruction,
+        fetches,
+    })
+}
 
 /// The argument's name: the Dockerfile's own bust, whatever it is called, or [`NAME`].
 pub fn name(dockerfile: &Dockerfile) -> String {

@@ -24,7 +24,7 @@ pub fn clean(path: &str) -> String {
 
 /// `path` as seen from `base`; an absolute path stays itself.
 pub fn join(base: &str, path: &str) -> String {
-    if path.starts_with('/') { clean(path) } else { clean(&format!("{base}/{path}")) }
+    if base.is_empty() || path.starts_with('/') { clean(path) } else { clean(&format!("{base}/{path}")) }
 }
 
 /// The folder part of a repository path; `""` for the root.

@@ -6,7 +6,7 @@ use crate::{
         cache::{self, Passing},
         commands::Effect,
         layer,
-        stages::{Base, Shell, What},
+        stages::{Base, What},
         vars::Origin,
     },
     diag::{Safety, Severity, Sink},
@@ -119,11 +119,8 @@ fn before_from(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut S
             format!("`{name}` stands before the first FROM: no stage sees it, and it busts nothing"),
         )
         .help(format!("declare `ARG {name}` in the stage, above what has to run again"));
-    // The first step that has something to bust.
-    let place = dockerfile.stages.all.iter().enumerate().find_map(|(stage, resolved)| {
-        let step = resolved.steps.iter().find(|s| matches!(s.what, What::Copy(_) | What::Run(_)))?;
-        (resolved.shell == Shell::Posix).then_some((stage, step.instruction))
-    });
+    let stages = 0..dockerfile.stages.all.len();
+    let place = stages.into_iter().find_map(|s| layer::place(facts, dockerfile, s)).map(|p| (p.stage, p.before));
     let edits = place.and_then(|place| layer::insert(facts, index, &dockerfile.stages, &[place]).ok());
     finding.fix(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());
     true

@@ -3,10 +3,7 @@
 use crate::{
     analysis::{
         DockerfileFacts, Facts, cache,
-        commands::{Effect, Moves},
-        layer,
-        source::{Brings, brings},
-        stages::{Shell, Stage, What},
+        layer::{self, Place},
     },
     diag::{Safety, Severity, Sink},
     text::Location,
@@ -16,17 +13,6 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     for (index, dockerfile) in facts.dockerfiles.iter().enumerate() {
         look(facts, index, dockerfile, sink);
     }
-}
-
-/// A stage whose RUNs work on application source.
-struct Place {
-    stage: usize,
-    /// The instruction that the bust belongs above.
-    before: usize,
-    /// The COPY that brings the source.
-    copy: usize,
-    /// Whether a later RUN fetches something that is not known to be pinned.
-    fetches: bool,
 }
 
 fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mut Sink<'_>) {
@@ -49,8 +35,7 @@ fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mu
         .chain(stages.target(None))
         .flat_map(|target| stages.needed(target))
         .collect();
-    let places: Vec<Place> =
-        needed.into_iter().filter_map(|s| place(facts, dockerfile, s, &stages.all[s])).collect();
+    let places: Vec<Place> = needed.into_iter().filter_map(|s| layer::place(facts, dockerfile, s)).collect();
     let Some(first) = places.first() else { return };
     let copy = &dockerfile.model.instructions[first.copy];
     let said = facts.snapshot.file(dockerfile.model.file).text[copy.span.range()].lines().next().unwrap_or_default();
@@ -68,32 +53,4 @@ fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mu
             .help(format!("add an ARG above it that every deploy passes anew ({reason})"))
             .fix(Safety::Manual, "add a cache-bust", Vec::new()),
     };
-}
-
-fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, index: usize, stage: &Stage) -> Option<Place> {
-    // Without a shell there is no RUN, and a COPY is keyed by what it copies: nothing can go stale by the cache.
-    if matches!(stage.shell, Shell::Absent | Shell::Windows) {
-        return None;
-    }
-    let source = stage.steps.iter().position(|step| match &step.what {
-        What::Copy(copy) => {
-            dockerfile.contexts.iter().any(|context| brings(facts.snapshot, context, copy) == Brings::Source)
-        }
-        _ => false,
-    })?;
-    let runs_after = stage.steps[source..].iter().filter_map(|step| match &step.what {
-        What::Run(run) => Some(run),
-        _ => None,
-    });
-    let (mut any, mut fetches) = (false, false);
-    for run in runs_after {
-        any |= run.effects.iter().any(|e| !matches!(e, Effect::Nothing | Effect::PrintsClock { .. }));
-        fetches |= run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if f.moves != Moves::No));
-    }
-    let fetch = stage.steps[..source].iter().position(|step| match &step.what {
-        What::Run(run) => run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if matches!(f.moves, Moves::Yes(_)))),
-        _ => false,
-    });
-    let before = stage.steps[fetch.unwrap_or(source)].instruction;
-    any.then_some(Place { stage: index, before, copy: stage.steps[source].instruction, fetches })
 }

@@ -58,5 +58,6 @@ fn folder(
     if !mirrored || to.is_empty() {
         return None;
     }
-    edit::set_mount_sides(&facts.snapshot.file(file).text, source, from, target, to)
+    let text = &facts.snapshot.file(file).text;
+    Some(vec![edit::set_scalar(text, source.span, from), edit::set_scalar(text, target.span, to)])
 }

@@ -102,7 +102,7 @@ fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
     } else if url_path(url).split('/').any(pinned) {
         Moves::No
     } else if piped {
-        Moves::Yes("an install script".to_owned())
+        Moves::Yes("what the server gives today".to_owned())
     } else {
         Moves::Unknown
     };
@@ -110,8 +110,9 @@ fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
 }
 
 fn node(call: &Call<'_>) -> Option<(String, Moves, bool)> {
-    let package = call.plain().find(|a| is_tagged(a, "latest") || is_tagged(a, "next"))?;
-    Some((package.to_owned(), Moves::Yes(format!("`{package}`")), false))
+    let (package, tag) =
+        call.plain().find_map(|a| ["latest", "next"].into_iter().find(|tag| is_tagged(a, tag)).map(|tag| (a, tag)))?;
+    Some((package.to_owned(), Moves::Yes(format!("`{tag}`")), false))
 }
 
 fn is_tagged(package: &str, tag: &str) -> bool {
@@ -127,7 +128,7 @@ fn go(call: &Call<'_>) -> Option<(String, Moves, bool)> {
     let moves = if version.contains('$') || pinned(version) {
         Moves::No
     } else if is_moving_name(version) {
-        Moves::Yes(format!("`@{version}`"))
+        Moves::Yes(format!("`{version}`"))
     } else {
         Moves::Unknown
     };
