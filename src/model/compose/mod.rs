@@ -1,5 +1,6 @@
 //! The meaning of one compose file: services, builds, mounts and volumes, each with its span.
 
+pub mod edit;
 mod mounts;
 mod read;
 

@@ -215,6 +215,9 @@ impl Builder<'_> {
     /// The parser gives block scalars from their first content byte to the next token; ours go from the header to the
     /// end of the last line that is not blank.
     fn scalar_span(&self, span: Span, style: ScalarStyle) -> Span {
+        if span.is_empty() && self.open.last().is_some_and(|open| open.key.is_some()) {
+            return Span::point(self.behind_colon(span.start()));
+        }
         if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             return span;
         }
@@ -230,6 +233,13 @@ impl Builder<'_> {
         }
         let end = start + body[..end].strip_suffix('\r').unwrap_or(&body[..end]).len();
         Span::new(start, end)
+    }
+
+    /// The parser puts a value that is not there right behind its key.
+    fn behind_colon(&self, at: usize) -> usize {
+        let rest = &self.text[at..];
+        let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        if rest[blanks..].starts_with(':') { at + blanks + 1 } else { at }
     }
 
     fn finish(mut self) -> Tree {

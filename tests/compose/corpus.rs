@@ -1,4 +1,4 @@
-//! The compose model: every form that a file may use, real files against what Docker says of them, hostile input.
+//! Real compose files against what Docker says of them.
 
 use std::{
     collections::BTreeMap,
@@ -9,13 +9,11 @@ use std::{
 
 use serde_json::{Value as Json, json};
 use unstale::{
-    model::compose::{self, Compose, Env, Mount, MountKind},
-    text::FileId,
+    model::compose::{self, Compose, Mount, MountKind, edit},
+    text::EditSet,
 };
 
-fn read(text: &str) -> Compose {
-    compose::parse(FileId(0), text, &Env::default())
-}
+use super::read;
 
 /// What `docker compose config --no-interpolate` calls a mount's type.
 fn type_name(mount: &Mount) -> &'static str {
@@ -165,4 +163,69 @@ fn real_files_read_as_docker_reads_them() {
     );
     assert_eq!(wrong, 0, "{report}");
     assert!(files > 0, "no file of the corpus is there");
+}
+
+/// Adds an argument to every build and removes every mount of every real file: what is not refused reads as it should,
+/// which the edit itself checks, and touches nothing else.
+#[test]
+fn real_files_can_be_edited() {
+    let Some(root) = std::env::var_os("UNSTALE_CORPUS") else {
+        eprintln!("skipped: real_files_can_be_edited needs UNSTALE_CORPUS");
+        return;
+    };
+    let (mut added, mut removed, mut refused) = (0, 0, BTreeMap::<String, usize>::new());
+    for path in yaml_files(Path::new(&root)) {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let model = read(&text);
+        if !model.tree.errors().is_empty() {
+            continue;
+        }
+        for service in &model.services {
+            let name = &service.name.value;
+            let results = service
+                .build
+                .iter()
+                .map(|_| (true, edit::add_build_arg(&text, &model, name, "CACHE_BUST", "${CACHE_BUST:-}")))
+                .chain(
+                    (0..service.mounts.len()).map(|i| (false, edit::remove_mount(&text, &model, name, i))),
+                );
+            for (adds, result) in results.collect::<Vec<_>>() {
+                match result {
+                    Err(error) => *refused.entry(error.reason).or_default() += 1,
+                    Ok(edits) => {
+                        let mut set = EditSet::default();
+                        for edit in edits {
+                            let gone = &text[edit.span.range()];
+                            assert!(
+                                !adds || gone.trim().is_empty() || gone.trim() == "null",
+                                "{path:?} {gone:?}"
+                            );
+                            set.insert(edit).unwrap();
+                        }
+                        let after = set.apply(&text);
+                        assert_eq!(text.contains("\r\n"), after.contains("\r\n"), "{path:?}");
+                        *if adds { &mut added } else { &mut removed } += 1;
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{added} arguments added, {removed} mounts removed, refused: {refused:#?}");
+    assert!(added > 0 && removed > 0);
+}
+
+fn yaml_files(dir: &Path) -> Vec<PathBuf> {
+    let (mut out, mut todo) = (Vec::new(), vec![dir.to_path_buf()]);
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            let path = entry.path();
+            match path.extension().and_then(|e| e.to_str()) {
+                _ if path.is_dir() => todo.push(path),
+                Some("yml" | "yaml") => out.push(path),
+                _ => {}
+            }
+        }
+    }
+    out.sort();
+    out
 }

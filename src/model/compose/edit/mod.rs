@@ -1,0 +1,210 @@
+//! Changes to a compose file as splices: in the file's own style, every other byte kept, or refused with a reason.
+
+mod args;
+mod mounts;
+mod quote;
+
+use std::fmt;
+
+use super::{Compose, Env, MountKind, Service, Value, parse};
+use crate::{
+    syntax::yaml::{Entry, Kind, NodeId, ScalarStyle, Style, Tree},
+    text::{Edit, EditSet, Newline, SourceFile, Span},
+};
+
+pub use args::add_build_arg;
+pub use mounts::remove_mount;
+
+/// Why an edit was not made: nothing is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What stands in the way.
+    pub span: Span,
+    /// Why, as a clause in lower case.
+    pub reason: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+fn refuse<T>(span: Span, reason: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused { span, reason: reason.into() })
+}
+
+/// Replaces a whole scalar by a string and keeps its quotes; a plain one is quoted where the string needs it anywhere
+/// in YAML. `span` is a scalar's whole span: for a part of one, see [`set_value`].
+pub fn set_scalar(text: &str, span: Span, new: &str) -> Edit {
+    let style = match text.as_bytes().get(span.start()) {
+        Some(b'"') => Some(ScalarStyle::Double),
+        Some(b'\'') => Some(ScalarStyle::Single),
+        _ => None,
+    };
+    Edit::replace(span, quote::like(new, style, Style::Flow))
+}
+
+/// Replaces a value of the model, also one that is a part of a scalar (the source of `source:target`). A value that an
+/// alias or merge brought is changed at its anchor, for all who use it.
+///
+/// # Errors
+/// [`Refused`] if the value cannot be replaced alone, or would not read back as `new`.
+pub fn set_value(text: &str, compose: &Compose, value: &Value, new: &str) -> Result<Edit, Refused> {
+    let whole =
+        compose.tree.nodes().find(|(_, n)| n.span == value.span && matches!(n.kind, Kind::Scalar { .. }));
+    if whole.is_some_and(|(id, _)| compose.tree.scalar(id) == Some(&value.raw)) {
+        return Ok(set_scalar(text, value.span, new));
+    }
+    if text.get(value.span.range()) != Some(&value.raw) {
+        return refuse(value.span, "the value is written in a way that does not show it: change it by hand");
+    }
+    let simple = |c: char| c.is_alphanumeric() || "./_-~+@=${}".contains(c);
+    if new.is_empty() || !new.chars().all(simple) {
+        return refuse(value.span, "the new value needs quotes of its own: change the whole entry by hand");
+    }
+    Ok(Edit::replace(value.span, new))
+}
+
+/// What every edit needs.
+struct Editor<'a> {
+    text: &'a str,
+    tree: &'a Tree,
+    newline: &'static str,
+}
+
+impl<'a> Editor<'a> {
+    fn new(text: &'a str, compose: &'a Compose) -> Result<Self, Refused> {
+        if compose.tree.root().is_none() || !compose.tree.errors().is_empty() {
+            let span = compose.tree.errors().first().map_or(Span::point(0), |e| e.span);
+            return refuse(span, "the file does not parse: correct it first");
+        }
+        let newline = SourceFile { path: String::new(), text: text.to_owned() }.newline();
+        let newline = if text.contains('\n') { newline } else { Newline::Lf };
+        Ok(Self { text, tree: &compose.tree, newline: newline.as_str() })
+    }
+
+    fn span(&self, node: NodeId) -> Span {
+        self.tree.node(node).span
+    }
+
+    fn style(&self, node: NodeId) -> Option<Style> {
+        match self.tree.node(node).kind {
+            Kind::Mapping { style, .. } | Kind::Sequence { style, .. } => Some(style),
+            Kind::Scalar { .. } | Kind::Alias { .. } => None,
+        }
+    }
+
+    fn scalar_style(&self, node: NodeId) -> Option<ScalarStyle> {
+        match self.tree.node(node).kind {
+            Kind::Scalar { style, .. } => Some(style),
+            _ => None,
+        }
+    }
+
+    /// The entry that the mapping itself has, without merges.
+    fn own(&self, map: NodeId, key: &str) -> Option<Entry> {
+        if self.tree.is_alias(map) {
+            return None;
+        }
+        self.tree.entries(map)?.iter().copied().find(|e| self.tree.scalar(e.key) == Some(key))
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        self.text[..at].rfind('\n').map_or(0, |n| n + 1)
+    }
+
+    /// The end of the line without its newline.
+    fn line_end(&self, at: usize) -> usize {
+        let end = self.text[at..].find('\n').map_or(self.text.len(), |n| at + n);
+        if self.text[at..end].ends_with('\r') { end - 1 } else { end }
+    }
+
+    /// How far the key is indented, if only spaces stand before it.
+    fn indent(&self, key: NodeId) -> Result<usize, Refused> {
+        let at = self.span(key).start();
+        let before = &self.text[self.line_start(at)..at];
+        let before = before.strip_prefix('\u{feff}').unwrap_or(before);
+        if before.bytes().all(|b| b == b' ') {
+            Ok(before.len())
+        } else {
+            refuse(self.span(key), "something stands before the key on its line: change it by hand")
+        }
+    }
+
+    /// The byte behind the colon of a plain `key:`.
+    fn after_colon(&self, key: NodeId) -> Result<usize, Refused> {
+        let end = self.span(key).end();
+        let rest = &self.text[end..];
+        let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        if rest[blanks..].starts_with(':') {
+            Ok(end + blanks + 1)
+        } else {
+            refuse(self.span(key), "the key is written with `?`: change it by hand")
+        }
+    }
+
+    fn new_line(&self, indent: usize) -> String {
+        format!("{}{}", self.newline, " ".repeat(indent))
+    }
+
+    /// The edits, if the file reads as it should with them: `expected` gets every service of before and says what it
+    /// should be like.
+    fn verified(
+        &self,
+        compose: &Compose,
+        edits: Vec<Edit>,
+        at: Span,
+        expected: impl Fn(&Service) -> Shape,
+    ) -> Result<Vec<Edit>, Refused> {
+        let mut set = EditSet::default();
+        let clash = edits.iter().any(|edit| set.insert(edit.clone()).is_err());
+        let read = |text: &str| parse(compose.file, text, &Env::default());
+        let (before, after) = (read(self.text), read(&set.apply(self.text)));
+        let right = !clash
+            && before.errors.len() == after.errors.len()
+            && before.services.len() == after.services.len()
+            && before.services.iter().zip(&after.services).all(|(b, a)| expected(b) == shape(a));
+        if right {
+            Ok(edits)
+        } else {
+            refuse(at, "the file is written in a way that is not understood here: change it by hand")
+        }
+    }
+}
+
+/// What a service says, without places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shape {
+    name: String,
+    fields: Vec<Option<String>>,
+    args: Vec<(String, Option<String>)>,
+    mounts: Vec<(MountKind, Option<String>, String, bool, bool)>,
+}
+
+fn shape(service: &Service) -> Shape {
+    let raw = |value: &Option<Value>| value.as_ref().map(|v| v.raw.clone());
+    let mut fields = vec![
+        raw(&service.image),
+        raw(&service.container_name),
+        raw(&service.pull_policy),
+        raw(&service.replicas),
+    ];
+    if let Some(build) = &service.build {
+        fields.extend([raw(&build.context), raw(&build.dockerfile), raw(&build.inline), raw(&build.target)]);
+    }
+    let args = service.build.iter().flat_map(|b| &b.args);
+    let mut args: Vec<_> = args.map(|a| (a.name.value.clone(), raw(&a.value))).collect();
+    // Entries of merges stand behind own ones, wherever `<<` is.
+    args.sort();
+    Shape {
+        name: service.name.value.clone(),
+        fields,
+        args,
+        mounts: service
+            .mounts
+            .iter()
+            .map(|m| (m.kind, raw(&m.source), m.target.raw.clone(), m.read_only, m.no_copy))
+            .collect(),
+    }
+}

@@ -1,0 +1,100 @@
+//! A mount less.
+
+use super::{Editor, Refused, refuse, shape};
+use crate::{
+    model::compose::Compose,
+    syntax::yaml::{Entry, Kind, NodeId, Style},
+    text::{Edit, Span},
+};
+
+/// Removes a mount of a service (`index` in [`Service::mounts`](crate::model::compose::Service::mounts)) with its
+/// lines and the comment behind it, and the key `volumes` or `tmpfs` with its last entry. Comments on lines above stay.
+///
+/// # Errors
+/// [`Refused`] for flow style, for lists that an alias or merge brings, and where the service would be left empty.
+pub fn remove_mount(
+    text: &str,
+    compose: &Compose,
+    service: &str,
+    index: usize,
+) -> Result<Vec<Edit>, Refused> {
+    let editor = Editor::new(text, compose)?;
+    let Some(service) = compose.service(service) else {
+        return refuse(Span::point(0), "the file has no such service");
+    };
+    let Some(mount) = service.mounts.get(index) else {
+        return refuse(service.name.span, "the service has no such mount");
+    };
+    let lines = ["volumes", "tmpfs"]
+        .iter()
+        .filter_map(|key| editor.own(service.node, key))
+        .find_map(|entry| editor.lines_of(service.node, entry, mount.node));
+    let Some(lines) = lines else {
+        return refuse(
+            mount.span,
+            "the mount is not written in the service itself: other services may share it",
+        );
+    };
+    editor.verified(compose, vec![Edit::replace(lines?, "")], mount.span, |before| {
+        let mut wanted = shape(before);
+        if before.name.value == service.name.value && index < wanted.mounts.len() {
+            wanted.mounts.remove(index);
+        }
+        wanted
+    })
+}
+
+impl Editor<'_> {
+    /// The lines to delete so that the item goes; `None` if the item is not below the entry.
+    fn lines_of(&self, service: NodeId, entry: Entry, item: NodeId) -> Option<Result<Span, Refused>> {
+        let alone = match &self.tree.node(entry.value).kind {
+            Kind::Sequence { items, style } => {
+                if !items.contains(&item) {
+                    return None;
+                }
+                if *style == Style::Flow {
+                    return Some(refuse(self.span(item), "the list is in flow style: change it by hand"));
+                }
+                items.len() == 1
+            }
+            Kind::Scalar { .. } if entry.value == item => true,
+            _ => return None,
+        };
+        Some(if alone { self.whole_entry(service, entry) } else { self.item_lines(item) })
+    }
+
+    fn whole_entry(&self, service: NodeId, entry: Entry) -> Result<Span, Refused> {
+        let span = self.span(entry.key);
+        if self.style(service) == Some(Style::Flow) {
+            return refuse(span, "the service is in flow style: change it by hand");
+        }
+        if self.tree.entries(service).unwrap_or_default().len() < 2 {
+            return refuse(span, "nothing would be left of the service");
+        }
+        self.indent(entry.key)?;
+        self.lines(span.start(), self.span(entry.value).end())
+    }
+
+    fn item_lines(&self, item: NodeId) -> Result<Span, Refused> {
+        let node = self.tree.node(item);
+        let start = node.outer_start();
+        let lead = &self.text[self.line_start(start)..start];
+        let dash = lead.trim_start_matches(' ');
+        if !dash.starts_with('-') || !dash[1..].bytes().all(|b| b == b' ') {
+            return refuse(node.span, "something else stands on the line of the entry: change it by hand");
+        }
+        self.lines(start, node.span.end())
+    }
+
+    /// Whole lines, with the newline behind them; at the end of a file without one, the newline before them.
+    fn lines(&self, start: usize, end: usize) -> Result<Span, Refused> {
+        let (start, end) = (self.line_start(start), self.line_end(end));
+        Ok(match self.text[end..].find('\n') {
+            Some(newline) => Span::new(start, end + newline + 1),
+            None => {
+                let before = self.text[..start].strip_suffix('\n').unwrap_or(&self.text[..start]);
+                Span::new(before.strip_suffix('\r').unwrap_or(before).len(), end)
+            }
+        })
+    }
+}
