@@ -1,1 +1,4 @@
-//! t
+//! Every integration test, in one binary.
+
+mod incident;
+mod support;
