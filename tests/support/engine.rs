@@ -69,7 +69,8 @@ pub(crate) fn run_on(name: &str, builder: Builder, test: fn(Engine, Builder)) {
     let reason = format!("no Docker engine (`{name}` is not up: run tests/real/engine-up as root)");
     assert!(std::env::var_os("UNSTALE_REQUIRE_REAL").is_none_or(|value| value != "1"), "{reason}");
     // Not `eprintln!`: the harness hides what a test that passes prints through it.
-    let _ = writeln!(std::io::stderr(), "skipped: {}: {reason}", thread.name().unwrap_or("?"));
+    let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("?"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Where `engine-up` keeps its state.

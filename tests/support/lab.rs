@@ -11,6 +11,8 @@ use super::{Builder, Engine, Ran};
 
 /// Starts every compose project's name, so that a killed test's containers can be told from anyone else's.
 const PREFIX: &str = "unstalelab";
+/// The file in the lab's folder that lists the images that were there before it.
+const IMAGES_BEFORE: &str = "images-before";
 
 /// A live world for one test, alone on its engine; dropping it removes exactly what it made.
 pub(crate) struct Lab {
@@ -19,7 +21,6 @@ pub(crate) struct Lab {
     /// The builder that the server's environment chooses.
     pub(crate) builder: Builder,
     project: String,
-    images_before: Vec<String>,
     _sshd: Sshd,
     folder: tempfile::TempDir,
     // Last, so that the engine is free only when the rest is gone.
@@ -67,8 +68,8 @@ impl Lab {
             write_executable(&at("bin").join(program), shim.as_bytes());
         }
         let project = format!("{PREFIX}{}{}", engine.name, random(&folder));
-        let images_before = images(&engine);
-        let lab = Self { engine, builder, project, images_before, _sshd: sshd, folder, _claim: claim };
+        fs::write(at(IMAGES_BEFORE), images(&engine)).expect("the lab's folder can be written");
+        let lab = Self { engine, builder, project, _sshd: sshd, folder, _claim: claim };
         lab.seed(&base, change);
         lab
     }
@@ -241,12 +242,9 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         remove_project(&self.engine, &self.project);
-        let made: Vec<String> =
-            images(&self.engine).into_iter().filter(|image| !self.images_before.contains(image)).collect();
-        if !made.is_empty() {
-            let made: Vec<&str> = made.iter().map(String::as_str).collect();
-            self.engine.docker(&[&["image", "rm", "--force"], &made[..]].concat());
-        }
+        let before = fs::read_to_string(self.folder.path().join(IMAGES_BEFORE));
+        // Dropped while a test fails, this must not fail in its turn.
+        remove_new_images(&self.engine, &before.unwrap_or_else(|_| images(&self.engine)));
     }
 }
 
@@ -276,9 +274,18 @@ fn random(folder: &tempfile::TempDir) -> String {
     name.chars().rev().take(6).filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// The ids of all images but the intermediate ones.
-fn images(engine: &Engine) -> Vec<String> {
-    engine.docker(&["image", "ls", "--quiet", "--no-trunc"]).ok().lines().map(ToOwned::to_owned).collect()
+/// The ids of all images but the intermediate ones, one a line.
+fn images(engine: &Engine) -> String {
+    engine.docker(&["image", "ls", "--quiet", "--no-trunc"]).stdout
+}
+
+/// Removes every image that is not in the list `before`: rebuilt ones have lost the tag that would tell whose they are.
+fn remove_new_images(engine: &Engine, before: &str) {
+    let now = images(engine);
+    let made: Vec<&str> = now.lines().filter(|image| !before.contains(image)).collect();
+    if !made.is_empty() {
+        engine.docker(&[&["image", "rm", "--force"], &made[..]].concat());
+    }
 }
 
 /// Removes a project's containers with their anonymous volumes, its networks and its named volumes.
@@ -301,12 +308,17 @@ fn remove_project(engine: &Engine, project: &str) {
 /// Removes what a killed test left: nobody else is on the engine while it is claimed.
 fn remove_leftovers(engine: &Engine) {
     let format = "{{.Label \"com.docker.compose.project\"}}";
-    let projects = engine.docker(&["ps", "--all", "--format", format]).ok();
-    for project in projects.lines().filter(|project| project.starts_with(PREFIX)) {
-        remove_project(engine, project);
+    for list in [&["ps", "--all"][..], &["network", "ls"], &["volume", "ls"]] {
+        let projects = engine.docker(&[list, &["--format", format]].concat()).ok();
+        for project in projects.lines().filter(|project| project.starts_with(PREFIX)) {
+            remove_project(engine, project);
+        }
     }
     for entry in fs::read_dir(&engine.scratch).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(&format!("{}-", engine.name)) {
+            if let Ok(before) = fs::read_to_string(entry.path().join(IMAGES_BEFORE)) {
+                remove_new_images(engine, &before);
+            }
             let _ = fs::remove_dir_all(entry.path());
         }
     }
