@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::engine::write_executable;
@@ -106,6 +106,11 @@ impl Lab {
     /// The checkout on the server, what `/opt/repo` is elsewhere.
     pub(crate) fn server(&self) -> PathBuf {
         self.folder.path().join("server")
+    }
+
+    /// The lab's own folder; the other folders, `home` and `bin` are in it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The compose project's name, unique to this lab.
@@ -241,6 +246,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        end_processes(self.folder.path());
         remove_project(&self.engine, &self.project);
         let before = fs::read_to_string(self.folder.path().join(IMAGES_BEFORE));
         // Dropped while a test fails, this must not fail in its turn.
@@ -288,6 +294,18 @@ fn remove_new_images(engine: &Engine, before: &str) {
     }
 }
 
+/// Ends every process that was started in the lab at `folder`, detached ones too: their HOME tells them from all others.
+fn end_processes(folder: &Path) {
+    let mark = format!("HOME={}", folder.join("home").display());
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = process.file_name();
+        let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            let _ = Command::new("kill").arg("-KILL").arg(pid).stderr(Stdio::null()).status();
+        }
+    }
+}
+
 /// Removes a project's containers with their anonymous volumes, its networks and its named volumes.
 fn remove_project(engine: &Engine, project: &str) {
     let label = format!("label=com.docker.compose.project={project}");
@@ -319,6 +337,7 @@ fn remove_leftovers(engine: &Engine) {
             if let Ok(before) = fs::read_to_string(entry.path().join(IMAGES_BEFORE)) {
                 remove_new_images(engine, &before);
             }
+            end_processes(&entry.path());
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -11,6 +11,7 @@ mod stale;
 pub(crate) use command::Ran;
 pub(crate) use engine::{Builder, Engine, run_on};
 pub(crate) use lab::Lab;
+pub(crate) use sshd::HOST;
 
 /// Turns functions `fn(Engine, Builder)` into a test for every engine and builder: `<function>::e20_classic` and so on.
 ///

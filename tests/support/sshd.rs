@@ -11,7 +11,7 @@ use super::Ran;
 /// The name by which the client's configuration knows the server.
 pub(crate) const HOST: &str = "testhost";
 
-/// A running sshd; dropping it ends it and its sessions.
+/// A running sshd; dropping it ends it. Its sessions end with their programs.
 pub(crate) struct Sshd {
     process: Child,
     folder: PathBuf,
@@ -54,9 +54,6 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        for pid in descendants(self.process.id()) {
-            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
-        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -112,17 +109,4 @@ fn write_client_files(folder: &Path, port: u16) {
         known = folder.join("known_hosts").display(),
     );
     fs::write(folder.join("config"), config).expect("the lab's folder can be written");
-}
-
-/// The processes below `root`, children after their parents.
-fn descendants(root: u32) -> Vec<u32> {
-    let mut found = vec![root];
-    let mut next = 0;
-    while next < found.len() {
-        let list = format!("/proc/{0}/task/{0}/children", found[next]);
-        let children = fs::read_to_string(list).unwrap_or_default();
-        found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-        next += 1;
-    }
-    found.split_off(1)
 }
