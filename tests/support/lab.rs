@@ -68,7 +68,7 @@ impl Lab {
             write_executable(&at("bin").join(program), shim.as_bytes());
         }
         let project = format!("{PREFIX}{}{}", engine.name, random(&folder));
-        fs::write(at(IMAGES_BEFORE), images(&engine)).expect("the lab's folder can be written");
+        fs::write(at(IMAGES_BEFORE), images(&engine).ok()).expect("the lab's folder can be written");
         let lab = Self { engine, builder, project, _sshd: sshd, folder, _claim: claim };
         lab.seed(&base, change);
         lab
@@ -248,9 +248,10 @@ impl Drop for Lab {
     fn drop(&mut self) {
         end_processes(self.folder.path());
         remove_project(&self.engine, &self.project);
-        let before = fs::read_to_string(self.folder.path().join(IMAGES_BEFORE));
         // Dropped while a test fails, this must not fail in its turn.
-        remove_new_images(&self.engine, &before.unwrap_or_else(|_| images(&self.engine)));
+        if let Ok(before) = fs::read_to_string(self.folder.path().join(IMAGES_BEFORE)) {
+            remove_new_images(&self.engine, &before);
+        }
     }
 }
 
@@ -281,13 +282,13 @@ fn random(folder: &tempfile::TempDir) -> String {
 }
 
 /// The ids of all images but the intermediate ones, one a line.
-fn images(engine: &Engine) -> String {
-    engine.docker(&["image", "ls", "--quiet", "--no-trunc"]).stdout
+fn images(engine: &Engine) -> Ran {
+    engine.docker(&["image", "ls", "--quiet", "--no-trunc"])
 }
 
 /// Removes every image that is not in the list `before`: rebuilt ones have lost the tag that would tell whose they are.
 fn remove_new_images(engine: &Engine, before: &str) {
-    let now = images(engine);
+    let now = images(engine).stdout;
     let made: Vec<&str> = now.lines().filter(|image| !before.contains(image)).collect();
     if !made.is_empty() {
         engine.docker(&[&["image", "rm", "--force"], &made[..]].concat());
