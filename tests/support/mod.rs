@@ -1,0 +1,46 @@
+//! What the tests on real components share: the Docker engines that `tests/real/engine-up` brought up, and a lab on each.
+#![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
+
+mod command;
+mod engine;
+mod lab;
+mod proof;
+mod sshd;
+mod stale;
+
+pub(crate) use command::Ran;
+pub(crate) use engine::{Builder, Engine, run_on};
+pub(crate) use lab::Lab;
+pub(crate) use sshd::HOST;
+
+/// Turns functions `fn(Engine, Builder)` into a test for every engine and builder: `<function>::e20_classic` and so on.
+///
+/// A test whose engine is not up says so and passes, unless `UNSTALE_REQUIRE_REAL=1`.
+macro_rules! on_real_engines {
+    ($($function:ident),+ $(,)?) => {$(
+        mod $function {
+            use crate::support::{Builder, run_on};
+
+            #[test]
+            fn e20_classic() {
+                run_on("e20", Builder::Classic, super::$function);
+            }
+
+            #[test]
+            fn e20_buildkit() {
+                run_on("e20", Builder::BuildKit, super::$function);
+            }
+
+            #[test]
+            fn e26_classic() {
+                run_on("e26", Builder::Classic, super::$function);
+            }
+
+            #[test]
+            fn e26_buildkit() {
+                run_on("e26", Builder::BuildKit, super::$function);
+            }
+        }
+    )+};
+}
+pub(crate) use on_real_engines;
