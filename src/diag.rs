@@ -114,6 +114,9 @@ impl<'a> Sink<'a> {
     }
 
     /// Adds a finding, to be completed with the methods of [`Draft`].
+    ///
+    /// # Panics
+    /// Never: a finding was just added.
     pub fn report(&mut self, at: Location, message: impl Into<String>) -> Draft<'_> {
         self.findings.push(Finding {
             rule: self.claim.rule,
@@ -137,6 +140,10 @@ pub struct Draft<'a> {
     cap: Option<Safety>,
 }
 
+#[expect(
+    clippy::return_self_not_must_use,
+    reason = "what is drafted is reported already: the chain may end anywhere"
+)]
 impl Draft<'_> {
     /// Adds a further place.
     pub fn label(self, at: Location, message: impl Into<String>) -> Self {

@@ -21,8 +21,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("project", &["text"]),
     ("protocol", &["text", "model", "analysis"]),
     ("deploy", &["text", "protocol"]),
-    ("cli", &["text", "syntax", "model", "analysis", "diag", "settings", "rules", "fix", "engine", "report", "project",
-              "protocol", "deploy"]),
+    (
+        "cli",
+        &[
+            "text", "syntax", "model", "analysis", "diag", "settings", "rules", "fix", "engine", "report",
+            "project", "protocol", "deploy",
+        ],
+    ),
 ];
 
 const LONGEST: usize = 700;
@@ -117,7 +122,10 @@ fn layers_name_only_what_they_may() {
 
 #[test]
 fn a_wrong_arrow_is_found() {
-    let wrong = [("text/span.rs".to_owned(), "use crate::{\n    rules::{self, RULES},\n    text::Span,\n};\n".to_owned())];
+    let wrong = [(
+        "text/span.rs".to_owned(),
+        "use crate::{\n    rules::{self, RULES},\n    text::Span,\n};\n".to_owned(),
+    )];
     assert_eq!(violations(&wrong), ["src/text/span.rs names `rules`, which `text` may not"]);
     let wrong = [("fix/mod.rs".to_owned(), "fn f() { crate::engine::check() }".to_owned())];
     assert_eq!(violations(&wrong).len(), 1);

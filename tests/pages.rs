@@ -29,7 +29,7 @@ fn files(section: &str) -> Vec<(String, String)> {
             "yaml" => "compose.yaml".to_owned(),
             info => info.strip_prefix("text ").unwrap_or_else(|| panic!("a block of {info:?}")).to_owned(),
         };
-        let text: String = lines.by_ref().take_while(|l| *l != "```").map(|l| format!("{l}\n")).collect();
+        let text = lines.by_ref().take_while(|l| *l != "```").flat_map(|l| [l, "\n"]).collect();
         out.push((path, text));
     }
     out
@@ -52,7 +52,12 @@ fn every_page_has_its_headings() {
             assert!(section(rule, heading).is_some(), "rules/{}.md has no heading {heading}", rule.id);
         }
         let fixes = rule.page.fix.is_some_and(|s| s > Safety::Manual);
-        assert_eq!(section(rule, "Fixed").is_some(), fixes, "rules/{}.md: Fixed belongs to a rule that fixes", rule.id);
+        assert_eq!(
+            section(rule, "Fixed").is_some(),
+            fixes,
+            "rules/{}.md: Fixed belongs to a rule that fixes",
+            rule.id
+        );
         let title = rule.page.title;
         assert!(!title.ends_with('.') && title.starts_with(char::is_lowercase), "{}: {title}", rule.id);
         assert!(rule.page.mechanisms().iter().all(|m| m.starts_with('S') && m.len() == 3), "{}", rule.id);
@@ -81,7 +86,8 @@ fn the_examples_of_the_pages_are_true() {
 #[test]
 fn messages_are_plain_clauses() {
     for rule in RULES {
-        for (_, report) in [(0, engine::check(&snapshot(&files(section(rule, "Bad").unwrap())), &only(rule)))] {
+        for (_, report) in [(0, engine::check(&snapshot(&files(section(rule, "Bad").unwrap())), &only(rule)))]
+        {
             for finding in report.findings {
                 assert!(!finding.message.ends_with('.'), "{}: {}", rule.id, finding.message);
                 assert!(!finding.message.starts_with(char::is_uppercase), "{}: {}", rule.id, finding.message);

@@ -25,7 +25,8 @@ pub(crate) struct Case {
 
 /// Every child of a folder as a project: a file is a project of one file.
 pub(crate) fn cases(dir: &Path) -> Vec<Case> {
-    let mut names: Vec<PathBuf> = fs::read_dir(dir).into_iter().flatten().map(|e| e.expect("a readable folder").path()).collect();
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(dir).into_iter().flatten().map(|e| e.expect("a readable folder").path()).collect();
     names.sort();
     names
         .into_iter()
@@ -45,7 +46,8 @@ fn add(root: &Path, path: &Path, snapshot: &mut Snapshot) {
     let name = path.strip_prefix(root).expect("it lies below").to_string_lossy().into_owned();
     if path.is_dir() {
         snapshot.add_entry(&name, EntryKind::Dir);
-        let mut children: Vec<PathBuf> = fs::read_dir(path).expect("a readable folder").map(|e| e.expect("a child").path()).collect();
+        let mut children: Vec<PathBuf> =
+            fs::read_dir(path).expect("a readable folder").map(|e| e.expect("a child").path()).collect();
         children.sort();
         for child in children {
             add(root, &child, snapshot);
@@ -76,8 +78,11 @@ pub(crate) fn map(snapshot: &Snapshot, change: &dyn Fn(&str) -> String) -> Snaps
     snapshot.files().fold(snapshot.clone(), |next, (id, file)| next.with_text(id, change(&file.text)))
 }
 
+/// A change of a text.
+type Change = fn(&str) -> String;
+
 /// How files come out of other editors.
-pub(crate) const VARIANTS: &[(&str, fn(&str) -> String)] = &[
+pub(crate) const VARIANTS: &[(&str, Change)] = &[
     ("CRLF", |text| text.replace('\n', "\r\n")),
     ("BOM", |text| format!("\u{feff}{text}")),
     ("no last newline", |text| text.strip_suffix('\n').unwrap_or(text).to_owned()),

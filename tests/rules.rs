@@ -39,9 +39,13 @@ fn each(test: impl Fn(&'static Rule)) {
 fn say(case: &str, snapshot: &Snapshot, finding: &Finding) -> String {
     let file = snapshot.file(finding.at.file);
     let lines = LineIndex::new(&file.text);
-    let (start, end) = (lines.position(&file.text, finding.at.span.start()), lines.position(&file.text, finding.at.span.end()));
+    let (start, end) = (
+        lines.position(&file.text, finding.at.span.start()),
+        lines.position(&file.text, finding.at.span.end()),
+    );
     let place = if file.path == case { case.to_owned() } else { format!("{case}/{}", file.path) };
-    let fix = finding.fix.as_ref().map_or(String::new(), |f| format!(" [{}: {}]", f.safety.as_str(), f.title));
+    let fix =
+        finding.fix.as_ref().map_or(String::new(), |f| format!(" [{}: {}]", f.safety.as_str(), f.title));
     format!(
         "{place}:{}:{}-{}:{} {}: {}{fix}",
         start.line,
@@ -88,7 +92,8 @@ fn good_is_not_found() {
         assert!(!good.is_empty(), "{} has no good case", rule.id);
         for case in good {
             let found = engine::check(&case.snapshot, &only(rule));
-            let said: Vec<String> = found.findings.iter().map(|f| say(&case.name, &case.snapshot, f)).collect();
+            let said: Vec<String> =
+                found.findings.iter().map(|f| say(&case.name, &case.snapshot, f)).collect();
             assert!(said.is_empty(), "{}: good: {said:?}", rule.id);
         }
     });
@@ -118,7 +123,11 @@ fn fixing_bad_gives_fixed_byte_for_byte() {
 fn update(rule: &Rule, bad: &Case, fixed: &Snapshot) {
     let whole = folder(rule, "bad").join(&bad.name).is_dir();
     for (path, text) in texts(fixed) {
-        let to = if whole { folder(rule, "fixed").join(&bad.name).join(&path) } else { folder(rule, "fixed").join(&bad.name) };
+        let to = if whole {
+            folder(rule, "fixed").join(&bad.name).join(&path)
+        } else {
+            folder(rule, "fixed").join(&bad.name)
+        };
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::write(to, text).unwrap();
     }
@@ -138,16 +147,40 @@ fn fixed_stays_fixed_and_brings_nothing_new() {
             let bad = cases(&folder(rule, "bad")).into_iter().find(|c| c.name == fixed.name);
             let bad = bad.unwrap_or_else(|| panic!("{}: fixed/{} has no bad case", rule.id, fixed.name));
             let again = engine::fix(&fixed.snapshot, &only(rule), limit(rule));
-            assert_eq!(texts(&again.snapshot), texts(&fixed.snapshot), "{}: {}: fixed twice", rule.id, fixed.name);
-            let (before, after) =
-                (engine::check(&bad.snapshot, &Settings::default()), engine::check(&fixed.snapshot, &Settings::default()));
-            let fixable = |r: &Report| r.findings.iter().filter(|f| f.rule == rule.id && f.fix.as_ref().is_some_and(|x| x.safety >= limit(rule))).count();
+            assert_eq!(
+                texts(&again.snapshot),
+                texts(&fixed.snapshot),
+                "{}: {}: fixed twice",
+                rule.id,
+                fixed.name
+            );
+            let (before, after) = (
+                engine::check(&bad.snapshot, &Settings::default()),
+                engine::check(&fixed.snapshot, &Settings::default()),
+            );
+            let fixable = |r: &Report| {
+                r.findings
+                    .iter()
+                    .filter(|f| f.rule == rule.id && f.fix.as_ref().is_some_and(|x| x.safety >= limit(rule)))
+                    .count()
+            };
             assert_eq!(fixable(&after), 0, "{}: {}: still found", rule.id, fixed.name);
             let old = by_rule(&before);
             for (id, n) in by_rule(&after) {
-                assert!(n <= old.get(id).copied().unwrap_or(0), "{}: {}: {id} finds something new", rule.id, fixed.name);
+                assert!(
+                    n <= old.get(id).copied().unwrap_or(0),
+                    "{}: {}: {id} finds something new",
+                    rule.id,
+                    fixed.name
+                );
             }
-            assert_ne!(texts(&bad.snapshot), texts(&fixed.snapshot), "{}: {}: nothing was fixed", rule.id, fixed.name);
+            assert_ne!(
+                texts(&bad.snapshot),
+                texts(&fixed.snapshot),
+                "{}: {}: nothing was fixed",
+                rule.id,
+                fixed.name
+            );
         }
     });
 }
@@ -160,7 +193,12 @@ fn fixes_are_trusted_as_far_as_the_page_says() {
             .flat_map(|case| engine::check(&case.snapshot, &only(rule)).findings)
             .filter_map(|f| f.fix.map(|fix| fix.safety))
             .collect();
-        assert_eq!(all.iter().max().copied(), rule.page.fix, "{}: the page and the best fix of its cases", rule.id);
+        assert_eq!(
+            all.iter().max().copied(),
+            rule.page.fix,
+            "{}: the page and the best fix of its cases",
+            rule.id
+        );
     });
 }
 
@@ -176,14 +214,30 @@ fn other_newlines_and_marks_change_nothing() {
                         .iter()
                         .map(|f| {
                             let file = snapshot.file(f.at.file);
-                            (file.path.clone(), LineIndex::new(&file.text).line(f.at.span.start()), f.message.clone())
+                            (
+                                file.path.clone(),
+                                LineIndex::new(&file.text).line(f.at.span.start()),
+                                f.message.clone(),
+                            )
                         })
                         .collect()
                 };
-                assert_eq!(places(&turned), places(&bad.snapshot), "{}: {} with {variant}", rule.id, bad.name);
+                assert_eq!(
+                    places(&turned),
+                    places(&bad.snapshot),
+                    "{}: {} with {variant}",
+                    rule.id,
+                    bad.name
+                );
                 let fixed = engine::fix(&turned, &only(rule), limit(rule));
                 let expected = map(&fixed_of(rule, &bad).snapshot, change);
-                assert_eq!(texts(&fixed.snapshot), texts(&expected), "{}: {} fixed with {variant}", rule.id, bad.name);
+                assert_eq!(
+                    texts(&fixed.snapshot),
+                    texts(&expected),
+                    "{}: {} fixed with {variant}",
+                    rule.id,
+                    bad.name
+                );
             }
         }
     });
@@ -202,7 +256,12 @@ fn an_allow_comment_silences_and_an_idle_one_is_found() {
             }
             let text = format!("{}\n# unstale: allow {}: for the test\n", file.text, rule.id);
             let report = engine::check(&good.snapshot.with_text(id, text), &Settings::default());
-            assert!(report.findings.iter().any(|f| f.rule == "unused-allow"), "{}: {}: idle comment", rule.id, good.name);
+            assert!(
+                report.findings.iter().any(|f| f.rule == "unused-allow"),
+                "{}: {}: idle comment",
+                rule.id,
+                good.name
+            );
         }
     }
 }
@@ -225,7 +284,8 @@ fn silence(rule: &Rule, bad: &Case) {
             at = 3;
         }
         let indent: String = text[at..].chars().take_while(|c| *c == ' ').collect();
-        let next = format!("{}{indent}# unstale: allow {}: for the test\n{}", &text[..at], rule.id, &text[at..]);
+        let next =
+            format!("{}{indent}# unstale: allow {}: for the test\n{}", &text[..at], rule.id, &text[at..]);
         snapshot = snapshot.with_text(file, next);
     }
     let after = engine::check(&snapshot, &Settings::default());
@@ -246,7 +306,8 @@ fn every_fixture_prints_back_the_same_bytes() {
             for case in cases(&folder(rule, kind)) {
                 for (_, file) in case.snapshot.files() {
                     let tree = syntax::dockerfile::parse(&file.text);
-                    let printed: String = tree.items.iter().map(|item| &file.text[item.span.range()]).collect();
+                    let printed: String =
+                        tree.items.iter().map(|item| &file.text[item.span.range()]).collect();
                     assert_eq!(printed, file.text, "{}: {kind}/{}", rule.id, case.name);
                 }
             }

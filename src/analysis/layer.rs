@@ -6,7 +6,7 @@ use super::{
     cache::{Passing, is_bust_name, passing},
     commands::{Effect, Moves},
     source::{Brings, brings},
-    stages::{Shell, Stages, What},
+    stages::{Shell, Stages, Step, What},
 };
 use crate::{
     model::{
@@ -41,7 +41,9 @@ pub fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> O
     let steps = &dockerfile.stages.all[stage].steps;
     shell(&dockerfile.stages, stage).ok()?;
     let ships = |step: &What| match step {
-        What::Copy(copy) => dockerfile.contexts.iter().any(|c| brings(facts.snapshot, c, copy) == Brings::Source),
+        What::Copy(copy) => {
+            dockerfile.contexts.iter().any(|c| brings(facts.snapshot, c, copy) == Brings::Source)
+        }
         _ => false,
     };
     let source = steps.iter().position(|step| ships(&step.what))?;
@@ -52,26 +54,35 @@ pub fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> O
             fetches |= run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if f.moves != Moves::No));
         }
     }
-    let moving = |step: &What| match step {
-        What::Run(run) => run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if matches!(f.moves, Moves::Yes(_)))),
+    let before = moving_fetch(&steps[..source]).unwrap_or(&steps[source]).instruction;
+    any.then_some(Place { stage, before, copy: steps[source].instruction, fetches })
+}
+
+/// The first step with a fetch that moves.
+fn moving_fetch(steps: &[Step]) -> Option<&Step> {
+    steps.iter().find(|step| match &step.what {
+        What::Run(run) => {
+            run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if matches!(f.moves, Moves::Yes(_))))
+        }
         _ => false,
-    };
-    let first = steps[..source].iter().position(|step| moving(&step.what)).unwrap_or(source);
-    any.then_some(Place {
-        stage,
-        before: steps[first].instruction,
-        copy: steps[source].instruction,
-        fetches,
     })
+}
+
+/// The instruction that one layer for everything in the stage belongs above: the first of the application source and
+/// the moving fetches. Every finding of a stage proposes the same layer, so that it is made once.
+pub fn above(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<usize> {
+    let source = place(facts, dockerfile, stage).map(|place| place.before);
+    let fetch = moving_fetch(&dockerfile.stages.all[stage].steps).map(|step| step.instruction);
+    source.into_iter().chain(fetch).min()
 }
 
 /// The argument's name: the Dockerfile's own bust, whatever it is called, or [`NAME`].
 pub fn name(dockerfile: &Dockerfile) -> String {
-    let args = dockerfile.instructions.iter().filter_map(|i| match &i.kind {
+    let own = dockerfile.instructions.iter().find_map(|i| match &i.kind {
         Kind::Arg(pairs) => pairs.iter().map(|p| &p.name.value).find(|n| is_bust_name(n)),
         _ => None,
     });
-    args.cloned().next().unwrap_or_else(|| NAME.to_owned())
+    own.map_or_else(|| NAME.to_owned(), Clone::clone)
 }
 
 /// The two instructions, with keywords as the instruction near them writes its own.
@@ -97,11 +108,24 @@ pub fn insert(
     let mut edits = Vec::new();
     for &(stage, instruction) in places {
         shell(stages, stage)?;
+        if is_there(stages, stage, instruction, &name) {
+            continue;
+        }
         let lines = lines(model, instruction, &name);
         edits.push((model.file, dockerfile_edit::insert_before(text, model, instruction, &lines)));
     }
     edits.extend(pass(facts, dockerfile, &name)?);
     Ok(edits)
+}
+
+/// Whether a RUN at or above the instruction has the argument in its key already: then it only has to be passed.
+fn is_there(stages: &Stages, stage: usize, instruction: usize, name: &str) -> bool {
+    stages.all[stage].steps.iter().take_while(|step| step.instruction <= instruction).any(|step| match &step
+        .what
+    {
+        What::Run(run) => run.args.iter().any(|arg| arg == name),
+        _ => false,
+    })
 }
 
 /// Whether a RUN of ours can work in the stage.

@@ -59,7 +59,11 @@ pub(super) fn dockerfiles(snapshot: &Snapshot, composes: &[Compose]) -> Vec<Stri
     all
 }
 
-pub(super) fn services(snapshot: &Snapshot, composes: &[Compose], dockerfiles: &[DockerfileFacts]) -> Vec<Service> {
+pub(super) fn services(
+    snapshot: &Snapshot,
+    composes: &[Compose],
+    dockerfiles: &[DockerfileFacts],
+) -> Vec<Service> {
     let mut all = Vec::new();
     for (compose, file) in composes.iter().enumerate() {
         let dir = paths::parent(&snapshot.file(file.file).path).to_owned();
@@ -106,7 +110,10 @@ fn place(dir: &str, build: &Build) -> (Option<String>, Option<String>) {
 
 /// A context that is fetched: `https://…`, `git@…`, `host/path.git#ref`.
 fn is_remote(context: &str) -> bool {
-    context.contains("://") || context.starts_with("git@") || context.contains(".git#") || context.ends_with(".git")
+    context.contains("://")
+        || context.starts_with("git@")
+        || context.contains(".git#")
+        || context.strip_suffix(".git").is_some()
 }
 
 fn args(build: &Build) -> Args {
@@ -117,8 +124,14 @@ fn args(build: &Build) -> Args {
     build.args.iter().map(|arg| (arg.name.value.clone(), value(arg))).collect()
 }
 
-pub(super) fn contexts(snapshot: &Snapshot, services: &[Service], dockerfile: usize, file: FileId) -> Vec<Context> {
-    let builds = services.iter().filter_map(|s| s.build.as_ref()).filter(|b| b.dockerfile == Some(dockerfile));
+pub(super) fn contexts(
+    snapshot: &Snapshot,
+    services: &[Service],
+    dockerfile: usize,
+    file: FileId,
+) -> Vec<Context> {
+    let builds =
+        services.iter().filter_map(|s| s.build.as_ref()).filter(|b| b.dockerfile == Some(dockerfile));
     let mut contexts: Vec<Context> = Vec::new();
     for context in builds.filter_map(|b| b.context.as_ref()) {
         if contexts.iter().all(|c| c.dir != context.dir) {

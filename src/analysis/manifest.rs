@@ -10,14 +10,22 @@ pub fn needs(snapshot: &Snapshot, install: &Install, path: &str) -> Needs {
     }
     let Some(file) = snapshot.find(path) else {
         // Known by name only: these two say nothing about sources that would matter.
-        return if matches!(install.manager, Manager::Poetry | Manager::Uv) { Needs::Manifests } else { Needs::More };
+        return if matches!(install.manager, Manager::Poetry | Manager::Uv) {
+            Needs::Manifests
+        } else {
+            Needs::More
+        };
     };
     let text = &snapshot.file(file).text;
     match install.manager {
         Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun => node(text),
         Manager::Pip => pip(text),
         Manager::Go => words(text, &["=> ./", "=> ../"], &[]),
-        Manager::Bundler => words(text, &["gemspec", "path:", ":path"], &["eval_gemfile", "File.read", "require_relative", "ruby file:"]),
+        Manager::Bundler => words(
+            text,
+            &["gemspec", "path:", ":path"],
+            &["eval_gemfile", "File.read", "require_relative", "ruby file:"],
+        ),
         Manager::Pipenv => words(text, &["path =", "path=", "editable"], &[]),
         _ => Needs::More,
     }
@@ -38,7 +46,14 @@ fn node(text: &str) -> Needs {
     words(
         text,
         &["\"workspaces\"", "\"workspace:", "\"file:", "\"link:", "\"portal:"],
-        &["\"preinstall\"", "\"install\"", "\"postinstall\"", "\"prepare\"", "\"patch:", "\"patchedDependencies\""],
+        &[
+            "\"preinstall\"",
+            "\"install\"",
+            "\"postinstall\"",
+            "\"prepare\"",
+            "\"patch:",
+            "\"patchedDependencies\"",
+        ],
     )
 }
 
@@ -55,7 +70,11 @@ fn pip(text: &str) -> Needs {
         if local {
             return Needs::Sources;
         }
-        if line.starts_with("-r") || line.starts_with("-c") || line.starts_with("--requirement") || line.starts_with("--constraint") {
+        if line.starts_with("-r")
+            || line.starts_with("-c")
+            || line.starts_with("--requirement")
+            || line.starts_with("--constraint")
+        {
             needs = Needs::More;
         }
     }

@@ -59,7 +59,9 @@ impl<'a> Facts<'a> {
         let named = links::dockerfiles(snapshot, &composes);
         let mut dockerfiles: Vec<DockerfileFacts> = snapshot
             .files()
-            .filter(|(_, file)| FileKind::of(&file.path) == Some(FileKind::Dockerfile) || named.contains(&file.path))
+            .filter(|(_, file)| {
+                FileKind::of(&file.path) == Some(FileKind::Dockerfile) || named.contains(&file.path)
+            })
             .map(|(id, file)| {
                 let model = dockerfile::parse(id, &file.text);
                 let stages = Stages::resolve(&model, &Args::new());
@@ -80,7 +82,9 @@ impl<'a> Facts<'a> {
 
     /// The services that build a Dockerfile.
     pub fn builders(&self, dockerfile: usize) -> impl Iterator<Item = &Service> {
-        self.services.iter().filter(move |s| s.build.as_ref().is_some_and(|b| b.dockerfile == Some(dockerfile)))
+        self.services
+            .iter()
+            .filter(move |s| s.build.as_ref().is_some_and(|b| b.dockerfile == Some(dockerfile)))
     }
 
     /// The compose model of a service.

@@ -194,7 +194,7 @@ impl Walk<'_> {
             };
             for step in &self.stages.all[index].steps {
                 if let What::Copy(copy) = &step.what {
-                    self.copy(copy, self.hop(step.instruction), &mut here, &done);
+                    self.copy(copy, &self.hop(step.instruction), &mut here, &done);
                 }
             }
             done.push(here);
@@ -208,11 +208,13 @@ impl Walk<'_> {
         Hop { at, what }
     }
 
-    fn copy(&self, copy: &CopyFacts, hop: Hop, here: &mut InStage, done: &[InStage]) {
-        self.overwrite(copy, &hop, here);
+    fn copy(&self, copy: &CopyFacts, hop: &Hop, here: &mut InStage, done: &[InStage]) {
+        self.overwrite(copy, hop, here);
         let arrivals: Vec<(String, Vec<Hop>)> = match &copy.from {
             CopyFrom::Context => vec![(self.relative.to_owned(), Vec::new())],
-            CopyFrom::Stage(stage) => done[*stage].lying.iter().map(|l| (l.path.clone(), l.hops.clone())).collect(),
+            CopyFrom::Stage(stage) => {
+                done[*stage].lying.iter().map(|l| (l.path.clone(), l.hops.clone())).collect()
+            }
             CopyFrom::External(_) => Vec::new(),
         };
         if let CopyFrom::Stage(stage) = &copy.from
@@ -279,27 +281,27 @@ impl Walk<'_> {
 /// What is mounted over a service's container.
 struct Mounts<'a> {
     dir: &'a str,
-    mounts: Vec<(&'a Mount, Location, String)>,
+    entries: Vec<(&'a Mount, Location, String)>,
     volumes: Vec<(String, Location)>,
 }
 
 impl<'a> Mounts<'a> {
     fn of(facts: &'a Facts<'_>, service: &'a Service) -> Self {
         let file = facts.compose_file(service);
-        let mounts = facts
+        let entries = facts
             .model(service)
             .mounts
             .iter()
             .filter_map(|m| Some((m, Location::new(file, m.span), paths::clean(m.target.known.as_deref()?))))
             .filter(|(_, _, target)| target.starts_with('/'))
             .collect();
-        Self { dir: &service.dir, mounts, volumes: image_volumes(facts, service) }
+        Self { dir: &service.dir, entries, volumes: image_volumes(facts, service) }
     }
 
     /// The innermost mount over a path, unless it is a bind that brings the very file.
     fn hides(&self, facts: &Facts<'_>, place: &str, path: &str) -> Option<Shadow> {
         let mount = self
-            .mounts
+            .entries
             .iter()
             .filter(|(_, _, target)| paths::below(target, place).is_some())
             .max_by_key(|(_, _, target)| target.len());
@@ -333,7 +335,7 @@ impl<'a> Mounts<'a> {
 
     /// The places to which bind mounts bring the file.
     fn bring(&self, facts: &Facts<'_>, path: &str) -> Vec<Lying> {
-        let brought = self.mounts.iter().filter_map(|(mount, at, target)| {
+        let brought = self.entries.iter().filter_map(|(mount, at, target)| {
             let place = self.bound(facts, mount, target, path)?;
             let what = facts.snapshot.file(at.file).text[at.span.range()].to_owned();
             Some(Lying { path: place, hops: vec![Hop { at: *at, what }] })
@@ -345,7 +347,8 @@ impl<'a> Mounts<'a> {
 /// VOLUMEs of the image's own stages: the engine puts an anonymous volume there.
 fn image_volumes(facts: &Facts<'_>, service: &Service) -> Vec<(String, Location)> {
     let Some(build) = &service.build else { return Vec::new() };
-    let (Some(stages), Some(target), Some(dockerfile)) = (&build.stages, build.target, build.dockerfile) else {
+    let (Some(stages), Some(target), Some(dockerfile)) = (&build.stages, build.target, build.dockerfile)
+    else {
         return Vec::new();
     };
     let model = &facts.dockerfiles[dockerfile].model;
@@ -371,7 +374,13 @@ pub struct Fill {
 
 /// The first instruction of a stage's image that is known to put files of the context, or of another stage, at or
 /// below `place`. Files that the base image or a RUN puts there are not seen.
-pub fn fill(facts: &Facts<'_>, context: &Context, stages: &Stages, stage: usize, place: &str) -> Option<Fill> {
+pub fn fill(
+    facts: &Facts<'_>,
+    context: &Context,
+    stages: &Stages,
+    stage: usize,
+    place: &str,
+) -> Option<Fill> {
     let steps = stages.chain(stage).into_iter().flat_map(|s| &stages.all[s].steps);
     steps
         .filter_map(|step| match &step.what {
@@ -394,7 +403,8 @@ fn fills(facts: &Facts<'_>, context: &Context, stages: &Stages, copy: &CopyFacts
     let sources = fills_from(copy, place);
     match copy.from {
         CopyFrom::Context => sources.iter().any(|s| {
-            matches!(lands(copy, s), Lands::At(at) if at.iter().any(|a| a == place)) && context.holds(facts.snapshot, s)
+            matches!(lands(copy, s), Lands::At(at) if at.iter().any(|a| a == place))
+                && context.holds(facts.snapshot, s)
         }),
         CopyFrom::Stage(from) => {
             sources.iter().any(|s| fill(facts, context, stages, from, &format!("/{s}")).is_some())

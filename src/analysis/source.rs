@@ -42,24 +42,77 @@ fn is_source(snapshot: &Snapshot, context: &Context, source: &str) -> bool {
     if is_dir {
         return !is_setup_folder(name);
     }
-    if is_glob(name) { name == "*" || has_code_ending(name) } else { has_code_ending(name) && !is_setup(name) }
+    if is_glob(name) {
+        name == "*" || has_code_ending(name)
+    } else {
+        has_code_ending(name) && !is_setup(name)
+    }
 }
 
 /// Folders that images carry for their own set-up.
 fn is_setup_folder(name: &str) -> bool {
-    matches!(name, "docker" | ".docker" | "rootfs" | "root" | "conf" | "conf.d" | "config" | "etc" | "nginx" | "certs" | "ssl" | "scripts" | "patches")
+    matches!(
+        name,
+        "docker"
+            | ".docker"
+            | "rootfs"
+            | "root"
+            | "conf"
+            | "conf.d"
+            | "config"
+            | "etc"
+            | "nginx"
+            | "certs"
+            | "ssl"
+            | "scripts"
+            | "patches"
+    )
 }
 
 fn is_setup(name: &str) -> bool {
-    name.contains("entrypoint") || name.contains("setup.py") || name.contains("config") || name.contains("healthcheck")
+    name.contains("entrypoint")
+        || name.contains("setup.py")
+        || name.contains("config")
+        || name.contains("healthcheck")
 }
 
 fn has_code_ending(name: &str) -> bool {
     let Some((_, ending)) = name.rsplit_once('.') else { return false };
     matches!(
         ending,
-        "py" | "js" | "mjs" | "cjs" | "ts" | "tsx" | "jsx" | "go" | "rs" | "rb" | "php" | "java" | "kt" | "cs" | "ex"
-            | "exs" | "c" | "cc" | "cpp" | "h" | "hpp" | "swift" | "scala" | "html" | "css" | "scss" | "vue" | "svelte"
-            | "jar" | "war" | "pl" | "lua" | "clj" | "hs" | "dart"
+        "py" | "js"
+            | "mjs"
+            | "cjs"
+            | "ts"
+            | "tsx"
+            | "jsx"
+            | "go"
+            | "rs"
+            | "rb"
+            | "php"
+            | "java"
+            | "kt"
+            | "cs"
+            | "ex"
+            | "exs"
+            | "c"
+            | "cc"
+            | "cpp"
+            | "h"
+            | "hpp"
+            | "swift"
+            | "scala"
+            | "html"
+            | "css"
+            | "scss"
+            | "vue"
+            | "svelte"
+            | "jar"
+            | "war"
+            | "pl"
+            | "lua"
+            | "clj"
+            | "hs"
+            | "dart"
     )
 }

@@ -341,12 +341,12 @@ impl Resolver<'_> {
     /// An absolute path of the stage, seen from its working folder.
     fn path(&self, word: &Word) -> Val {
         match self.expand(word) {
-            Val::Known(path) => self.from_workdir(&path),
+            Val::Known(path) => self.in_workdir(&path),
             Val::Unknown => Val::Unknown,
         }
     }
 
-    fn from_workdir(&self, path: &str) -> Val {
+    fn in_workdir(&self, path: &str) -> Val {
         if path.starts_with('/') {
             return Val::Known(paths::clean(path));
         }
@@ -424,7 +424,7 @@ impl Resolver<'_> {
         };
         let sources: Vec<Val> = copy.sources.iter().map(|w| self.expand(w)).collect();
         let raw = self.expand(&copy.dest);
-        let dest = raw.known().map_or(Val::Unknown, |path| self.from_workdir(path));
+        let dest = raw.known().map_or(Val::Unknown, |path| self.in_workdir(path));
         let said = raw.known().is_some_and(|d| d.ends_with('/') || d == "." || d.ends_with("/."));
         let known = dest.known().is_some_and(|d| d == "/" || self.state.dirs.contains(d));
         let dir = said || known || sources.len() + copy.heredocs.len() > 1;

@@ -160,9 +160,8 @@ impl Lex<'_> {
         chars.next();
         let set = match self.scope.get(&name) {
             Some((Val::Known(value), _)) => Some((!colon || !value.is_empty()).then(|| value.clone())),
-            Some((Val::Unknown, _)) => None,
             None if self.undeclared == Undeclared::Empty => Some(None),
-            None => None,
+            Some((Val::Unknown, _)) | None => None,
         };
         match (op?, set?) {
             ('-', Some(value)) => Some(value),

@@ -12,7 +12,8 @@ pub(super) struct AstArgs {
 }
 
 pub(super) fn run(args: &AstArgs) -> Result<Exit, Stop> {
-    let text = project::text(&args.file).map_err(|reason| Stop(format!("`{}`: {reason}", args.file.display())))?;
+    let text =
+        project::text(&args.file).map_err(|reason| Stop(format!("`{}`: {reason}", args.file.display())))?;
     let tree = report::ast::dockerfile(&args.file.to_string_lossy(), &text);
     print(&format!("{tree:#}\n"))?;
     Ok(Exit::Clean)

@@ -214,7 +214,12 @@ fn write(job: &Job, fixed: &Fixed) -> Result<(), Stop> {
         .collect();
     project::write(&job.project.root, &changed).map_err(|e| Stop(e.to_string()))?;
     for applied in &fixed.applied {
-        note(&format!("fixed {}: {} ({})", job.name(&before.file(applied.file).path), applied.title, applied.rule));
+        note(&format!(
+            "fixed {}: {} ({})",
+            job.name(&before.file(applied.file).path),
+            applied.title,
+            applied.rule
+        ));
     }
     for withheld in &fixed.withheld {
         let path = job.name(&before.file(withheld.file).path);
@@ -234,7 +239,9 @@ fn show(args: &CheckArgs, all: &Merged) -> Result<(), Stop> {
     report::text::check(&mut buffer, &all.snapshot, &all.report, show)?;
     let mut out = std::io::stdout().lock();
     match out.write_all(buffer.as_slice()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Stop(format!("cannot write: {error}"))),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Stop(format!("cannot write: {error}")))
+        }
         _ => Ok(()),
     }
 }

@@ -91,7 +91,9 @@ pub fn main() -> ExitCode {
 fn print(text: &str) -> Result<(), Stop> {
     let result = anstream::stdout().write_all(text.as_bytes());
     match result {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Stop(format!("cannot write: {error}"))),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Stop(format!("cannot write: {error}")))
+        }
         _ => Ok(()),
     }
 }

@@ -42,7 +42,10 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Stop> {
     for file in &args.files {
         let path = inside(&root, file)?;
         if project.snapshot.entry(&path).is_none() {
-            return Err(Stop(format!("`{}` is not a file of the repository, or git ignores it", file.display())));
+            return Err(Stop(format!(
+                "`{}` is not a file of the repository, or git ignores it",
+                file.display()
+            )));
         }
         let routes = routes(&facts, &path, args.service.as_deref())?;
         match args.format {
@@ -61,14 +64,20 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Stop> {
 fn inside(root: &Path, file: &Path) -> Result<String, Stop> {
     let absolute = std::path::absolute(file)?;
     let folder = absolute.parent().unwrap_or(&absolute);
-    let real = folder.canonicalize().map_or_else(|_| absolute.clone(), |f| f.join(absolute.file_name().unwrap_or_default()));
-    let rest = real
-        .strip_prefix(root)
-        .map_err(|_| Stop(format!("`{}` lies outside of the repository `{}`", file.display(), root.display())))?;
+    let real = folder
+        .canonicalize()
+        .map_or_else(|_| absolute.clone(), |f| f.join(absolute.file_name().unwrap_or_default()));
+    let rest = real.strip_prefix(root).map_err(|_| {
+        Stop(format!("`{}` lies outside of the repository `{}`", file.display(), root.display()))
+    })?;
     Ok(rest.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
 }
 
-fn routes<'a>(facts: &'a Facts<'_>, path: &str, only: Option<&str>) -> Result<Vec<(&'a Service, Route)>, Stop> {
+fn routes<'a>(
+    facts: &'a Facts<'_>,
+    path: &str,
+    only: Option<&str>,
+) -> Result<Vec<(&'a Service, Route)>, Stop> {
     let named = |s: &&Service| only.is_none_or(|name| facts.model(s).name.value == name);
     let services: Vec<&Service> = facts.services.iter().filter(named).collect();
     if services.is_empty() {
@@ -80,7 +89,9 @@ fn routes<'a>(facts: &'a Facts<'_>, path: &str, only: Option<&str>) -> Result<Ve
     }
     let all: Vec<(&Service, Route)> = services.into_iter().map(|s| (s, route(facts, s, path))).collect();
     // A service that has nothing to do with the file is worth a line only if all are like that.
-    let touches = |r: &Route| !matches!(r.verdict, Verdict::OutsideContext) && !(r.verdict == Verdict::NotCopied && r.hops.is_empty());
+    let touches = |r: &Route| {
+        r.verdict != Verdict::OutsideContext && (r.verdict != Verdict::NotCopied || !r.hops.is_empty())
+    };
     if only.is_none() && all.iter().any(|(_, r)| touches(r)) {
         return Ok(all.into_iter().filter(|(_, r)| touches(r)).collect());
     }

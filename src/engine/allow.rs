@@ -34,7 +34,9 @@ pub(super) fn apply(facts: &Facts<'_>, settings: &Settings, findings: &mut Vec<F
     let mut used = BTreeSet::new();
     findings.retain(|finding| {
         let reach = reach(facts, finding);
-        let by = allows.iter().position(|a| a.file == finding.at.file && a.rule == finding.rule && reach.contains(&a.line));
+        let by = allows
+            .iter()
+            .position(|a| a.file == finding.at.file && a.rule == finding.rule && reach.contains(&a.line));
         used.extend(by);
         by.is_none()
     });

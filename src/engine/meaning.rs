@@ -1,11 +1,7 @@
 //! What a safe fix must not change: the instructions and services, the cache-bust itself left out.
 
 use crate::{
-    analysis::{
-        Facts, cache,
-        commands::Effect,
-        stages::What,
-    },
+    analysis::{Facts, cache, commands::Effect, stages::What},
     model::{compose, dockerfile::Kind},
     text::Snapshot,
 };
@@ -45,7 +41,9 @@ fn instructions(facts: &Facts<'_>, dockerfile: &crate::analysis::DockerfileFacts
         .iter()
         .flat_map(|stage| &stage.steps)
         .filter(|step| match &step.what {
-            What::Run(run) => run.effects.iter().all(|e| matches!(e, Effect::Nothing | Effect::PrintsClock { .. })),
+            What::Run(run) => {
+                run.effects.iter().all(|e| matches!(e, Effect::Nothing | Effect::PrintsClock { .. }))
+            }
             _ => false,
         })
         .map(|step| step.instruction)

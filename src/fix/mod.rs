@@ -77,7 +77,9 @@ pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
             .findings
             .iter()
             .filter_map(|finding| Some((finding.clone(), finding.fix.clone()?)))
-            .filter(|(finding, fix)| fix.safety >= limit && !fix.edits.is_empty() && !refused.contains(&key(finding)))
+            .filter(|(finding, fix)| {
+                fix.safety >= limit && !fix.edits.is_empty() && !refused.contains(&key(finding))
+            })
             .collect();
         let chosen = choose(&candidates);
         if chosen.is_empty() {

@@ -46,10 +46,31 @@ fn is_dockerfile(name: &str) -> bool {
 
 /// `Dockerfile.md`, `dockerfile-lint.js`: about Dockerfiles, not one.
 fn is_text(rest: &str) -> bool {
-    [".md", ".txt", ".rst", ".html", ".js", ".ts", ".py", ".go", ".rs", ".rb", ".json", ".yml", ".yaml", ".j2", ".tmpl",
-     ".tpl", ".erb", ".template", ".sh", ".svg", ".png"]
-        .iter()
-        .any(|ending| rest.ends_with(ending))
+    [
+        ".md",
+        ".txt",
+        ".rst",
+        ".html",
+        ".js",
+        ".ts",
+        ".py",
+        ".go",
+        ".rs",
+        ".rb",
+        ".json",
+        ".yml",
+        ".yaml",
+        ".j2",
+        ".tmpl",
+        ".tpl",
+        ".erb",
+        ".template",
+        ".sh",
+        ".svg",
+        ".png",
+    ]
+    .iter()
+    .any(|ending| rest.ends_with(ending))
 }
 
 fn is_compose(name: &str) -> bool {
@@ -63,7 +84,7 @@ fn is_compose(name: &str) -> bool {
 
 fn is_manifest(name: &str) -> bool {
     matches!(name, "package.json" | "go.mod" | "gemfile" | "pipfile")
-        || (name.starts_with("requirements") && name.ends_with(".txt"))
+        || name.strip_prefix("requirements").is_some_and(|rest| rest.strip_suffix(".txt").is_some())
 }
 
 #[cfg(test)]

@@ -114,7 +114,10 @@ pub fn text(path: &Path) -> Result<String, String> {
     }
     let bytes = fs::read(path).map_err(|e| e.to_string())?;
     String::from_utf8(bytes).map_err(|e| {
-        format!("byte {} is not UTF-8: save it as UTF-8, it is left alone until then", e.utf8_error().valid_up_to())
+        format!(
+            "byte {} is not UTF-8: save it as UTF-8, it is left alone until then",
+            e.utf8_error().valid_up_to()
+        )
     })
 }
 

@@ -31,7 +31,11 @@ impl std::fmt::Display for WriteError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Moved(path) => {
-                write!(f, "`{}` changed while it was checked: nothing was written, run it again", path.display())
+                write!(
+                    f,
+                    "`{}` changed while it was checked: nothing was written, run it again",
+                    path.display()
+                )
             }
             Self::Io(path, error) => write!(f, "`{}` cannot be written: {error}", path.display()),
         }
@@ -48,7 +52,8 @@ pub fn write(root: &Path, files: &[Changed<'_>]) -> Result<(), WriteError> {
     let mut ready: Vec<(PathBuf, PathBuf)> = Vec::new();
     let result = files.iter().try_for_each(|file| {
         // A link stays a link: what it leads to is written.
-        let path = fs::canonicalize(root.join(file.path)).map_err(|e| WriteError::Io(root.join(file.path), e))?;
+        let path =
+            fs::canonicalize(root.join(file.path)).map_err(|e| WriteError::Io(root.join(file.path), e))?;
         if fs::read(&path).map_err(|e| WriteError::Io(path.clone(), e))? != file.before.as_bytes() {
             return Err(WriteError::Moved(path));
         }
@@ -62,7 +67,9 @@ pub fn write(root: &Path, files: &[Changed<'_>]) -> Result<(), WriteError> {
         Ok(())
     });
     let result = result.and_then(|()| {
-        ready.iter().try_for_each(|(from, to)| fs::rename(from, to).map_err(|e| WriteError::Io(to.clone(), e)))
+        ready
+            .iter()
+            .try_for_each(|(from, to)| fs::rename(from, to).map_err(|e| WriteError::Io(to.clone(), e)))
     });
     if result.is_err() {
         for (temporary, _) in &ready {

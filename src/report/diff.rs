@@ -7,6 +7,9 @@ use similar::TextDiff;
 use crate::text::Snapshot;
 
 /// The changes of every file between two states of a snapshot; empty if there are none.
+///
+/// # Panics
+/// Never: writing to a String does not fail.
 pub fn unified(before: &Snapshot, after: &Snapshot) -> String {
     let mut out = String::new();
     for (id, old) in before.files() {
@@ -15,7 +18,11 @@ pub fn unified(before: &Snapshot, after: &Snapshot) -> String {
             continue;
         }
         let diff = TextDiff::from_lines(old.text.as_str(), new.text.as_str());
-        let unified = diff.unified_diff().context_radius(3).header(&header("a", &old.path), &header("b", &new.path)).to_string();
+        let unified = diff
+            .unified_diff()
+            .context_radius(3)
+            .header(&header("a", &old.path), &header("b", &new.path))
+            .to_string();
         write!(out, "{unified}").expect("writing to a String does not fail");
     }
     out

@@ -98,6 +98,9 @@ pub fn counts(report: &Report) -> Counts {
 }
 
 /// The document, with a newline at its end.
+///
+/// # Panics
+/// Never: plain structs with string keys serialise.
 pub fn check(snapshot: &Snapshot, report: &Report) -> String {
     let lines: Vec<LineIndex> = snapshot.files().map(|(_, f)| LineIndex::new(&f.text)).collect();
     let writer = Writer { snapshot, lines };
@@ -113,7 +116,8 @@ pub fn check(snapshot: &Snapshot, report: &Report) -> String {
         },
         findings: report.findings.iter().map(|f| writer.finding(f)).collect(),
     };
-    let mut text = serde_json::to_string_pretty(&document).expect("plain structs with string keys always serialise");
+    let mut text =
+        serde_json::to_string_pretty(&document).expect("plain structs with string keys always serialise");
     text.push('\n');
     text
 }

@@ -1,6 +1,6 @@
 //! The report for people, drawn with codespan-reporting from sanitised text, long lines cut around what is shown.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use codespan_reporting::{
     diagnostic::{Diagnostic, Label as Drawn, LabelStyle, Severity as Level},
@@ -34,7 +34,8 @@ pub fn check(out: &mut dyn WriteColor, snapshot: &Snapshot, report: &Report, sho
             continue;
         }
         let drawing = Drawing::new(snapshot, finding);
-        term::emit_to_write_style(out, &config, &drawing.files, &drawing.diagnostic).map_err(io::Error::other)?;
+        term::emit_to_write_style(out, &config, &drawing.files, &drawing.diagnostic)
+            .map_err(io::Error::other)?;
     }
     writeln!(out, "{}", summary(report, show))
 }
@@ -54,13 +55,16 @@ pub fn summary(report: &Report, show: Show) -> String {
         .map(|(n, word)| if word == "info" { format!("{n} info") } else { many(n, word) })
         .collect();
     line.push_str(&parts.join(", "));
-    let with = |safety: Safety| report.findings.iter().filter(|f| f.fix.as_ref().is_some_and(|x| x.safety == safety)).count();
+    let with = |safety: Safety| {
+        report.findings.iter().filter(|f| f.fix.as_ref().is_some_and(|x| x.safety == safety)).count()
+    };
     match (with(Safety::Safe), with(Safety::Unsafe)) {
-        (0, 0) => {}
-        (safe, 0) => line.push_str(&format!("; --fix ends {safe}")),
-        (0, more) => line.push_str(&format!("; --fix --unsafe-fixes ends {more}")),
-        (safe, more) => line.push_str(&format!("; --fix ends {safe}, with --unsafe-fixes {more} more")),
+        (0, 0) => Ok(()),
+        (safe, 0) => write!(line, "; --fix ends {safe}"),
+        (0, more) => write!(line, "; --fix --unsafe-fixes ends {more}"),
+        (safe, more) => write!(line, "; --fix ends {safe}, with --unsafe-fixes {more} more"),
     }
+    .expect("writing to a String does not fail");
     if counts.info > 0 && show == Show::Warnings {
         line.push_str("; --show info lists the rest");
     }
@@ -79,14 +83,20 @@ impl Drawing {
         let mut excerpts: BTreeMap<FileId, Excerpt> = BTreeMap::new();
         for (at, ..) in &places {
             excerpts.entry(at.file).or_insert_with(|| {
-                let spans: Vec<Span> = places.iter().filter(|(p, ..)| p.file == at.file).map(|(p, ..)| first_line(snapshot, *p)).collect();
+                let spans: Vec<Span> = places
+                    .iter()
+                    .filter(|(p, ..)| p.file == at.file)
+                    .map(|(p, ..)| first_line(snapshot, *p))
+                    .collect();
                 Excerpt::new(&snapshot.file(at.file).text, &spans)
             });
         }
         let mut files = SimpleFiles::new();
         let ids: BTreeMap<FileId, usize> = excerpts
             .iter()
-            .map(|(id, excerpt)| (*id, files.add(sanitise::line(&snapshot.file(*id).path), excerpt.text.clone())))
+            .map(|(id, excerpt)| {
+                (*id, files.add(sanitise::line(&snapshot.file(*id).path), excerpt.text.clone()))
+            })
             .collect();
         let labels = places.iter().map(|(at, style, message)| {
             let excerpt = &excerpts[&at.file];
@@ -187,7 +197,9 @@ impl Excerpt {
     /// Where a byte of the source is drawn; the nearest kept place for one that was cut.
     fn place(&self, byte: usize) -> usize {
         let index = self.pieces.partition_point(|&(from, ..)| from <= byte);
-        let Some(&(from, to, length)) = index.checked_sub(1).and_then(|i| self.pieces.get(i)) else { return 0 };
+        let Some(&(from, to, length)) = index.checked_sub(1).and_then(|i| self.pieces.get(i)) else {
+            return 0;
+        };
         to + (byte - from).min(length)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     analysis::{
-        DockerfileFacts, Facts, cache,
+        Facts, cache,
         commands::{Effect, Fetch, Moves},
         layer,
         stages::{RunFacts, Step, What},
@@ -18,7 +18,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
                 let What::Run(run) = &step.what else { continue };
                 let Some((fetch, follows)) = moving(run, &resolved.steps[at + 1..]) else { continue };
                 if cache::bust(facts, index, &dockerfile.stages, stage, at).is_none() {
-                    report(facts, index, dockerfile, (stage, step.instruction), fetch, follows, sink);
+                    report(facts, index, stage, fetch, follows, sink);
                 }
             }
         }
@@ -45,18 +45,19 @@ fn moving<'a>(run: &'a RunFacts, later: &[Step]) -> Option<(&'a Fetch, &'a str)>
 fn report(
     facts: &Facts<'_>,
     index: usize,
-    dockerfile: &DockerfileFacts,
-    place: (usize, usize),
+    stage: usize,
     fetch: &Fetch,
     follows: &str,
     sink: &mut Sink<'_>,
 ) {
+    let dockerfile = &facts.dockerfiles[index];
     let what = &fetch.what;
     let finding = sink.report(
         Location::new(dockerfile.model.file, fetch.span),
         format!("`{what}` follows {follows}, but the cache key is this text: a rebuild keeps what was fetched first"),
     );
-    match layer::insert(facts, index, &dockerfile.stages, &[place]) {
+    let place = layer::above(facts, dockerfile, stage).map(|before| (stage, before));
+    match layer::insert(facts, index, &dockerfile.stages, place.as_slice()) {
         Ok(edits) => finding
             .help("pin a version or commit in the command, or put a cache-bust above it")
             .fix(Safety::Safe, "insert a cache-bust layer above it", edits),

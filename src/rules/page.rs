@@ -137,7 +137,9 @@ const fn value(head: &'static str, key: &str) -> &'static str {
         }
         rest = if next.is_empty() { next } else { next.split_at(1).1 };
     }
-    panic!("the front matter of a rule's page lacks a key: title, kind, severity, fix, since, mechanisms, aliases")
+    panic!(
+        "the front matter of a rule's page lacks a key: title, kind, severity, fix, since, mechanisms, aliases"
+    )
 }
 
 const fn trim(text: &'static str) -> &'static str {

@@ -26,10 +26,10 @@ fn look(facts: &Facts<'_>, service: &Service, index: usize, mount: &Mount, sink:
     let instruction = &dockerfile.instructions[fill.instruction];
     let said = first_line(&facts.snapshot.file(dockerfile.file).text[instruction.span.range()]);
     let volume = mount.source.as_ref()?.raw.clone();
-    let file = facts.compose_file(service);
+    let compose = facts.compose_file(service);
     let finding = sink
         .report(
-            Location::new(file, mount.span),
+            Location::new(compose, mount.span),
             format!("`{volume}:{place}` hides what `{said}` puts there: a rebuild changes nothing"),
         )
         .label(Location::new(dockerfile.file, instruction.span), "what the image holds there")
@@ -37,10 +37,10 @@ fn look(facts: &Facts<'_>, service: &Service, index: usize, mount: &Mount, sink:
             "the engine fills the volume from the image once, when it is empty; keep code out of `{volume}`, or mount \
              only the folder that holds data"
         ));
-    let text = &facts.snapshot.file(file).text;
+    let text = &facts.snapshot.file(compose).text;
     let edits = edit::remove_mount(text, &facts.composes[service.compose], &facts.model(service).name.value, index);
     let title = format!("remove the mount of `{volume}` over `{place}`");
-    finding.fix(Safety::Unsafe, title, edits.unwrap_or_default().into_iter().map(|e| (file, e)).collect());
+    finding.fix(Safety::Unsafe, title, edits.unwrap_or_default().into_iter().map(|e| (compose, e)).collect());
     Some(())
 }
 

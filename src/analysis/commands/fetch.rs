@@ -81,10 +81,9 @@ fn git(call: &Call<'_>) -> Option<(String, Moves, bool)> {
             let moves = match branch {
                 Some(branch) if branch.contains('$') || pinned(branch) => Moves::No,
                 Some(branch) if is_moving_name(branch) => Moves::Yes(format!("branch `{branch}`")),
-                // A branch or a tag: nothing tells which.
-                Some(_) => Moves::Unknown,
                 None if is_url(url) => Moves::Yes("the default branch".to_owned()),
-                None => Moves::Unknown,
+                // A branch or a tag: nothing tells which.
+                Some(_) | None => Moves::Unknown,
             };
             Some((url.to_owned(), moves, true))
         }
@@ -97,7 +96,9 @@ fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
     let url = call.args().find(|a| is_url(a))?;
     let moves = if url.contains('$') {
         Moves::No
-    } else if let Some(part) = url_path(url).split(['/', '?', '=', '&']).find(|part| is_moving_name(strip_suffix(part))) {
+    } else if let Some(part) =
+        url_path(url).split(['/', '?', '=', '&']).find(|part| is_moving_name(strip_suffix(part)))
+    {
         Moves::Yes(format!("`{part}`"))
     } else if url_path(url).split('/').any(pinned) {
         Moves::No
@@ -110,8 +111,9 @@ fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
 }
 
 fn node(call: &Call<'_>) -> Option<(String, Moves, bool)> {
-    let (package, tag) =
-        call.plain().find_map(|a| ["latest", "next"].into_iter().find(|tag| is_tagged(a, tag)).map(|tag| (a, tag)))?;
+    let (package, tag) = call
+        .plain()
+        .find_map(|a| ["latest", "next"].into_iter().find(|tag| is_tagged(a, tag)).map(|tag| (a, tag)))?;
     Some((package.to_owned(), Moves::Yes(format!("`{tag}`")), false))
 }
 
@@ -141,21 +143,27 @@ fn cargo(call: &Call<'_>) -> Option<(String, Moves, bool)> {
     let moves = if pinned_by.is_some() {
         Moves::No
     } else {
-        Moves::Yes(option(call, &["--branch"]).map_or("the default branch".to_owned(), |b| format!("branch `{b}`")))
+        Moves::Yes(
+            option(call, &["--branch"]).map_or("the default branch".to_owned(), |b| format!("branch `{b}`")),
+        )
     };
     Some((url.to_owned(), moves, false))
 }
 
 fn pip(call: &Call<'_>) -> Option<(String, Moves, bool)> {
     let at = pip_arguments(call)?;
-    let what = (at..call.words.len())
-        .map(|i| call.text(i))
-        .find(|a| a.contains("git+") || (is_url(a) && !call.args().any(|o| o == "-i" || o.ends_with("index-url"))))?;
+    let what = (at..call.words.len()).map(|i| call.text(i)).find(|a| {
+        a.contains("git+") || (is_url(a) && !call.args().any(|o| o == "-i" || o.ends_with("index-url")))
+    })?;
     let address = what.split_once("git+").map_or(what, |(_, rest)| rest);
     let address = address.split('#').next().unwrap_or(address);
     if !what.contains("git+") {
         let moving = url_path(address).split('/').find(|p| is_moving_name(strip_suffix(p)));
-        return Some((what.to_owned(), moving.map_or(Moves::Unknown, |p| Moves::Yes(format!("`{p}`"))), false));
+        return Some((
+            what.to_owned(),
+            moving.map_or(Moves::Unknown, |p| Moves::Yes(format!("`{p}`"))),
+            false,
+        ));
     }
     let reference = url_path(address).rsplit_once('@').map(|(_, r)| r);
     let moves = match reference {
@@ -180,7 +188,9 @@ fn option<'a>(call: &Call<'a>, names: &[&str]) -> Option<&'a str> {
 }
 
 fn is_url(text: &str) -> bool {
-    ["https://", "http://", "git://", "ssh://", "ftp://", "git@"].iter().any(|scheme| text.starts_with(scheme))
+    ["https://", "http://", "git://", "ssh://", "ftp://", "git@"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
 }
 
 /// What follows the host.
@@ -197,16 +207,33 @@ fn strip_suffix(part: &str) -> &str {
 fn is_moving_name(name: &str) -> bool {
     matches!(
         name.to_ascii_lowercase().as_str(),
-        "latest" | "main" | "master" | "head" | "develop" | "dev" | "trunk" | "nightly" | "edge" | "next" | "stable"
+        "latest"
+            | "main"
+            | "master"
+            | "head"
+            | "develop"
+            | "dev"
+            | "trunk"
+            | "nightly"
+            | "edge"
+            | "next"
+            | "stable"
     )
 }
 
 /// Whether a ref or a part of a URL names one version: a commit, or something with a version number.
 fn pinned(text: &str) -> bool {
-    let hex = text.len() >= 7 && text.bytes().all(|b| b.is_ascii_hexdigit()) && text.bytes().any(|b| b.is_ascii_digit());
+    let hex = text.len() >= 7
+        && text.bytes().all(|b| b.is_ascii_hexdigit())
+        && text.bytes().any(|b| b.is_ascii_digit());
     let bytes = text.as_bytes();
-    let dotted = bytes.windows(3).any(|w| w[0].is_ascii_digit() && matches!(w[1], b'.' | b'_' | b'-') && w[2].is_ascii_digit());
-    let v = text.strip_prefix('v').or_else(|| text.strip_prefix('V')).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    let dotted = bytes
+        .windows(3)
+        .any(|w| w[0].is_ascii_digit() && matches!(w[1], b'.' | b'_' | b'-') && w[2].is_ascii_digit());
+    let v = text
+        .strip_prefix('v')
+        .or_else(|| text.strip_prefix('V'))
+        .is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
     hex || dotted || v
 }
 

@@ -103,23 +103,30 @@ fn node(call: &Call<'_>) -> Option<Kind> {
     let mut plain = call.plain();
     let (verb, package) = (plain.next().unwrap_or(""), plain.next());
     // Another folder, or a package by name: not an install of the manifest here.
-    let elsewhere = call.args().any(|a| matches!(a, "--prefix" | "--cwd" | "-C" | "--dir" | "-g" | "--global"));
+    let elsewhere =
+        call.args().any(|a| matches!(a, "--prefix" | "--cwd" | "-C" | "--dir" | "-g" | "--global"));
     if elsewhere || package.is_some() {
         return None;
     }
     match (call.program(), verb) {
-        ("npm", "ci" | "install" | "i" | "clean-install") => {
-            Some(kind(Manager::Npm, &["package.json"], &["package-lock.json", "npm-shrinkwrap.json", ".npmrc"], Needs::Manifests))
-        }
+        ("npm", "ci" | "install" | "i" | "clean-install") => Some(kind(
+            Manager::Npm,
+            &["package.json"],
+            &["package-lock.json", "npm-shrinkwrap.json", ".npmrc"],
+            Needs::Manifests,
+        )),
         ("yarn", "install" | "") if !call.args().any(|a| a == "--version" || a == "-v") => {
             Some(kind(Manager::Yarn, &["package.json"], &["yarn.lock", ".yarnrc"], Needs::Manifests))
         }
         ("pnpm", "install" | "i") => {
             Some(kind(Manager::Pnpm, &["package.json"], &["pnpm-lock.yaml", ".npmrc"], Needs::Manifests))
         }
-        ("bun", "install" | "i") => {
-            Some(kind(Manager::Bun, &["package.json"], &["bun.lock", "bun.lockb", "bunfig.toml"], Needs::Manifests))
-        }
+        ("bun", "install" | "i") => Some(kind(
+            Manager::Bun,
+            &["package.json"],
+            &["bun.lock", "bun.lockb", "bunfig.toml"],
+            Needs::Manifests,
+        )),
         _ => None,
     }
 }
@@ -138,7 +145,11 @@ fn other(call: &Call<'_>) -> Option<Kind> {
             Manager::Uv,
             &["pyproject.toml"],
             &["uv.lock"],
-            if has("--no-install-project") || has("--no-install-workspace") { Needs::Manifests } else { Needs::Sources },
+            if has("--no-install-project") || has("--no-install-workspace") {
+                Needs::Manifests
+            } else {
+                Needs::Sources
+            },
         )),
         ("pipenv", "install" | "sync") => {
             Some(kind(Manager::Pipenv, &["Pipfile"], &["Pipfile.lock"], Needs::Manifests))
@@ -159,9 +170,12 @@ fn other(call: &Call<'_>) -> Option<Kind> {
         ("mvn" | "mvnw", _) if call.args().any(|a| a.starts_with("dependency:")) => {
             Some(kind(Manager::Maven, &["pom.xml"], &[], Needs::More))
         }
-        ("gradle" | "gradlew", "dependencies" | "resolveDependencies") => {
-            Some(kind(Manager::Gradle, &["build.gradle"], &["settings.gradle", "gradle.lockfile"], Needs::More))
-        }
+        ("gradle" | "gradlew", "dependencies" | "resolveDependencies") => Some(kind(
+            Manager::Gradle,
+            &["build.gradle"],
+            &["settings.gradle", "gradle.lockfile"],
+            Needs::More,
+        )),
         ("mix", "deps.get") => Some(kind(Manager::Mix, &["mix.exs"], &["mix.lock"], Needs::More)),
         _ => None,
     }
@@ -179,7 +193,10 @@ pub(super) fn pip_arguments(call: &Call<'_>) -> Option<usize> {
     } else {
         return None;
     };
-    (start..call.words.len()).find(|&i| !call.text(i).starts_with('-')).filter(|&i| call.text(i) == "install").map(|i| i + 1)
+    (start..call.words.len())
+        .find(|&i| !call.text(i).starts_with('-'))
+        .filter(|&i| call.text(i) == "install")
+        .map(|i| i + 1)
 }
 
 /// `pip`, `pip3`, `pip3.12`.
@@ -207,12 +224,9 @@ fn pip(call: &Call<'_>, at: usize, dir: &str) -> Option<Install> {
                 manifests.push(paths::join(dir, arg.split_once('=')?.1));
             }
             _ if arg.starts_with("-r") && arg.len() > 2 => manifests.push(paths::join(dir, &arg[2..])),
-            _ if arg.starts_with('-') => {
-                // Options that take a value would be read as packages.
-                if next.is_some_and(|n| !n.starts_with('-')) && takes_value(arg) {
-                    index += 1;
-                }
-            }
+            // The value of an option would be read as a package.
+            _ if takes_value(arg) && next.is_some_and(|n| !n.starts_with('-')) => index += 1,
+            _ if arg.starts_with('-') => {}
             _ if arg == "." || arg.starts_with("./") || arg.starts_with(".[") || arg.starts_with('/') => {
                 needs = Needs::Sources;
             }
@@ -233,7 +247,20 @@ fn file(call: &Call<'_>, index: usize, dir: &str) -> Option<String> {
 fn takes_value(option: &str) -> bool {
     matches!(
         option,
-        "-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links" | "--trusted-host" | "-t" | "--target"
-            | "--prefix" | "--root" | "--timeout" | "--retries" | "--proxy" | "--cache-dir" | "--src" | "--python"
+        "-i" | "--index-url"
+            | "--extra-index-url"
+            | "-f"
+            | "--find-links"
+            | "--trusted-host"
+            | "-t"
+            | "--target"
+            | "--prefix"
+            | "--root"
+            | "--timeout"
+            | "--retries"
+            | "--proxy"
+            | "--cache-dir"
+            | "--src"
+            | "--python"
     )
 }

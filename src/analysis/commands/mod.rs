@@ -114,7 +114,12 @@ pub fn exec_effects(words: &[DockerfileWord]) -> Vec<Effect> {
     let span = words.iter().fold(first.span, |span, w| span.join(w.span));
     let words: Vec<Word> = words
         .iter()
-        .map(|w| Word { raw: w.value.clone(), span: w.span, literal: Some(w.value.clone()), variables: Vec::new() })
+        .map(|w| Word {
+            raw: w.value.clone(),
+            span: w.span,
+            literal: Some(w.value.clone()),
+            variables: Vec::new(),
+        })
         .collect();
     let call = Call { words: words.iter().collect(), span };
     vec![classify(&call, Some(""), false).unwrap_or(Effect::Other { reads: reads(&call), span })]
@@ -151,7 +156,10 @@ fn unwrap(command: &Command) -> Call<'_> {
         match first {
             "sudo" | "exec" | "time" | "nice" | "command" | "env" => {
                 words.remove(0);
-                while words.first().is_some_and(|w| w.raw.starts_with('-') || (first == "env" && w.raw.contains('='))) {
+                while words
+                    .first()
+                    .is_some_and(|w| w.raw.starts_with('-') || (first == "env" && w.raw.contains('=')))
+                {
                     words.remove(0);
                 }
             }
@@ -168,9 +176,12 @@ fn change(dir: Option<String>, call: &Call<'_>) -> Option<String> {
 
 /// Whether the output of this command is run by a shell: `curl … | sh`, `sh -c "$(curl …)"`.
 fn piped_into_shell(commands: &[Command], index: usize) -> bool {
-    let is_shell = |c: &Command| matches!(unwrap(c).program(), "sh" | "bash" | "ash" | "zsh" | "python" | "python3");
+    let is_shell =
+        |c: &Command| matches!(unwrap(c).program(), "sh" | "bash" | "ash" | "zsh" | "python" | "python3");
     if commands[index].substitution > 0 {
-        return commands.iter().any(|c| c.substitution == 0 && c.span.contains(commands[index].span) && is_shell(c));
+        return commands
+            .iter()
+            .any(|c| c.substitution == 0 && c.span.contains(commands[index].span) && is_shell(c));
     }
     commands.get(index + 1).is_some_and(|next| next.link == Link::Pipe && is_shell(next))
 }
@@ -200,21 +211,27 @@ fn nothing(call: &Call<'_>, command: &Command) -> bool {
 fn computes_clock(call: &Call<'_>) -> bool {
     call.words.iter().any(|w| {
         let substitutes = w.raw.contains("$(") || w.raw.contains('`');
-        (substitutes && ["date", "uuidgen", "/proc/sys/kernel/random/uuid", "mktemp"].iter().any(|c| w.raw.contains(c)))
-            || w.variables.iter().any(|v| matches!(v.as_str(), "RANDOM" | "SRANDOM" | "EPOCHSECONDS" | "EPOCHREALTIME"))
+        (substitutes
+            && ["date", "uuidgen", "/proc/sys/kernel/random/uuid", "mktemp"]
+                .iter()
+                .any(|c| w.raw.contains(c)))
+            || w.variables
+                .iter()
+                .any(|v| matches!(v.as_str(), "RANDOM" | "SRANDOM" | "EPOCHSECONDS" | "EPOCHREALTIME"))
     })
 }
 
 /// A command inside `$(…)` that only reads the clock.
 fn clock(call: &Call<'_>) -> bool {
-    matches!(call.program(), "date" | "uuidgen") || (call.program() == "cat" && call.text(1).ends_with("random/uuid"))
+    matches!(call.program(), "date" | "uuidgen")
+        || (call.program() == "cat" && call.text(1).ends_with("random/uuid"))
 }
 
 fn reads(call: &Call<'_>) -> Reads {
     let verb = call.plain().next().unwrap_or("");
     let nothing = match call.program() {
-        "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "mkdir" | "set" | "useradd" | "adduser" | "addgroup"
-        | "groupadd" | "corepack" | "export" | "cd" | "rm" => true,
+        "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "mkdir" | "set" | "useradd" | "adduser"
+        | "addgroup" | "groupadd" | "corepack" | "export" | "cd" | "rm" => true,
         "npm" | "yarn" | "pnpm" | "bun" => matches!(verb, "cache" | "config" | "set" | "store"),
         "bundle" => verb == "config",
         "go" => matches!(verb, "version" | "env"),
