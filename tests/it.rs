@@ -11,3 +11,4 @@ mod projects;
 mod rules;
 mod shell;
 mod support;
+mod trace;

@@ -40,7 +40,10 @@ pub fn check(out: &mut dyn WriteColor, snapshot: &Snapshot, report: &Report, sho
     writeln!(out, "{}", summary(report, show))
 }
 
-/// `4 files: 1 error, 2 warnings; 3 can be fixed with --fix`
+/// `4 files: 1 error, 2 warnings; --fix ends 2, with --unsafe-fixes 1 more`
+///
+/// # Panics
+/// Never: writing to a String does not fail.
 pub fn summary(report: &Report, show: Show) -> String {
     let counts = counts(report);
     let many = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });

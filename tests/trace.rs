@@ -1,0 +1,160 @@
+//! The way of files into containers: every verdict, on projects small enough to check by reading.
+
+use unstale::{
+    analysis::{
+        Facts,
+        route::{Verdict, route},
+    },
+    model::compose::MountKind,
+    text::Snapshot,
+};
+
+use crate::projects::project;
+
+const COMPOSE: (&str, &str) = ("compose.yaml", "services:\n  web:\n    build: .\n");
+
+/// Verdict and container paths of a file in the first service.
+fn way(snapshot: &Snapshot, path: &str) -> (Verdict, Vec<String>) {
+    let facts = Facts::new(snapshot);
+    let found = route(&facts, &facts.services[0], path);
+    (found.verdict, found.container_paths)
+}
+
+fn reaches(paths: &[&str]) -> (Verdict, Vec<String>) {
+    (Verdict::Reaches, paths.iter().map(|p| (*p).to_owned()).collect())
+}
+
+fn nowhere(verdict: Verdict) -> (Verdict, Vec<String>) {
+    (verdict, Vec::new())
+}
+
+#[test]
+fn a_copy_of_everything_lands_in_the_working_folder() {
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nWORKDIR /srv\nWORKDIR app\nCOPY . .\n"), ("a/b.py", "")]);
+    assert_eq!(way(&p, "a/b.py"), reaches(&["/srv/app/a/b.py"]));
+}
+
+#[test]
+fn the_working_folder_of_a_base_image_is_not_known() {
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nCOPY . .\n"), ("a.py", "")]);
+    assert_eq!(way(&p, "a.py"), nowhere(Verdict::Unknown));
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM scratch\nCOPY . .\n"), ("a.py", "")]);
+    assert_eq!(way(&p, "a.py"), reaches(&["/a.py"]));
+}
+
+#[test]
+fn a_file_travels_through_stages() {
+    let dockerfile = "FROM x AS build\nWORKDIR /src\nCOPY . .\nRUN make\n\
+                      FROM y\nCOPY --from=build /src/static /srv/static\nCOPY --from=0 /src/dist/app /usr/bin/app\n";
+    let p = project(&[COMPOSE, ("Dockerfile", dockerfile), ("static/a.css", ""), ("main.c", "")]);
+    assert_eq!(way(&p, "static/a.css"), reaches(&["/srv/static/a.css"]));
+    assert_eq!(way(&p, "main.c"), nowhere(Verdict::BuildOnly));
+}
+
+#[test]
+fn a_child_stage_has_the_files_of_its_parent() {
+    let dockerfile = "FROM x AS base\nCOPY a /a\nFROM base\nCOPY b /b\n";
+    let p = project(&[COMPOSE, ("Dockerfile", dockerfile), ("a", ""), ("b", "")]);
+    assert_eq!(way(&p, "a"), reaches(&["/a"]));
+    assert_eq!(way(&p, "b"), reaches(&["/b"]));
+}
+
+#[test]
+fn an_ignored_file_stays_out_and_the_pattern_is_named() {
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nCOPY . /app\n"), (".dockerignore", "docs\n*.md\n"), ("docs/a.txt", "")]);
+    let facts = Facts::new(&p);
+    let found = route(&facts, &facts.services[0], "docs/a.txt");
+    assert_eq!(found.verdict, Verdict::Ignored);
+    assert_eq!(found.hops[0].what, "docs");
+}
+
+#[test]
+fn the_ignore_file_of_the_dockerfile_wins() {
+    let p = project(&[
+        COMPOSE,
+        ("Dockerfile", "FROM x\nCOPY . /app\n"),
+        (".dockerignore", "a\n"),
+        ("Dockerfile.dockerignore", "b\n"),
+        ("a", ""),
+        ("b", ""),
+    ]);
+    assert_eq!(way(&p, "a"), reaches(&["/app/a"]));
+    assert_eq!(way(&p, "b"), nowhere(Verdict::Ignored));
+}
+
+#[test]
+fn contexts_dockerfiles_targets_and_arguments_come_from_compose() {
+    let compose = "services:\n  web:\n    build:\n      context: ./web\n      dockerfile: ../docker/web.df\n      \
+                   target: dev\n      args: {DIR: /opt}\n";
+    let dockerfile = "FROM x AS dev\nARG DIR=/app\nCOPY . $DIR\nFROM y\nCOPY . /prod\n";
+    let p = project(&[("deploy/compose.yaml", compose)]);
+    assert_eq!(unstale::analysis::wanted(&p), ["deploy/docker/web.df"]);
+    let mut p = project(&[("deploy/compose.yaml", compose), ("deploy/web/a.py", ""), ("b.py", "")]);
+    p.add_file(unstale::text::SourceFile { path: "deploy/docker/web.df".into(), text: dockerfile.into() });
+    assert_eq!(way(&p, "deploy/web/a.py"), reaches(&["/opt/a.py"]));
+    assert_eq!(way(&p, "b.py"), nowhere(Verdict::OutsideContext));
+}
+
+#[test]
+fn what_a_variable_decides_is_unknown() {
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nARG DIR\nCOPY . $DIR\n"), ("a", "")]);
+    assert_eq!(way(&p, "a"), nowhere(Verdict::Unknown));
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nCOPY --exclude=a . /app\n"), ("a", "")]);
+    assert_eq!(way(&p, "a"), nowhere(Verdict::Unknown));
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nADD a.tar.gz /app/\n"), ("a.tar.gz", "")]);
+    assert_eq!(way(&p, "a.tar.gz"), nowhere(Verdict::Unknown));
+}
+
+#[test]
+fn a_later_copy_of_another_file_takes_the_place() {
+    let dockerfile = "FROM x\nCOPY . /app/\nCOPY prod.ini /app/app.ini\n";
+    let p = project(&[COMPOSE, ("Dockerfile", dockerfile), ("app.ini", ""), ("prod.ini", "")]);
+    assert_eq!(way(&p, "app.ini"), nowhere(Verdict::NotCopied));
+    assert_eq!(way(&p, "prod.ini"), reaches(&["/app/prod.ini", "/app/app.ini"]));
+}
+
+#[test]
+fn mounts_hide_and_binds_bring() {
+    let compose = "services:\n  web:\n    build: .\n    volumes:\n      - code:/app\n      - ./conf:/app/conf\n      - /app/tmp\nvolumes: {code: {}}\n";
+    let files = [("compose.yaml", compose), ("Dockerfile", "FROM x\nCOPY . /app\n"), ("a.py", ""), ("conf/x.ini", ""), ("tmp/y", "")];
+    let p = project(&files);
+    let facts = Facts::new(&p);
+    let hidden = |path| {
+        let found = route(&facts, &facts.services[0], path);
+        (found.verdict, found.shadow.map(|s| (s.kind, s.target)))
+    };
+    assert_eq!(hidden("a.py"), (Verdict::Shadowed, Some((MountKind::Named, "/app".into()))));
+    assert_eq!(hidden("tmp/y"), (Verdict::Shadowed, Some((MountKind::Anonymous, "/app/tmp".into()))));
+    assert_eq!(way(&p, "conf/x.ini"), reaches(&["/app/conf/x.ini"]));
+}
+
+#[test]
+fn another_folder_bound_over_the_place_hides_it() {
+    let compose = "services:\n  web:\n    build: .\n    volumes: [\"./other:/app\"]\n";
+    let p = project(&[("compose.yaml", compose), ("Dockerfile", "FROM x\nCOPY src /app\n"), ("src/a", ""), ("other/b", "")]);
+    assert_eq!(way(&p, "src/a").0, Verdict::Shadowed);
+    assert_eq!(way(&p, "other/b"), reaches(&["/app/b"]));
+}
+
+#[test]
+fn a_service_without_a_build_gets_files_by_bind_only() {
+    let compose = "services:\n  proxy:\n    image: nginx\n    volumes: [\"./nginx.conf:/etc/nginx/nginx.conf:ro\"]\n";
+    let p = project(&[("compose.yaml", compose), ("nginx.conf", ""), ("a", "")]);
+    assert_eq!(way(&p, "nginx.conf"), reaches(&["/etc/nginx/nginx.conf"]));
+    assert_eq!(way(&p, "a"), nowhere(Verdict::NotCopied));
+}
+
+#[test]
+fn a_volume_of_the_image_is_an_anonymous_volume() {
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nCOPY . /app\nVOLUME /app\n"), ("a", "")]);
+    let facts = Facts::new(&p);
+    let found = route(&facts, &facts.services[0], "a");
+    assert_eq!(found.verdict, Verdict::Shadowed);
+    assert_eq!(found.shadow.unwrap().kind, MountKind::Anonymous);
+}
+
+#[test]
+fn a_file_that_a_run_sees_through_a_mount_is_used_in_the_build() {
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nRUN --mount=type=bind,target=/src make -C /src\n"), ("a.c", "")]);
+    assert_eq!(way(&p, "a.c"), nowhere(Verdict::BuildOnly));
+}
