@@ -52,7 +52,9 @@ fn every_file_of_the_corpus_reads_as_buildkit_reads_it() {
     for line in fs::read_to_string(facts).unwrap().lines() {
         let facts: Value = serde_json::from_str(line).unwrap();
         let (repo, path) = (facts["repo"].as_str().unwrap(), facts["path"].as_str().unwrap());
-        let Ok(bytes) = fs::read(Path::new(&folder).join(repo.replace('/', "__")).join(path)) else { continue };
+        let Ok(bytes) = fs::read(Path::new(&folder).join(repo.replace('/', "__")).join(path)) else {
+            continue;
+        };
         let text = String::from_utf8_lossy(&bytes);
         files += 1;
         let tree = unstale::syntax::dockerfile::parse(&text);
@@ -75,12 +77,17 @@ fn every_file_of_the_corpus_reads_as_buildkit_reads_it() {
             }
             for (ours, expected) in ours.iter().zip(expected) {
                 instructions += 1;
-                wrong.extend(differences(ours, expected).into_iter().map(|d| format!("line {}: {d}", ours["start"])));
+                wrong.extend(
+                    differences(ours, expected).into_iter().map(|d| format!("line {}: {d}", ours["start"])),
+                );
             }
         }
         problems.extend(wrong.into_iter().map(|w| format!("{repo}/{path}: {w}")));
     }
-    eprintln!("{files} files ({refused} that BuildKit refuses), {instructions} instructions, {} differences", problems.len());
+    eprintln!(
+        "{files} files ({refused} that BuildKit refuses), {instructions} instructions, {} differences",
+        problems.len()
+    );
     assert!(files > 0, "the corpus is empty");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

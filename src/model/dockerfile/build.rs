@@ -76,7 +76,7 @@ impl Builder {
         if body.is("FROM") {
             self.stage(index, body);
         }
-        let kind = self.kind(body, &instruction.heredocs, instruction.span);
+        let kind = self.kind(body, &instruction.heredocs);
         if let Kind::Shell(words) = &kind {
             self.shell = words.first().map_or(Shell::Foreign, |program| Shell::of_program(&program.value));
             if let Some(stage) = self.shells.last_mut() {
@@ -109,7 +109,7 @@ impl Builder {
         self.stages.push(Stage { name, base, from: index, body: index + 1..index + 1 });
     }
 
-    fn kind(&self, body: &Body, heredocs: &[syntax::Heredoc], span: Span) -> Kind {
+    fn kind(&self, body: &Body, heredocs: &[syntax::Heredoc]) -> Kind {
         let text = || Spanned::new(body.rest.text().to_owned(), body.rest.whole());
         match (body.keyword.value.to_ascii_uppercase().as_str(), &body.args) {
             ("FROM", Args::Words(words)) if words.len() == 1 || words.len() == 3 => match from(body) {
@@ -131,7 +131,7 @@ impl Builder {
                 Kind::Volume(words.clone())
             }
             ("SHELL", Args::Json(words)) if !words.is_empty() => Kind::Shell(words.clone()),
-            ("ONBUILD", Args::Nested(inner)) => Kind::OnBuild(Box::new(self.kind(inner, heredocs, span))),
+            ("ONBUILD", Args::Nested(inner)) => Kind::OnBuild(Box::new(self.kind(inner, heredocs))),
             ("EXPOSE", Args::Words(_))
             | ("STOPSIGNAL" | "MAINTAINER", Args::Text)
             | ("HEALTHCHECK", Args::Health { .. }) => Kind::Other,

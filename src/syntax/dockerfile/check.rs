@@ -313,7 +313,7 @@ fn flags(body: &Body, instruction: &str) -> Result<(), SyntaxError> {
                 return refuse(format!("`{name}` is true or false, not `{value}`"));
             }
             (FlagKind::Once, Some(value)) if instruction == "RUN" => {
-                run_flag(short, value).or_else(refuse)?
+                run_flag(short, value).or_else(refuse)?;
             }
             (FlagKind::Many, Some(value)) if short == "mount" => mount(value).or_else(refuse)?,
             _ => {}

@@ -238,16 +238,12 @@ impl<'a> Scanner<'a> {
                     list.open(Frame::Pattern);
                 }
             }
-            b';' => {
-                self.at += 1;
-                list.separator();
-            }
             b'&' if next == Some(b'&') => {
                 self.at += 2;
                 list.operator(Link::And);
             }
             b'&' if next == Some(b'>') => return false,
-            b'&' => {
+            b';' | b'&' => {
                 self.at += 1;
                 list.separator();
             }
