@@ -1,3 +1,4 @@
 //! t
 mod dockerfile;
+mod dockerfile_model;
 mod shell;

@@ -15,7 +15,7 @@ fn show(text: &str) -> String {
         Link::Or => "|| ",
         Link::Pipe => "| ",
     };
-    let line = |command: &Command| {
+    let show = |command: &Command| {
         let assignments = command.assignments.iter().map(|w| format!("{{{}}}", w.raw));
         let words = command.words.iter().map(|w| w.raw.clone());
         let redirects = command.redirects.iter().map(|r| format!("[{}{}]", r.operator, r.target.raw));
@@ -25,7 +25,7 @@ fn show(text: &str) -> String {
             + link(command.link)
             + &all.join(" ")
     };
-    scan(text, &OffsetMap::identity()).commands.iter().map(line).collect::<Vec<_>>().join("\n")
+    scan(text, &OffsetMap::identity()).commands.iter().map(show).collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]
@@ -39,6 +39,7 @@ fn operators_tie_commands() {
     check("a &&\n  b\n\n\nc |\n# why\nd |& e", &["a", "&& b", "; c", "| d", "| e"]);
     check("! a && b", &["a", "&& b"]);
     check("a # not a b; c\nd a#b", &["a", "; d a#b"]);
+    check("a `# why; not` && b `c # d` e", &["a `# why; not`", "&& b `c # d` e", "$c"]);
     check("a \\\n  b\\\nc && \\\r\n d", &["a bc", "&& d"]);
 }
 
@@ -208,13 +209,16 @@ const SAMPLE: &str = "set -eux; if [ \"$A\" = \"b\" ]; then x=$(curl -fsSL \"htt
     cat <<-EOF >> ~/.rc\n\texport A=\"$(f)\"\n\tEOF\nfor i in a b; do git clone --depth 1 \"$i\" & done; wait\n";
 
 proptest! {
+    // No file of past failures: a failure becomes a case by hand.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_text_is_read(text in r#"[ab '"`$(){}\[\];&|<>\\\n\r\t#=!éi\-]{0,80}|\PC{0,40}"#) {
         sound(&text);
     }
 
     #[test]
-    fn a_damaged_script_is_read(at in 0..SAMPLE.len(), len in 0_usize..40, with in r#"[\PC\n]{0,3}"#) {
+    fn a_damaged_script_is_read(at in 0..SAMPLE.len(), len in 0_usize..40, with in r"[\PC\n]{0,3}") {
         let mut text = SAMPLE.to_owned();
         let end = (at + len).min(text.len());
         text.replace_range(at..end, &with);

@@ -1,5 +1,7 @@
 //! From the syntax tree to the typed model.
 
+use std::collections::HashMap;
+
 use super::{Copy, Dockerfile, Flag, Form, Heredoc, Instruction, Kind, Pair, Run, RunMount, Stage, Word};
 use crate::{
     syntax::{
@@ -64,8 +66,10 @@ impl Shell {
 #[derive(Default)]
 struct Builder {
     stages: Vec<Stage>,
-    /// The shell at the end of each stage so far, with the stage's name in lower case.
-    shells: Vec<(Option<String>, Shell)>,
+    /// The shell at the end of each stage so far.
+    shells: Vec<Shell>,
+    /// The stages that have a name, by that name in lower case; the last one of a name counts.
+    named: HashMap<String, usize>,
     default_shell: Shell,
     shell: Shell,
 }
@@ -80,7 +84,7 @@ impl Builder {
         if let Kind::Shell(words) = &kind {
             self.shell = words.first().map_or(Shell::Foreign, |program| Shell::of_program(&program.value));
             if let Some(stage) = self.shells.last_mut() {
-                stage.1 = self.shell;
+                *stage = self.shell;
             }
         }
         Instruction {
@@ -97,15 +101,18 @@ impl Builder {
         let (base, name) = from(body);
         let base = base.unwrap_or_else(|| Spanned::new(String::new(), Span::point(body.keyword.span.end())));
         let lower = base.value.to_lowercase();
-        let inherited = self.shells.iter().rev().find(|(name, _)| name.as_ref() == Some(&lower));
+        let inherited = self.named.get(&lower).map(|&stage| self.shells[stage]);
         let platform = body.flags.iter().any(|flag| flag.text.text().starts_with("--platform=windows"));
         let windows = platform || ["windows", "nanoserver", "servercore"].iter().any(|w| lower.contains(w));
         self.shell = match inherited {
-            Some((_, shell)) => *shell,
+            Some(shell) => shell,
             None if windows => Shell::Foreign,
             None => self.default_shell,
         };
-        self.shells.push((name.as_ref().map(|name| name.value.to_lowercase()), self.shell));
+        if let Some(name) = &name {
+            self.named.insert(name.value.to_lowercase(), self.shells.len());
+        }
+        self.shells.push(self.shell);
         self.stages.push(Stage { name, base, from: index, body: index + 1..index + 1 });
     }
 
@@ -202,7 +209,8 @@ fn reads_as_script(command: &shell::Command, heredoc: &syntax::Heredoc) -> bool 
 fn body_text(heredoc: &syntax::Heredoc) -> Joined {
     let mut joined = Joined::default();
     let mut at = heredoc.span.start();
-    for line in heredoc.content.split_inclusive('\n') {
+    // Without a terminator line the last newline is not the instruction's.
+    for line in heredoc.content.trim_end_matches(['\r', '\n']).split_inclusive('\n') {
         let kept = if heredoc.word.strip_tabs { line.trim_start_matches('\t') } else { line };
         joined.push(kept, at + line.len() - kept.len());
         at += line.len();

@@ -139,7 +139,9 @@ impl<'a> Scanner<'a> {
 
     fn comment(&mut self) {
         let rest = &self.text[self.at..self.limit];
-        self.at += rest.find('\n').unwrap_or(rest.len());
+        // The closing backquote ends a comment too: people write `# why` into the middle of a command.
+        let end = rest.find(|c| c == '\n' || (c == '`' && self.in_backquotes));
+        self.at += end.unwrap_or(rest.len());
     }
 
     /// Skips blanks, comments and newlines, and with the newlines the bodies of heredocs.
