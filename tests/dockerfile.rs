@@ -299,7 +299,7 @@ fn kind(text: &str, instruction: &Instruction, of: &Kind) {
     for one in words {
         // JSON strings are as long as their escapes make them.
         assert!(instruction.span.contains(one.span), "{one:?} {instruction:?}");
-        if !text[one.span.range()].contains('"') && !matches!(of, Kind::Arg(_)) {
+        if !text[one.span.range()].contains('"') {
             word(text, instruction, one);
         }
     }

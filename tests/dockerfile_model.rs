@@ -48,7 +48,7 @@ fn stages_hold_what_follows_their_from() {
 
 #[test]
 fn pairs_keep_their_places() {
-    let text = "FROM a\nENV A=1 B=\"x y\"\nENV OLD a b\nARG C=\"d\" E F=\nLABEL \"k\"=v \\\n  w=\\\nx\n";
+    let text = "FROM a\nENV A=1 B=\"x y\"\nENV OLD a b\nARG C=\"d\" E F=\\\n G\\\nH=1\nLABEL \"k\"=v \\\n  w=\\\nx\n";
     let model = model(text);
     let pairs = |index: usize| match &model.instructions[index].kind {
         Kind::Arg(pairs) | Kind::Env(pairs) | Kind::Label(pairs) => pairs
@@ -59,7 +59,7 @@ fn pairs_keep_their_places() {
     };
     assert_eq!(pairs(1), [("A", Some("1")), ("B", Some("\"x y\""))]);
     assert_eq!(pairs(2), [("OLD", Some("a b"))]);
-    assert_eq!(pairs(3), [("C", Some("\"d\"")), ("E", None), ("F", Some(""))]);
+    assert_eq!(pairs(3), [("C", Some("\"d\"")), ("E", None), ("F", Some("")), ("G\\\nH", Some("1"))]);
     assert_eq!(pairs(4), [("\"k\"", Some("v")), ("w", Some("x"))]);
 }
 

@@ -1,11 +1,11 @@
 //! From the syntax tree to the typed model.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use super::{Copy, Dockerfile, Flag, Form, Heredoc, Instruction, Kind, Pair, Run, RunMount, Stage, Word};
 use crate::{
     syntax::{
-        dockerfile::{self as syntax, Args, Body, csv_fields, heredoc_word},
+        dockerfile::{self as syntax, Args, Body, csv_fields, heredoc_word, quoted_ranges},
         offsets::Joined,
         shell::{self, Script},
     },
@@ -15,7 +15,8 @@ use crate::{
 /// Reads a Dockerfile. Never fails: what BuildKit would refuse is in [`Dockerfile::errors`].
 pub fn parse(file: FileId, text: &str) -> Dockerfile {
     let tree = syntax::parse(text);
-    let mut builder = Builder { default_shell: Shell::of_escape(tree.escape), ..Builder::default() };
+    let mut builder =
+        Builder { default_shell: Shell::of_escape(tree.escape), escape: tree.escape, ..Builder::default() };
     builder.shell = builder.default_shell;
     let instructions: Vec<Instruction> =
         tree.instructions.iter().enumerate().map(|(index, i)| builder.instruction(index, i)).collect();
@@ -72,6 +73,7 @@ struct Builder {
     named: HashMap<String, usize>,
     default_shell: Shell,
     shell: Shell,
+    escape: char,
 }
 
 impl Builder {
@@ -124,7 +126,12 @@ impl Builder {
                 (Some(image), name) => Kind::From { image, name },
                 (None, _) => Kind::Invalid,
             },
-            ("ARG", Args::Words(words)) => Kind::Arg(words.iter().map(argument).collect()),
+            ("ARG", Args::Words(_)) => Kind::Arg(
+                quoted_ranges(body.rest.text(), self.escape)
+                    .into_iter()
+                    .map(|range| argument(&body.rest, range))
+                    .collect(),
+            ),
             ("ENV", Args::Pairs { pairs, .. }) => Kind::Env(pairs.iter().map(pair).collect()),
             ("LABEL", Args::Pairs { pairs, .. }) => Kind::Label(pairs.iter().map(pair).collect()),
             ("RUN", _) => self.run(body, heredocs).map_or(Kind::Invalid, Kind::Run),
@@ -250,19 +257,15 @@ fn from(body: &Body) -> (Option<Word>, Option<Word>) {
 }
 
 /// `name` or `name=default` of an ARG.
-fn argument(word: &Word) -> Pair {
-    let Some((name, value)) = word.value.split_once('=') else {
-        return Pair { name: word.clone(), value: None };
-    };
-    // A word with a continuation in it is longer in the file than its text: then the `=` cannot be placed.
-    let exact = word.span.len() == word.value.len();
-    let middle = word.span.start() + name.len();
-    let (left, right) = if exact {
-        (Span::new(word.span.start(), middle), Span::new(middle + 1, word.span.end()))
-    } else {
-        (word.span, word.span)
-    };
-    Pair { name: Spanned::new(name.to_owned(), left), value: Some(Spanned::new(value.to_owned(), right)) }
+fn argument(rest: &Joined, range: Range<usize>) -> Pair {
+    let word = |range: Range<usize>| Spanned::new(rest.text()[range.clone()].to_owned(), rest.span(&range));
+    match rest.text()[range.clone()].find('=') {
+        Some(at) => {
+            let middle = range.start + at;
+            Pair { name: word(range.start..middle), value: Some(word(middle + 1..range.end)) }
+        }
+        None => Pair { name: word(range), value: None },
+    }
 }
 
 fn pair((name, value): &(Word, Word)) -> Pair {
@@ -273,8 +276,7 @@ fn flag(flag: &syntax::Flag) -> Flag {
     let text = flag.text.text();
     let end = text.find('=').unwrap_or(text.len());
     let start = text.find(|c| c != '-').unwrap_or(end).min(end).min(2);
-    let word =
-        |range: std::ops::Range<usize>| Spanned::new(text[range.clone()].to_owned(), flag.text.span(&range));
+    let word = |range: Range<usize>| Spanned::new(text[range.clone()].to_owned(), flag.text.span(&range));
     Flag { name: word(start..end), value: (end < text.len()).then(|| word(end + 1..text.len())) }
 }
 
