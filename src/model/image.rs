@@ -129,34 +129,28 @@ fn is_digest(digest: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn parts(text: &str) -> Option<(String, String, Option<String>, Option<String>)> {
-        ImageRef::parse(text).map(|r| (r.registry, r.name, r.tag, r.digest))
-    }
-
-    fn full(
-        registry: &str,
-        name: &str,
-        tag: Option<&str>,
-    ) -> Option<(String, String, Option<String>, Option<String>)> {
-        Some((registry.to_owned(), name.to_owned(), tag.map(str::to_owned), None))
+    /// Registry, name and tag, with spaces between.
+    fn parts(text: &str) -> String {
+        let image = ImageRef::parse(text).unwrap();
+        [&image.registry, &image.name, image.tag.as_deref().unwrap_or("-")].join(" ")
     }
 
     #[test]
     fn what_is_left_out_is_docker_hub() {
-        assert_eq!(parts("nginx"), full("docker.io", "library/nginx", None));
-        assert_eq!(parts("nginx:1.27-alpine"), full("docker.io", "library/nginx", Some("1.27-alpine")));
-        assert_eq!(parts("me/app"), full("docker.io", "me/app", None));
-        assert_eq!(parts("docker.io/nginx"), full("docker.io", "library/nginx", None));
-        assert_eq!(parts("index.docker.io/me/app:x"), full("docker.io", "me/app", Some("x")));
+        assert_eq!(parts("nginx"), "docker.io library/nginx -");
+        assert_eq!(parts("nginx:1.27-alpine"), "docker.io library/nginx 1.27-alpine");
+        assert_eq!(parts("me/app"), "docker.io me/app -");
+        assert_eq!(parts("docker.io/nginx"), "docker.io library/nginx -");
+        assert_eq!(parts("index.docker.io/me/app:x"), "docker.io me/app x");
     }
 
     #[test]
     fn a_host_has_a_dot_a_port_or_is_localhost() {
-        assert_eq!(parts("localhost:5000/x"), full("localhost:5000", "x", None));
-        assert_eq!(parts("localhost/x:1"), full("localhost", "x", Some("1")));
-        assert_eq!(parts("ghcr.io/a/b/c:v1"), full("ghcr.io", "a/b/c", Some("v1")));
-        assert_eq!(parts("[fd00::1]:5000/x"), full("[fd00::1]:5000", "x", None));
-        assert_eq!(parts("Host/x"), full("Host", "x", None));
+        assert_eq!(parts("localhost:5000/x"), "localhost:5000 x -");
+        assert_eq!(parts("localhost/x:1"), "localhost x 1");
+        assert_eq!(parts("ghcr.io/a/b/c:v1"), "ghcr.io a/b/c v1");
+        assert_eq!(parts("[fd00::1]:5000/x"), "[fd00::1]:5000 x -");
+        assert_eq!(parts("Host/x"), "Host x -");
     }
 
     #[test]

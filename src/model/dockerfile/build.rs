@@ -1,9 +1,11 @@
 //! From the syntax tree to the typed model.
 
+use std::{collections::HashMap, ops::Range};
+
 use super::{Copy, Dockerfile, Flag, Form, Heredoc, Instruction, Kind, Pair, Run, RunMount, Stage, Word};
 use crate::{
     syntax::{
-        dockerfile::{self as syntax, Args, Body, csv_fields, heredoc_word},
+        dockerfile::{self as syntax, Args, Body, csv_fields, heredoc_word, quoted_ranges},
         offsets::Joined,
         shell::{self, Script},
     },
@@ -13,7 +15,8 @@ use crate::{
 /// Reads a Dockerfile. Never fails: what BuildKit would refuse is in [`Dockerfile::errors`].
 pub fn parse(file: FileId, text: &str) -> Dockerfile {
     let tree = syntax::parse(text);
-    let mut builder = Builder { default_shell: Shell::of_escape(tree.escape), ..Builder::default() };
+    let mut builder =
+        Builder { default_shell: Shell::of_escape(tree.escape), escape: tree.escape, ..Builder::default() };
     builder.shell = builder.default_shell;
     let instructions: Vec<Instruction> =
         tree.instructions.iter().enumerate().map(|(index, i)| builder.instruction(index, i)).collect();
@@ -64,10 +67,13 @@ impl Shell {
 #[derive(Default)]
 struct Builder {
     stages: Vec<Stage>,
-    /// The shell at the end of each stage so far, with the stage's name in lower case.
-    shells: Vec<(Option<String>, Shell)>,
+    /// The shell at the end of each stage so far.
+    shells: Vec<Shell>,
+    /// The stages that have a name, by that name in lower case; the last one of a name counts.
+    named: HashMap<String, usize>,
     default_shell: Shell,
     shell: Shell,
+    escape: char,
 }
 
 impl Builder {
@@ -76,11 +82,11 @@ impl Builder {
         if body.is("FROM") {
             self.stage(index, body);
         }
-        let kind = self.kind(body, &instruction.heredocs, instruction.span);
+        let kind = self.kind(body, &instruction.heredocs);
         if let Kind::Shell(words) = &kind {
             self.shell = words.first().map_or(Shell::Foreign, |program| Shell::of_program(&program.value));
             if let Some(stage) = self.shells.last_mut() {
-                stage.1 = self.shell;
+                *stage = self.shell;
             }
         }
         Instruction {
@@ -97,19 +103,22 @@ impl Builder {
         let (base, name) = from(body);
         let base = base.unwrap_or_else(|| Spanned::new(String::new(), Span::point(body.keyword.span.end())));
         let lower = base.value.to_lowercase();
-        let inherited = self.shells.iter().rev().find(|(name, _)| name.as_ref() == Some(&lower));
+        let inherited = self.named.get(&lower).map(|&stage| self.shells[stage]);
         let platform = body.flags.iter().any(|flag| flag.text.text().starts_with("--platform=windows"));
         let windows = platform || ["windows", "nanoserver", "servercore"].iter().any(|w| lower.contains(w));
         self.shell = match inherited {
-            Some((_, shell)) => *shell,
+            Some(shell) => shell,
             None if windows => Shell::Foreign,
             None => self.default_shell,
         };
-        self.shells.push((name.as_ref().map(|name| name.value.to_lowercase()), self.shell));
+        if let Some(name) = &name {
+            self.named.insert(name.value.to_lowercase(), self.shells.len());
+        }
+        self.shells.push(self.shell);
         self.stages.push(Stage { name, base, from: index, body: index + 1..index + 1 });
     }
 
-    fn kind(&self, body: &Body, heredocs: &[syntax::Heredoc], span: Span) -> Kind {
+    fn kind(&self, body: &Body, heredocs: &[syntax::Heredoc]) -> Kind {
         let text = || Spanned::new(body.rest.text().to_owned(), body.rest.whole());
         match (body.keyword.value.to_ascii_uppercase().as_str(), &body.args) {
             ("FROM", Args::Words(words)) if words.len() == 1 || words.len() == 3 => match from(body) {
@@ -117,7 +126,12 @@ impl Builder {
                 (Some(image), name) => Kind::From { image, name },
                 (None, _) => Kind::Invalid,
             },
-            ("ARG", Args::Words(words)) => Kind::Arg(words.iter().map(argument).collect()),
+            ("ARG", Args::Words(_)) => Kind::Arg(
+                quoted_ranges(body.rest.text(), self.escape)
+                    .into_iter()
+                    .map(|range| argument(&body.rest, range))
+                    .collect(),
+            ),
             ("ENV", Args::Pairs { pairs, .. }) => Kind::Env(pairs.iter().map(pair).collect()),
             ("LABEL", Args::Pairs { pairs, .. }) => Kind::Label(pairs.iter().map(pair).collect()),
             ("RUN", _) => self.run(body, heredocs).map_or(Kind::Invalid, Kind::Run),
@@ -131,7 +145,7 @@ impl Builder {
                 Kind::Volume(words.clone())
             }
             ("SHELL", Args::Json(words)) if !words.is_empty() => Kind::Shell(words.clone()),
-            ("ONBUILD", Args::Nested(inner)) => Kind::OnBuild(Box::new(self.kind(inner, heredocs, span))),
+            ("ONBUILD", Args::Nested(inner)) => Kind::OnBuild(Box::new(self.kind(inner, heredocs))),
             ("EXPOSE", Args::Words(_))
             | ("STOPSIGNAL" | "MAINTAINER", Args::Text)
             | ("HEALTHCHECK", Args::Health { .. }) => Kind::Other,
@@ -202,7 +216,8 @@ fn reads_as_script(command: &shell::Command, heredoc: &syntax::Heredoc) -> bool 
 fn body_text(heredoc: &syntax::Heredoc) -> Joined {
     let mut joined = Joined::default();
     let mut at = heredoc.span.start();
-    for line in heredoc.content.split_inclusive('\n') {
+    // Without a terminator line the last newline is not the instruction's.
+    for line in heredoc.content.trim_end_matches(['\r', '\n']).split_inclusive('\n') {
         let kept = if heredoc.word.strip_tabs { line.trim_start_matches('\t') } else { line };
         joined.push(kept, at + line.len() - kept.len());
         at += line.len();
@@ -242,19 +257,15 @@ fn from(body: &Body) -> (Option<Word>, Option<Word>) {
 }
 
 /// `name` or `name=default` of an ARG.
-fn argument(word: &Word) -> Pair {
-    let Some((name, value)) = word.value.split_once('=') else {
-        return Pair { name: word.clone(), value: None };
-    };
-    // A word with a continuation in it is longer in the file than its text: then the `=` cannot be placed.
-    let exact = word.span.len() == word.value.len();
-    let middle = word.span.start() + name.len();
-    let (left, right) = if exact {
-        (Span::new(word.span.start(), middle), Span::new(middle + 1, word.span.end()))
-    } else {
-        (word.span, word.span)
-    };
-    Pair { name: Spanned::new(name.to_owned(), left), value: Some(Spanned::new(value.to_owned(), right)) }
+fn argument(rest: &Joined, range: Range<usize>) -> Pair {
+    let word = |range: Range<usize>| Spanned::new(rest.text()[range.clone()].to_owned(), rest.span(&range));
+    match rest.text()[range.clone()].find('=') {
+        Some(at) => {
+            let middle = range.start + at;
+            Pair { name: word(range.start..middle), value: Some(word(middle + 1..range.end)) }
+        }
+        None => Pair { name: word(range), value: None },
+    }
 }
 
 fn pair((name, value): &(Word, Word)) -> Pair {
@@ -265,8 +276,7 @@ fn flag(flag: &syntax::Flag) -> Flag {
     let text = flag.text.text();
     let end = text.find('=').unwrap_or(text.len());
     let start = text.find(|c| c != '-').unwrap_or(end).min(end).min(2);
-    let word =
-        |range: std::ops::Range<usize>| Spanned::new(text[range.clone()].to_owned(), flag.text.span(&range));
+    let word = |range: Range<usize>| Spanned::new(text[range.clone()].to_owned(), flag.text.span(&range));
     Flag { name: word(start..end), value: (end < text.len()).then(|| word(end + 1..text.len())) }
 }
 

@@ -82,8 +82,9 @@ pub fn insert_after(
 
 /// A keyword (given in upper case) as the instruction writes its own: `arg` beside `run`, else `ARG`.
 pub fn keyword(dockerfile: &Dockerfile, near: usize, upper: &str) -> String {
-    let lower = dockerfile.instructions.get(near).is_some_and(|i| {
-        i.keyword.value.chars().any(|c| c.is_lowercase()) && !i.keyword.value.chars().any(char::is_uppercase)
+    let lower = dockerfile.instructions.get(near).is_some_and(|instruction| {
+        let own = &instruction.keyword.value;
+        !own.is_empty() && *own == own.to_lowercase()
     });
     if lower { upper.to_ascii_lowercase() } else { upper.to_owned() }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     Args, Body, Delimiter,
+    check::excerpt,
     words::{self, Json, WHITE},
 };
 use crate::{
@@ -122,7 +123,7 @@ fn pairs(name: &str, keyword: &Spanned<String>, rest: &Joined, escape: char) -> 
         let Some(at) = text.find(WHITE) else {
             return Err(SyntaxError {
                 span: keyword.span.join(rest.whole()),
-                message: format!("{name} needs a name and a value: write `{name} {text}=value`"),
+                message: format!("{name} needs a name and a value: write `{name} {}=value`", excerpt(text)),
             });
         };
         let value = text.len() - text[at..].trim_start_matches(WHITE).len();
@@ -140,7 +141,7 @@ fn pairs(name: &str, keyword: &Spanned<String>, rest: &Joined, escape: char) -> 
                 span: word.span,
                 message: format!(
                     "`{}` has no `=`: write `name=value`, and quote a value that contains spaces",
-                    word.value
+                    excerpt(&word.value)
                 ),
             });
         };

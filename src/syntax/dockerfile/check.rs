@@ -47,6 +47,14 @@ pub(super) fn file(tree: &mut Tree, text: &str) {
     tree.errors.append(&mut found);
 }
 
+/// A value for a message: cut where it gets long.
+pub(super) fn excerpt(value: &str) -> String {
+    match value.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
 fn error(span: Span, message: String) -> SyntaxError {
     SyntaxError { span, message }
 }
@@ -107,9 +115,10 @@ fn unknown_instruction(keyword: &str) -> String {
         return "a continuation with nothing before it and nothing after it: remove the line".to_owned();
     }
     match nearest(&keyword.to_ascii_uppercase(), &KEYWORDS) {
-        Some(near) => format!("unknown instruction `{keyword}`: did you mean `{near}`"),
+        Some(near) => format!("unknown instruction `{}`: did you mean `{near}`", excerpt(keyword)),
         None => format!(
-            "unknown instruction `{keyword}`: every line is an instruction, a comment, or the rest of a line that ends in a continuation"
+            "unknown instruction `{}`: every line is an instruction, a comment, or the rest of a line that ends in a continuation",
+            excerpt(keyword)
         ),
     }
 }
@@ -128,7 +137,7 @@ fn from(values: &[Spanned<String>], span: Span) -> Result<(), SyntaxError> {
                 name.span,
                 format!(
                     "`{}` cannot name a stage: use a letter, then letters, digits, `-`, `_` or `.`",
-                    name.value
+                    excerpt(&name.value)
                 ),
             ))
         }
@@ -181,7 +190,7 @@ fn health(body: &Body, span: Span) -> Result<(), SyntaxError> {
     if !kind.value.eq_ignore_ascii_case("CMD") {
         return Err(error(
             kind.span,
-            format!("unknown HEALTHCHECK type `{}`: write `CMD` before the command", kind.value),
+            format!("unknown HEALTHCHECK type `{}`: write `CMD` before the command", excerpt(&kind.value)),
         ));
     }
     if command.is_empty() {
@@ -197,7 +206,10 @@ fn health(body: &Body, span: Span) -> Result<(), SyntaxError> {
             (!is_interval(value)).then_some("a duration such as `30s`, of 1 ms or more")
         };
         if let Some(expected) = problem {
-            return Err(error(flag.span, format!("`{value}` is no value for `{name}`: write {expected}")));
+            return Err(error(
+                flag.span,
+                format!("`{}` is no value for `{name}`: write {expected}", excerpt(value)),
+            ));
         }
     }
     Ok(())
@@ -295,8 +307,16 @@ fn flags(body: &Body, instruction: &str) -> Result<(), SyntaxError> {
             let names: Vec<&str> = allowed.iter().map(|(known, _)| *known).collect();
             return refuse(match nearest(short, &names) {
                 Some(near) => format!("{instruction} has no flag `{name}`: did you mean `--{near}`"),
-                None if names.is_empty() => format!("{instruction} takes no flags: remove `{name}`"),
-                None => format!("{instruction} has no flag `{name}`: it knows --{}", names.join(", --")),
+                None if names.is_empty() => {
+                    format!("{instruction} takes no flags: remove `{}`", excerpt(name))
+                }
+                None => {
+                    format!(
+                        "{instruction} has no flag `{}`: it knows --{}",
+                        excerpt(name),
+                        names.join(", --")
+                    )
+                }
             });
         };
         if kind != FlagKind::Many && used.contains(&short) {
@@ -310,10 +330,10 @@ fn flags(body: &Body, instruction: &str) -> Result<(), SyntaxError> {
             (FlagKind::Bool, Some(value))
                 if !["true", "false"].iter().any(|b| value.eq_ignore_ascii_case(b)) =>
             {
-                return refuse(format!("`{name}` is true or false, not `{value}`"));
+                return refuse(format!("`{name}` is true or false, not `{}`", excerpt(value)));
             }
             (FlagKind::Once, Some(value)) if instruction == "RUN" => {
-                run_flag(short, value).or_else(refuse)?
+                run_flag(short, value).or_else(refuse)?;
             }
             (FlagKind::Many, Some(value)) if short == "mount" => mount(value).or_else(refuse)?,
             _ => {}
@@ -328,7 +348,7 @@ fn run_flag(name: &str, value: &str) -> Result<(), String> {
     if allowed.contains(&value) {
         return Ok(());
     }
-    Err(format!("`{value}` is no value for `--{name}`: write {}", allowed.join(" or ")))
+    Err(format!("`{}` is no value for `--{name}`: write {}", excerpt(value), allowed.join(" or ")))
 }
 
 /// What BuildKit refuses in a mount before it expands variables.

@@ -129,7 +129,10 @@ impl<'a> Reader<'a> {
                 "`" => self.escape = '`',
                 _ => self.error(
                     span,
-                    format!("`{value}` cannot be the escape character: write `# escape=\\` or `# escape=``"),
+                    format!(
+                        "`{}` cannot be the escape character: write `# escape=\\` or `# escape=``",
+                        check::excerpt(value)
+                    ),
                 ),
             }
         }
@@ -201,7 +204,7 @@ impl<'a> Reader<'a> {
             }
             if !terminated {
                 self.tree.open_end = true;
-                let name = &word.name;
+                let name = check::excerpt(&word.name);
                 self.error(
                     joined.whole(),
                     format!(

@@ -15,7 +15,7 @@ use crate::{
 
 pub use heredoc::{Heredoc, HeredocWord, heredoc_word, without_tabs};
 pub use lines::parse;
-pub use words::{CsvField, csv_fields};
+pub use words::{CsvField, csv_fields, quoted_ranges};
 
 /// A Dockerfile's text, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

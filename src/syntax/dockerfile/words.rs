@@ -81,8 +81,9 @@ pub(super) fn quoted_words(rest: &Joined, escape: char) -> Vec<Spanned<String>> 
         .collect()
 }
 
-/// Where the words of [`quoted_words`] stand. An escape character at the very end belongs to no word.
-pub(super) fn quoted_ranges(text: &str, escape: char) -> Vec<Range<usize>> {
+/// Where the words of ENV, LABEL and ARG stand: white space that is quoted or escaped does not end one. An escape
+/// character at the very end belongs to no word.
+pub fn quoted_ranges(text: &str, escape: char) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut start = None;
     let mut quote = None;

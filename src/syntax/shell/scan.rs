@@ -139,7 +139,9 @@ impl<'a> Scanner<'a> {
 
     fn comment(&mut self) {
         let rest = &self.text[self.at..self.limit];
-        self.at += rest.find('\n').unwrap_or(rest.len());
+        // The closing backquote ends a comment too: people write `# why` into the middle of a command.
+        let end = rest.find(|c| c == '\n' || (c == '`' && self.in_backquotes));
+        self.at += end.unwrap_or(rest.len());
     }
 
     /// Skips blanks, comments and newlines, and with the newlines the bodies of heredocs.
@@ -238,16 +240,12 @@ impl<'a> Scanner<'a> {
                     list.open(Frame::Pattern);
                 }
             }
-            b';' => {
-                self.at += 1;
-                list.separator();
-            }
             b'&' if next == Some(b'&') => {
                 self.at += 2;
                 list.operator(Link::And);
             }
             b'&' if next == Some(b'>') => return false,
-            b'&' => {
+            b';' | b'&' => {
                 self.at += 1;
                 list.separator();
             }
