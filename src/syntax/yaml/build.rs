@@ -215,11 +215,10 @@ impl Builder<'_> {
     /// The parser gives block scalars from their first content byte to the next token; ours go from the header to the
     /// end of the last line that is not blank.
     fn scalar_span(&self, span: Span, style: ScalarStyle) -> Span {
-        if span.is_empty() && self.open.last().is_some_and(|open| open.key.is_some()) {
-            return Span::point(self.behind_colon(span.start()));
-        }
         if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            return span;
+            let is_value = self.open.last().is_some_and(|open| open.key.is_some());
+            let missing = span.is_empty() && is_value;
+            return if missing { Span::point(self.behind_colon(span.start())) } else { span };
         }
         let start = block_header(&self.text[self.last_end.min(span.start())..span.start()])
             .map_or(span.start(), |at| self.last_end + at);

@@ -168,7 +168,7 @@ impl<'a> Editor<'a> {
         if right {
             Ok(edits)
         } else {
-            refuse(at, "the file is written in a way that is not understood here: change it by hand")
+            refuse(at, "other values of the file would change with it: change it by hand")
         }
     }
 }
