@@ -13,6 +13,9 @@ use crate::{
     text::{LineIndex, Span, Spanned},
 };
 
+/// A long scalar counts as several nodes, so that aliases of one cannot unfold to more bytes than aliases of many.
+const BYTES_PER_NODE: u64 = 256;
+
 /// A collection that is still being read.
 struct Open {
     node: NodeId,
@@ -86,7 +89,9 @@ impl Builder<'_> {
                 let (text, style) = scalar(text.into_owned(), style, span.is_empty(), tag.is_some());
                 let span = self.scalar_span(span, style);
                 self.last_end = span.end();
+                let weight = 1 + text.len() as u64 / BYTES_PER_NODE;
                 let node = self.add(Kind::Scalar { text, style }, span, at)?;
+                self.sizes[node.0 as usize] = weight;
                 self.note_anchor(anchor, node);
                 self.place(node)?;
             }

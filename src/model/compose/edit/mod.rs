@@ -173,6 +173,12 @@ impl<'a> Editor<'a> {
     }
 }
 
+/// Whether the text before an item is its dash and nothing else.
+fn is_dash(lead: &str) -> bool {
+    let dash = lead.trim_start_matches(' ');
+    dash.strip_prefix('-').is_some_and(|gap| !gap.is_empty() && gap.bytes().all(|b| b == b' '))
+}
+
 /// What a service says, without places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shape {
