@@ -56,8 +56,8 @@ fn check(before: &str, after: &str) {
     }
     let empty = |v: &serde_yaml::Value| {
         v.is_null()
-            || v.as_mapping().is_some_and(|m| m.is_empty())
-            || v.as_sequence().is_some_and(|s| s.is_empty())
+            || v.as_mapping().is_some_and(serde_yaml::Mapping::is_empty)
+            || v.as_sequence().is_some_and(Vec::is_empty)
     };
     for value in [&mut old, &mut new] {
         let build = value["services"]["web"]["build"].as_mapping_mut().unwrap();

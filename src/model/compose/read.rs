@@ -305,10 +305,9 @@ impl Reader<'_> {
     fn arg_of_map(&self, entry: &Effective) -> Option<BuildArg> {
         let name = Spanned::new(self.tree.scalar(entry.key)?.to_owned(), self.span(entry.key));
         let value = if self.tree.is_null(entry.value) { None } else { self.scalar(entry.value) };
-        let value = value.map(|value| match self.tree.value(entry.value).and_then(|v| v.go_text()) {
-            // Go has read a number before Compose wants a string: `1.10` arrives as `1.1`.
-            Some(text) => Value { known: Some(text), ..value },
-            None => value,
+        let value = value.map(|value| match self.tree.value(entry.value) {
+            Some(Resolved::Str) => value,
+            _ => Value { known: self.tree.go_text(entry.value), ..value },
         });
         Some(BuildArg { name, value })
     }

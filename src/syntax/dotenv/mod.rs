@@ -247,6 +247,12 @@ mod tests {
     }
 
     #[test]
+    fn values_that_double_do_not_fill_the_memory() {
+        let text = "A=0123456789\n".to_owned() + &"A=$A$A\n".repeat(100);
+        assert_eq!(env(&text).get("A"), Lookup::Unknown);
+    }
+
+    #[test]
     fn a_line_that_compose_refuses_is_an_error_and_the_rest_above_stays() {
         let (env, errors) = Env::parse("A=1\nB!=2\n");
         assert_eq!(env.get("A"), Lookup::Set("1"));

@@ -7,6 +7,10 @@ use super::{Env, Lookup};
 /// Defaults inside defaults: deeper is refused, so that no input can exhaust the stack.
 const MAX_DEPTH: usize = 64;
 
+/// How much longer than its template a value may become: variables that hold each other's values several times grow
+/// without end, and no path or name is as long as this.
+const MAX_GROWTH: usize = 4096;
+
 /// A text that Compose would refuse to interpolate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateError {
@@ -26,7 +30,7 @@ impl fmt::Display for TemplateError {
 }
 
 /// The text with its variables replaced; `None` if a variable that it needs has neither a value in `env` nor a
-/// default, because the shell that starts Compose may have one.
+/// default, because the shell that starts Compose may have one, or if it grows past any use.
 ///
 /// # Errors
 /// [`TemplateError`] where Compose refuses the text.
@@ -40,7 +44,7 @@ fn nested(text: &str, env: &Env, depth: usize) -> Result<Option<String>, Templat
     }
     let mut out = Some(String::with_capacity(text.len()));
     let mut add = |part: Option<&str>| match (part, &mut out) {
-        (Some(part), Some(out)) => out.push_str(part),
+        (Some(part), Some(out)) if out.len() + part.len() <= text.len() + MAX_GROWTH => out.push_str(part),
         _ => out = None,
     };
     let mut rest = text;

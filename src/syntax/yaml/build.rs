@@ -13,6 +13,9 @@ use crate::{
     text::{LineIndex, Span, Spanned},
 };
 
+/// A long scalar counts as several nodes, so that aliases of one cannot unfold to more bytes than aliases of many.
+const BYTES_PER_NODE: u64 = 256;
+
 /// A collection that is still being read.
 struct Open {
     node: NodeId,
@@ -86,7 +89,9 @@ impl Builder<'_> {
                 let (text, style) = scalar(text.into_owned(), style, span.is_empty(), tag.is_some());
                 let span = self.scalar_span(span, style);
                 self.last_end = span.end();
+                let weight = 1 + text.len() as u64 / BYTES_PER_NODE;
                 let node = self.add(Kind::Scalar { text, style }, span, at)?;
+                self.sizes[node.0 as usize] = weight;
                 self.note_anchor(anchor, node);
                 self.place(node)?;
             }
@@ -215,11 +220,10 @@ impl Builder<'_> {
     /// The parser gives block scalars from their first content byte to the next token; ours go from the header to the
     /// end of the last line that is not blank.
     fn scalar_span(&self, span: Span, style: ScalarStyle) -> Span {
-        if span.is_empty() && self.open.last().is_some_and(|open| open.key.is_some()) {
-            return Span::point(self.behind_colon(span.start()));
-        }
         if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            return span;
+            let is_value = self.open.last().is_some_and(|open| open.key.is_some());
+            let missing = span.is_empty() && is_value;
+            return if missing { Span::point(self.behind_colon(span.start())) } else { span };
         }
         let start = block_header(&self.text[self.last_end.min(span.start())..span.start()])
             .map_or(span.start(), |at| self.last_end + at);

@@ -5,13 +5,14 @@ use granit_parser::{ErrorKind, ScanError};
 use crate::{syntax::SyntaxError, text::Span};
 
 pub(super) fn explain(error: &ScanError, text: &str) -> SyntaxError {
-    let start = text.floor_char_boundary(error.marker().byte_offset().unwrap_or(0).min(text.len()));
+    let mut start = text.floor_char_boundary(error.marker().byte_offset().unwrap_or(0).min(text.len()));
+    if is_tab(error.kind()) && text[..start].ends_with('\t') {
+        start -= 1;
+    }
     let end = text[start..].chars().next().filter(|&c| c != '\n').map_or(start, |c| start + c.len_utf8());
     let rest = text[start..].lines().next().unwrap_or_default();
     let message = match error.kind() {
-        ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed | ErrorKind::TabInIndentation => {
-            "YAML is not indented with tabs: use spaces".to_owned()
-        }
+        kind if is_tab(kind) => "YAML is not indented with tabs: use spaces".to_owned(),
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
             "a `:` where no key can stand: indent the line like its neighbours, or quote a value that holds `: `".to_owned()
         }
@@ -44,6 +45,10 @@ pub(super) fn explain(error: &ScanError, text: &str) -> SyntaxError {
         _ => format!("not YAML: {}", error.info()),
     };
     SyntaxError { span: Span::new(start, end), message }
+}
+
+fn is_tab(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed | ErrorKind::TabInIndentation)
 }
 
 /// Cuts what a message repeats, so that a hostile file cannot fill the screen.

@@ -207,6 +207,16 @@ impl Tree {
         }
     }
 
+    /// What Compose makes of a scalar where it wants a string: Go has read numbers and truth values before, so that
+    /// `1.10` arrives as `1.1` and `0440` as `288`. `None` for collections, and for times, which nobody writes there.
+    pub fn go_text(&self, id: NodeId) -> Option<String> {
+        let text = self.scalar(id)?;
+        match self.value(id)? {
+            Resolved::Timestamp => scalar::go_date(text),
+            value => Some(value.go_text().unwrap_or_else(|| text.to_owned())),
+        }
+    }
+
     /// Whether the node is null: nothing written, `~` or `null`.
     pub fn is_null(&self, id: NodeId) -> bool {
         self.value(id) == Some(Resolved::Null)

@@ -172,10 +172,22 @@ fn days(year: u32, month: u32) -> u32 {
     }
 }
 
+/// A timestamp as `fmt.Sprint` writes it; `None` for one with a time, whose zone Go may write by name.
+pub(super) fn go_date(text: &str) -> Option<String> {
+    let mut parts = text.splitn(3, '-').map(str::parse);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(Ok(y)), Some(Ok(m)), Some(Ok(d))) => {
+            let (y, m, d): (u32, u32, u32) = (y, m, d);
+            Some(format!("{y:04}-{m:02}-{d:02} 00:00:00 +0000 UTC"))
+        }
+        _ => None,
+    }
+}
+
 impl Resolved {
     /// As `fmt.Sprint` writes it: what Compose makes of a number or a truth value where it wants a string.
-    /// `None` where the text is taken as it is written.
-    pub fn go_text(&self) -> Option<String> {
+    /// `None` where the text is taken as it is written, and for timestamps.
+    pub(super) fn go_text(&self) -> Option<String> {
         match self {
             Self::Bool(b) => Some(b.to_string()),
             Self::Int(n) => Some(n.to_string()),
@@ -186,7 +198,8 @@ impl Resolved {
     }
 }
 
-/// `%v` of a float64: the shortest text that reads back, with an exponent below 1e-4 and from 1e21.
+/// `%v` of a float64: the shortest text that reads back, with an exponent below 1e-4 and from 1e6
+/// (measured: `9007199254740993.0` arrives as `9.007199254740992e+15`).
 fn go_format(f: f64) -> String {
     if f.is_nan() {
         return "NaN".to_owned();
@@ -197,7 +210,7 @@ fn go_format(f: f64) -> String {
     let short = format!("{f:e}");
     let (mantissa, exponent) = short.split_once('e').expect("`{:e}` writes an exponent");
     let exponent: i32 = exponent.parse().expect("`{:e}` writes a whole exponent");
-    if f == 0.0 || (-4..21).contains(&exponent) {
+    if f == 0.0 || (-4..6).contains(&exponent) {
         return format!("{f}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };

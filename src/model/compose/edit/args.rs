@@ -1,6 +1,6 @@
 //! A build argument more, in every form that `build` can have.
 
-use super::{Editor, Refused, Shape, quote, refuse, shape};
+use super::{Editor, Refused, Shape, is_dash, quote, refuse, shape};
 use crate::{
     model::compose::{Build, Compose, Layout, Origin, Service},
     syntax::yaml::{Entry, Kind, NodeId, ScalarStyle, Style},
@@ -145,7 +145,7 @@ impl Adder<'_> {
         let entries = ed.tree.entries(build.value).unwrap_or_default();
         let key_style = entries.first().and_then(|e| ed.scalar_style(e.key));
         if ed.style(build.value) == Some(Style::Flow) {
-            return self.into_flow(build.value, &self.flow_args(key_style));
+            return self.grow_flow(build.value, &self.flow_args(key_style));
         }
         let Some(first) = entries.first() else {
             return refuse(ed.span(build.value), "the mapping is empty");
@@ -183,7 +183,7 @@ impl Adder<'_> {
             Kind::Mapping { entries, style: Style::Block } => self.block_map(entries),
             Kind::Mapping { entries, style: Style::Flow } => {
                 let (key, value) = self.styles(entries);
-                self.into_flow(args.value, &self.pair(key, value, Style::Flow))
+                self.grow_flow(args.value, &self.pair(key, value, Style::Flow))
             }
             Kind::Sequence { items, style } => self.list(args.value, items, *style),
             Kind::Scalar { .. } if ed.tree.is_null(args.value) => self.null(build, args),
@@ -213,32 +213,31 @@ impl Adder<'_> {
         }])
     }
 
-    fn list(&self, list: NodeId, items: &[NodeId], style: Style) -> Result<Vec<Edit>, Refused> {
+    fn list(&self, args: NodeId, items: &[NodeId], style: Style) -> Result<Vec<Edit>, Refused> {
         let ed = self.editor;
         let like = items.last().and_then(|&item| ed.scalar_style(item));
-        let item = quote::like(&format!("{}={}", self.name, self.value), quotes(like), style);
+        let argument = quote::like(&format!("{}={}", self.name, self.value), quotes(like), style);
         if style == Style::Flow {
-            return self.into_flow(list, &item);
+            return self.grow_flow(args, &argument);
         }
         let (Some(&first), Some(&last)) = (items.first(), items.last()) else {
-            return refuse(ed.span(list), "the list is empty");
+            return refuse(ed.span(args), "the list is empty");
         };
         if matches!(like, Some(ScalarStyle::Literal | ScalarStyle::Folded)) {
             return refuse(ed.span(last), "the last entry is a block of lines: change it by hand");
         }
         let at = ed.tree.node(first).outer_start();
         let lead = &ed.text[ed.line_start(at)..at];
-        let dash = lead.trim_start_matches(' ');
-        if !dash.starts_with('-') || !dash[1..].bytes().all(|b| b == b' ') {
+        if !is_dash(lead) {
             return refuse(
                 ed.span(first),
                 "something else stands on the line of the first entry: change it by hand",
             );
         }
-        Ok(vec![Edit::insert(ed.line_end(ed.span(last).end()), format!("{}{lead}{item}", ed.newline))])
+        Ok(vec![Edit::insert(ed.line_end(ed.span(last).end()), format!("{}{lead}{argument}", ed.newline))])
     }
 
-    fn into_flow(&self, collection: NodeId, what: &str) -> Result<Vec<Edit>, Refused> {
+    fn grow_flow(&self, collection: NodeId, what: &str) -> Result<Vec<Edit>, Refused> {
         let ed = self.editor;
         let span = ed.span(collection);
         let last = match &ed.tree.node(collection).kind {

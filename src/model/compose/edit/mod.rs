@@ -168,9 +168,15 @@ impl<'a> Editor<'a> {
         if right {
             Ok(edits)
         } else {
-            refuse(at, "the file is written in a way that is not understood here: change it by hand")
+            refuse(at, "other values of the file would change with it: change it by hand")
         }
     }
+}
+
+/// Whether the text before an item is its dash and nothing else.
+fn is_dash(lead: &str) -> bool {
+    let dash = lead.trim_start_matches(' ');
+    dash.strip_prefix('-').is_some_and(|gap| !gap.is_empty() && gap.bytes().all(|b| b == b' '))
 }
 
 /// What a service says, without places.

@@ -1,6 +1,6 @@
 //! A mount less.
 
-use super::{Editor, Refused, refuse, shape};
+use super::{Editor, Refused, is_dash, refuse, shape};
 use crate::{
     model::compose::Compose,
     syntax::yaml::{Entry, Kind, NodeId, Style},
@@ -72,29 +72,26 @@ impl Editor<'_> {
             return refuse(span, "nothing would be left of the service");
         }
         self.indent(entry.key)?;
-        self.lines(span.start(), self.span(entry.value).end())
+        Ok(self.lines(span.start(), self.span(entry.value).end()))
     }
 
     fn item_lines(&self, item: NodeId) -> Result<Span, Refused> {
         let node = self.tree.node(item);
         let start = node.outer_start();
         let lead = &self.text[self.line_start(start)..start];
-        let dash = lead.trim_start_matches(' ');
-        if !dash.starts_with('-') || !dash[1..].bytes().all(|b| b == b' ') {
+        if !is_dash(lead) {
             return refuse(node.span, "something else stands on the line of the entry: change it by hand");
         }
-        self.lines(start, node.span.end())
+        Ok(self.lines(start, node.span.end()))
     }
 
     /// Whole lines, with the newline behind them; at the end of a file without one, the newline before them.
-    fn lines(&self, start: usize, end: usize) -> Result<Span, Refused> {
+    fn lines(&self, start: usize, end: usize) -> Span {
         let (start, end) = (self.line_start(start), self.line_end(end));
-        Ok(match self.text[end..].find('\n') {
-            Some(newline) => Span::new(start, end + newline + 1),
-            None => {
-                let before = self.text[..start].strip_suffix('\n').unwrap_or(&self.text[..start]);
-                Span::new(before.strip_suffix('\r').unwrap_or(before).len(), end)
-            }
-        })
+        if let Some(newline) = self.text[end..].find('\n') {
+            return Span::new(start, end + newline + 1);
+        }
+        let before = self.text[..start].strip_suffix('\n').unwrap_or(&self.text[..start]);
+        Span::new(before.strip_suffix('\r').unwrap_or(before).len(), end)
     }
 }

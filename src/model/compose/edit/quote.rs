@@ -1,5 +1,7 @@
 //! How a string is written as a YAML scalar.
 
+use std::fmt::Write as _;
+
 use crate::syntax::yaml::{Kind, Resolved, ScalarStyle, Style, Tree};
 
 /// Writes `text` in quotes like `style`'s, or without where that is safe. `place` is the collection around it.
@@ -36,7 +38,9 @@ fn double(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
             c => out.push(c),
         }
     }
