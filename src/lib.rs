@@ -7,6 +7,7 @@
 pub mod analysis;
 pub mod diag;
 pub mod model;
+pub mod protocol;
 pub mod settings;
 pub mod syntax;
 pub mod text;
