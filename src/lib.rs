@@ -5,6 +5,8 @@
 //! it, `deploy` and `verify` measure it.
 
 pub mod analysis;
+pub mod cli;
+pub mod deploy;
 pub mod diag;
 pub mod model;
 pub mod protocol;
