@@ -120,7 +120,7 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
 }
 
 // Chosen fields: what `inspect` prints whole also holds the environment, and secrets with it.
-const CONTAINER: &str = r#"{"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Image}},"labels":{{json .Config.Labels}},"state":{{json .State}},"restarts":{{json .RestartCount}},"mounts":{{json .Mounts}},"tmpfs":{{json .HostConfig.Tmpfs}}}"#;
+const CONTAINER: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"image":{{json .Image}},"labels":{{json .Config.Labels}},"state":{{json .State}},"restarts":{{json .RestartCount}},"mounts":{{json .Mounts}},"tmpfs":{{json .HostConfig.Tmpfs}}}"#;
 const IMAGE: &str =
     r#"{"id":{{json .Id}},"tags":{{json .RepoTags}},"tagged":{{json .Metadata.LastTagTime}}}"#;
 
@@ -137,10 +137,15 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         snapshots: None,
         ledger: None,
     };
-    if asked(Question::Containers) && answers.get("containers-rc").code == 0 {
+    // A container that vanished in between makes `inspect` fail too, after it printed the others.
+    let told = |name: &str| {
+        let answer = answers.get(name);
+        answers.get(&format!("{name}-rc")).code == 0 && (answer.code == 0 || !answer.words().is_empty())
+    };
+    if asked(Question::Containers) && told("containers") {
         server.containers = Some(json_lines(answers, "containers").filter_map(|v| container(&v)).collect());
     }
-    if asked(Question::Images) && answers.get("images-rc").code == 0 {
+    if asked(Question::Images) && told("images") {
         server.images = Some(json_lines(answers, "images").filter_map(|v| image(&v)).collect());
     }
     if asked(Question::Compose) {
@@ -358,7 +363,6 @@ fn mount(value: &Value) -> Mount {
 }
 
 fn image(value: &Value) -> Option<Image> {
-    let exact = text(value, "tagged").to_owned();
     Some(Image {
         id: ImageId(value.get("id")?.as_str()?.to_owned()),
         tags: value["tags"]
@@ -368,8 +372,7 @@ fn image(value: &Value) -> Option<Image> {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect(),
-        tagged: Moment::parse(&exact),
-        tagged_exact: exact,
+        tagged: Moment::parse(text(value, "tagged")),
     })
 }
 

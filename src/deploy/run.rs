@@ -11,8 +11,8 @@ use crate::protocol::{
     Sha, State, Stdin, Step, command,
 };
 
-/// How often a post probe is asked again before it counts as failed: containers take a moment to appear.
-const PATIENCE: u32 = 20;
+/// How long a post probe may fail before it counts: containers take a moment to appear.
+const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What went on in one run.
@@ -153,7 +153,7 @@ impl Run<'_, '_> {
 
     fn confirm(&mut self, step: &Step) -> Result<(State, String), Failure> {
         let patient = matches!(step.post(), Probe::Running { .. });
-        let mut left = if patient { PATIENCE } else { 0 };
+        let begin = super::now();
         loop {
             match self.ask(step.post())? {
                 Holds::Yes => {
@@ -165,12 +165,11 @@ impl Run<'_, '_> {
                 Holds::Unknown(why) => return Ok((State::Done, format!("not checked: {why}"))),
                 // What uses a snapshot now may keep it; whether it did harm, the evidence says.
                 Holds::No(why) if *step.post() == Probe::NoSnapshots => return Ok((State::Done, why)),
-                Holds::No(why) if left == 0 => {
+                Holds::No(why) if !patient || begin.elapsed() > PATIENCE => {
                     return Err(Failure::Said(format!("`{}` ended well, but {why}", step.id())));
                 }
-                Holds::No(_) => left -= 1,
+                Holds::No(_) => super::pause(PAUSE),
             }
-            super::pause(PAUSE);
         }
     }
 

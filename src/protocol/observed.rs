@@ -258,8 +258,6 @@ pub struct Image {
     pub tags: Vec<String>,
     /// When a tag was last put on it.
     pub tagged: Option<Moment>,
-    /// `tagged` as the engine wrote it: two tags within a second differ here.
-    pub tagged_exact: String,
 }
 
 /// What the server answered. A part that was not asked for is `None`.

@@ -348,7 +348,7 @@ fn build(
     };
     let prune = Argv::new(["docker", "builder", "prune", "-f"]);
     steps.push(Step::new("prune", Phase::Build, Place::Server, cause, prune, Probe::NoSnapshots).always());
-    let before = seen.server.image(&compose.tag).map(|i| (i.id.clone(), i.tagged_exact.clone()));
+    let before = seen.server.image(&compose.tag).map(|i| i.id.clone());
     // By the environment, not `--build-arg`: the compose file says which arguments a build gets
     // (`CACHE_BUST: ${CACHE_BUST:-}`), and a Dockerfile without that ARG would draw a warning from the classic builder.
     let env = ["env".to_owned(), format!("CACHE_BUST={}", options.cache_bust)];
