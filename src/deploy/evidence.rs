@@ -28,6 +28,9 @@ pub(super) struct Ask<'a> {
 /// How many differing files are looked into: the first ones tell the cause.
 const LOOKED_INTO: usize = 40;
 
+/// How many differing files are searched for in history.
+const SEARCHED: usize = 400;
+
 struct Wanted {
     path: String,
     at: String,
@@ -205,7 +208,10 @@ fn file(wanted: &Wanted, seen: &HashMap<String, Seen>) -> FileEvidence {
 /// Finds the commit that the differing bytes come from. Bytes that git converts are compared with the base only.
 fn older(ask: &Ask<'_>, replicas: &mut [ReplicaEvidence], convert: &HashSet<&str>) -> Result<(), Lost> {
     let mut different: HashMap<String, HashSet<Digest>> = HashMap::new();
-    for file in replicas.iter().flat_map(|r| &r.files).filter(|f| differs(f)) {
+    let mut files: Vec<&FileEvidence> =
+        replicas.iter().flat_map(|r| &r.files).filter(|f| differs(f)).collect();
+    files.sort_by_key(|f| !f.changed);
+    for file in files.into_iter().take(SEARCHED) {
         if let (false, Some(digest)) = (convert.contains(file.path.as_str()), file.actual.digest()) {
             different.entry(file.path.clone()).or_default().insert(digest.clone());
         }

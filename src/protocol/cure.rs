@@ -2,6 +2,7 @@
 
 use super::{
     evidence::{Bytes, Evidence, FileEvidence, ReplicaEvidence},
+    names::Sha,
     observed::{Builder, Mount, MountSource},
 };
 
@@ -75,13 +76,8 @@ pub(super) fn diagnose(
             };
         }
     }
-    if let Some(head) = evidence.head.as_ref().filter(|h| **h != evidence.commit) {
-        return Diagnosis {
-            cause: Cause::Checkout,
-            mechanism: None,
-            detail: format!("the server's checkout is at {}, not {}", head.short(), evidence.commit.short()),
-            cure: protocol(evidence),
-        };
+    if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) {
+        return checkout(evidence);
     }
     match file {
         Some(file) => by_image(evidence, replica, file),
@@ -105,11 +101,23 @@ pub(super) fn restart(evidence: &Evidence, at: &str, known: bool) -> Diagnosis {
     Diagnosis { cause: Cause::Process, mechanism: Some("S06"), detail, cure: run(evidence, &[words]) }
 }
 
+fn checkout(evidence: &Evidence) -> Diagnosis {
+    let head = evidence.head.as_ref().map_or("unknown", Sha::short);
+    Diagnosis {
+        cause: Cause::Checkout,
+        mechanism: None,
+        detail: format!("the server's checkout is at {head}, not {}", evidence.commit.short()),
+        cure: protocol(evidence),
+    }
+}
+
 fn by_mount(evidence: &Evidence, file: &FileEvidence, mount: &Mount) -> Diagnosis {
     let (target, service) = (&mount.target, &evidence.service);
     let entry = |source: &str| format!("remove the mount `{source}:{target}` from the compose file");
     let (mechanism, detail, cure) = match &mount.source {
         MountSource::Named(name) => {
+            // Compose puts the project in front of the volume's key.
+            let key = name.strip_prefix(&format!("{}_", evidence.compose.project)).unwrap_or(name);
             let anew = run(
                 evidence,
                 &[
@@ -123,7 +131,7 @@ fn by_mount(evidence: &Evidence, file: &FileEvidence, mount: &Mount) -> Diagnosi
                 format!(
                     "volume `{name}` lies over `{target}` and keeps what it had: a rebuild changes nothing there"
                 ),
-                format!("{}, or, which deletes the volume's data: {anew}", entry(name)),
+                format!("{}, or, which deletes the volume's data: {anew}", entry(key)),
             )
         }
         MountSource::Anonymous(_) => (
@@ -138,6 +146,9 @@ fn by_mount(evidence: &Evidence, file: &FileEvidence, mount: &Mount) -> Diagnosi
             ),
             run(evidence, &[up(evidence, &["--force-recreate"])]),
         ),
+        MountSource::Bind(_) if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) => {
+            return checkout(evidence);
+        }
         MountSource::Bind(source) => (
             "S06",
             format!("`{source}` of the host lies over `{target}`, and its files are old"),

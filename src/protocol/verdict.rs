@@ -168,7 +168,10 @@ fn decide(
         let diagnosis = cure::diagnose(evidence, replica, Some(file));
         let what = match older {
             Some(sha) => format!("`{}` in `{name}` is the one of {}", file.at, sha.short()),
-            None => format!("`{}` is not in `{name}`, as before it was added", file.at),
+            None if file.before == Bytes::Missing => {
+                format!("`{}` is not in `{name}`, as before it was added", file.at)
+            }
+            None => format!("`{}` is not in `{name}`", file.at),
         };
         let more = counts.stale - 1;
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
