@@ -178,10 +178,10 @@ impl Repo {
         for line in strings(&out) {
             let Some((meta, path)) = line.split_once('\t') else { continue };
             let words: Vec<&str> = meta.split(' ').collect();
-            if let [mode @ ("100644" | "100755"), "blob", sha] = words[..] {
-                if let Some(blob) = Sha::parse(sha) {
-                    files.insert(path.to_owned(), Entry { mode: mode.to_owned(), blob });
-                }
+            if let [mode @ ("100644" | "100755"), "blob", sha] = words[..]
+                && let Some(blob) = Sha::parse(sha)
+            {
+                files.insert(path.to_owned(), Entry { mode: mode.to_owned(), blob });
             }
         }
         Ok(files)
@@ -189,7 +189,7 @@ impl Repo {
 
     /// Content of blobs, through one process; what `of` makes of each.
     pub(super) fn blobs<T>(&self, wanted: &[&Sha], of: impl Fn(&[u8]) -> T) -> Result<HashMap<Sha, T>, Lost> {
-        let input: String = wanted.iter().map(|s| format!("{s}\n")).collect();
+        let input = wanted.iter().flat_map(|s| [s.as_str(), "\n"]).collect::<String>();
         let out = self.ask(&["cat-file", "--batch"], input.as_bytes())?.unwrap_or_default();
         let (mut found, mut rest) = (HashMap::new(), out.as_slice());
         while let Some(end) = rest.iter().position(|&b| b == b'\n') {
@@ -230,13 +230,15 @@ impl Repo {
         let mut binary = HashSet::new();
         for triple in parts.chunks_exact(3) {
             let [path, name, value] = triple else { continue };
-            let set = value != "unspecified" && value != "unset";
-            match name.as_str() {
-                "filter" | "ident" | "working-tree-encoding" if set => drop(converted.insert(path.clone())),
-                "eol" if value == "crlf" => drop(converted.insert(path.clone())),
-                "crlf" if set => drop(converted.insert(path.clone())),
-                "text" if value == "unset" => drop(binary.insert(path.clone())),
-                _ => {}
+            let changes = match name.as_str() {
+                "eol" => value == "crlf",
+                "text" => false,
+                _ => value != "unspecified" && value != "unset",
+            };
+            if changes {
+                converted.insert(path.clone());
+            } else if name == "text" && value == "unset" {
+                binary.insert(path.clone());
             }
         }
         if server_converts {

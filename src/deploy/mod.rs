@@ -379,7 +379,7 @@ const SETTLED: i64 = 3;
 /// How long a container may take to settle.
 const STABLE: Duration = Duration::from_secs(15);
 /// How long a health check may take to decide.
-const HEALTH: Duration = Duration::from_secs(120);
+const HEALTH: Duration = Duration::from_mins(2);
 
 #[expect(clippy::disallowed_methods, reason = "waiting needs a clock")]
 fn now() -> Instant {

@@ -28,7 +28,7 @@ pub(super) fn ask(to: &dyn Transport, subject: Subject<'_>, about: &[Question]) 
         let files = chosen_files(&server);
         if !files.is_empty() {
             let answers = questions(subject, &[Question::Compose], &files).send(to)?;
-            server.compose = read_compose(&answers, subject, &server, &files);
+            server.compose = Some(read_compose(&answers, subject, &server, &files));
         }
     }
     Ok(server)
@@ -81,7 +81,7 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
                 q.ask("plugin", "docker compose version");
             }
             Question::Compose => {
-                let flags: String = files.iter().map(|f| format!(" -f {}", quote(f))).collect();
+                let flags = files.iter().flat_map(|f| [" -f ".to_owned(), quote(f)]).collect::<String>();
                 q.line("c=; if docker compose version >/dev/null 2>&1; then c='docker compose'; f='--format json'; elif docker-compose version >/dev/null 2>&1; then c=docker-compose; f=; fi");
                 q.ask("compose", "printf '%s\\n' \"$c\"");
                 q.ask(
@@ -149,7 +149,7 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         server.images = Some(json_lines(answers, "images").filter_map(|v| image(&v)).collect());
     }
     if asked(Question::Compose) {
-        server.compose = read_compose(answers, subject, &server, files);
+        server.compose = Some(read_compose(answers, subject, &server, files));
     }
     if asked(Question::BuildCache) {
         server.snapshots = snapshots(&answers.get("cache").words());
@@ -215,19 +215,19 @@ fn read_compose(
     subject: Subject<'_>,
     server: &Server,
     files: &[String],
-) -> Option<Result<Compose, String>> {
+) -> Result<Compose, String> {
     let generation = match answers.get("compose").words().as_str() {
         "docker compose" => Generation::Plugin,
         "docker-compose" => Generation::Standalone,
-        _ => return Some(Err("neither `docker compose` nor `docker-compose` is there".into())),
+        _ => return Err("neither `docker compose` nor `docker-compose` is there".into()),
     };
     let config = answers.get("config");
-    let Some(text) = config.text() else { return Some(Err(config.words().replace('\n', "; "))) };
+    let Some(text) = config.text() else { return Err(config.words().replace('\n', "; ")) };
     let dir = server.dir.clone().unwrap_or_default();
     let file = match generation {
         Generation::Plugin => match config_json(&text, subject.service) {
             Some(file) => file,
-            None => return Some(Err("`docker compose config` gave something else than JSON".into())),
+            None => return Err("`docker compose config` gave something else than JSON".into()),
         },
         Generation::Standalone => config_yaml(&text, subject.service),
     };
@@ -243,14 +243,14 @@ fn read_compose(
     });
     let glue = if generation == Generation::Plugin { '-' } else { '_' };
     let tag = file.image.unwrap_or_else(|| format!("{project}{glue}{}", subject.service));
-    Some(Ok(Compose {
+    Ok(Compose {
         generation,
         project,
         files: files.to_vec(),
         services: file.services,
         tag,
         builds: file.builds,
-    }))
+    })
 }
 
 /// Compose's own rule: lower case, only `[a-z0-9_-]`, no `_` or `-` in front.

@@ -103,10 +103,10 @@ impl Run<'_, '_> {
         if step.again() == Again::UnlessDone && self.ask(step.post())? == Holds::Yes {
             return Ok((State::Already, String::new()));
         }
-        if let Some(pre) = step.pre_probe() {
-            if let Holds::No(why) | Holds::Unknown(why) = self.ask(pre)? {
-                return Err(Failure::Said(why));
-            }
+        if let Some(pre) = step.pre_probe()
+            && let Holds::No(why) | Holds::Unknown(why) = self.ask(pre)?
+        {
+            return Err(Failure::Said(why));
         }
         if step.id() == "remove" && self.session.seen.server.replicas().any(crate::protocol::Container::runs)
         {

@@ -57,24 +57,24 @@ pub(super) fn diagnose(
     file: Option<&FileEvidence>,
 ) -> Diagnosis {
     let container = &replica.container;
-    if let Some(file) = file {
-        if let Some(mount) = Mount::covering(&container.mounts, &file.at) {
-            return by_mount(evidence, file, mount);
-        }
+    if let Some(file) = file
+        && let Some(mount) = Mount::covering(&container.mounts, &file.at)
+    {
+        return by_mount(evidence, file, mount);
     }
-    if let Some(tagged) = &evidence.tagged {
-        if tagged.id != container.image {
-            let name = &container.name;
-            let (have, tag, want) = (container.image.short(), &evidence.compose.tag, tagged.id.short());
-            return Diagnosis {
-                cause: Cause::Container,
-                mechanism: Some("S02"),
-                detail: format!(
-                    "`{name}` runs image {have}, and `{tag}` is {want}: it was not made anew after the build"
-                ),
-                cure: run(evidence, &[up(evidence, &[])]),
-            };
-        }
+    if let Some(tagged) = &evidence.tagged
+        && tagged.id != container.image
+    {
+        let name = &container.name;
+        let (have, tag, want) = (container.image.short(), &evidence.compose.tag, tagged.id.short());
+        return Diagnosis {
+            cause: Cause::Container,
+            mechanism: Some("S02"),
+            detail: format!(
+                "`{name}` runs image {have}, and `{tag}` is {want}: it was not made anew after the build"
+            ),
+            cure: run(evidence, &[up(evidence, &[])]),
+        };
     }
     if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) {
         return checkout(evidence);
@@ -187,15 +187,15 @@ fn by_image(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence)
     let service = &evidence.service;
     let build = || evidence.compose.argv(&["build", service]);
     let tagged = evidence.tagged.as_ref().and_then(|i| i.tagged);
-    if let (Some((_, stat)), Some(tagged)) = (&file.checkout, tagged) {
-        if stat.changed > tagged {
-            return Diagnosis {
-                cause: Cause::Image,
-                mechanism: Some("S01"),
-                detail: "the file changed on the server after the image was built".into(),
-                cure: run(evidence, &[build(), up(evidence, &[])]),
-            };
-        }
+    if let (Some((_, stat)), Some(tagged)) = (&file.checkout, tagged)
+        && stat.changed > tagged
+    {
+        return Diagnosis {
+            cause: Cause::Image,
+            mechanism: Some("S01"),
+            detail: "the file changed on the server after the image was built".into(),
+            cure: run(evidence, &[build(), up(evidence, &[])]),
+        };
     }
     let checkout_is_new =
         file.checkout.as_ref().is_some_and(|(bytes, _)| bytes.digest() == file.expected.digest());

@@ -104,6 +104,9 @@ fn words(argv: &Argv, commit: Option<&Sha>) -> String {
 }
 
 /// A word for a POSIX shell. Control characters, which a terminal would obey, are written as `$'\x1b'` (bash, zsh).
+///
+/// # Panics
+/// Never: a word with a NUL has a control character.
 pub fn quote(word: &str) -> String {
     if !word.chars().any(char::is_control) {
         return shlex::try_quote(word).expect("there is no NUL: it is a control character").into_owned();

@@ -216,14 +216,17 @@ impl Probe {
     /// What has to be asked to decide it.
     pub fn questions(&self) -> &'static [Question] {
         match self {
-            Self::Committed | Self::Pushed | Self::LedgerFolder { place: Place::Here } => &[Question::Here],
-            Self::Recorded { place: Place::Here, .. } => &[Question::Here],
+            Self::Committed
+            | Self::Pushed
+            | Self::LedgerFolder { place: Place::Here }
+            | Self::Recorded { place: Place::Here, .. } => &[Question::Here],
             Self::Tagged { .. } => &[Question::Images],
             Self::Gone { .. } => &[Question::Containers],
             Self::Fetched | Self::AtCommit | Self::CleanAtCommit => &[Question::Git],
             Self::NoSnapshots => &[Question::BuildCache],
-            Self::Rebuilt { .. } => &[Question::Containers, Question::Compose, Question::Images],
-            Self::Running { .. } => &[Question::Containers, Question::Compose, Question::Images],
+            Self::Rebuilt { .. } | Self::Running { .. } => {
+                &[Question::Containers, Question::Compose, Question::Images]
+            }
             Self::Verified => &[],
             Self::LedgerFolder { place: Place::Server } | Self::Recorded { place: Place::Server, .. } => {
                 &[Question::Ledger]

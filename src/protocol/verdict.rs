@@ -239,7 +239,7 @@ fn blocker(
         *state == FileState::Fresh
             && Mount::covering(&container.mounts, &file.at).is_some_and(|m| m.source != MountSource::Tmpfs)
             && file.changed
-            && !matches!((started, &file.seen), (Some(start), Some(stat)) if start >= stat.changed)
+            && !matches!((started, &file.seen), (Some(since), Some(file)) if since >= file.changed)
     });
     late.map(|(file, _)| {
         let diagnosis = cure::restart(evidence, &file.at, file.seen.is_some() && started.is_some());

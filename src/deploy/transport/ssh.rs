@@ -90,11 +90,10 @@ impl Transport for Ssh {
             dir = word(&self.dir)
         );
         let (mut tail, mut ended) = (Vec::new(), None);
-        let result = stream(&mut self.session(), script.as_bytes(), &mut |line| match line
-            .strip_prefix(mark.as_str())
-        {
-            Some(code) => ended = code.trim().parse().ok(),
-            None => {
+        let result = stream(&mut self.session(), script.as_bytes(), &mut |line| {
+            if let Some(code) = line.strip_prefix(mark.as_str()) {
+                ended = code.trim().parse().ok();
+            } else {
                 keep(&mut tail, &line);
                 on_line(&line);
             }
