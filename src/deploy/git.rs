@@ -1,0 +1,331 @@
+//! The developer's checkout: what it is at, and what its history says of a file's bytes.
+
+use std::collections::{HashMap, HashSet};
+
+use sha2::{Digest as _, Sha256};
+
+use super::transport::{Local, Lost};
+use crate::protocol::{Bytes, Digest, Here, LedgerFile, Refused, Relation, Sha, Tip, Upstream};
+
+/// A git repository on this machine.
+#[derive(Debug, Clone)]
+pub(super) struct Repo {
+    at: Local,
+    toplevel: String,
+    git_dir: String,
+}
+
+/// A file of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) mode: String,
+    pub(super) blob: Sha,
+}
+
+/// Whether the remote is asked: that needs the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remote {
+    /// It is.
+    Ask,
+    /// It is not.
+    Leave,
+}
+
+/// How many commits are looked through for the bytes of one file.
+const HISTORY: usize = 500;
+
+impl Repo {
+    /// The repository around a folder.
+    pub(super) fn open(dir: &str) -> Result<Self, Refused> {
+        let ask = |word| {
+            let (code, out, errors) = Local::new(dir)
+                .output(&["git", "rev-parse", word], b"")
+                .map_err(|lost| Refused::new("no-git", lost.0))?;
+            let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+            if code == 0 {
+                return Ok(words(&out));
+            }
+            Err(Refused::new("no-repository", format!("not a git checkout: {}", words(&errors))))
+        };
+        let toplevel: String = ask("--show-toplevel")?;
+        Ok(Self { at: Local::new(&toplevel), git_dir: ask("--absolute-git-dir")?, toplevel })
+    }
+
+    fn ask(&self, words: &[&str], stdin: &[u8]) -> Result<Option<Vec<u8>>, Lost> {
+        let argv: Vec<&str> = ["git"].iter().chain(words).copied().collect();
+        let (code, out, _) = self.at.output(&argv, stdin)?;
+        Ok((code == 0).then_some(out))
+    }
+
+    fn line(&self, words: &[&str]) -> Result<Option<String>, Lost> {
+        let out = self.ask(words, b"")?;
+        let text = out.map(|o| String::from_utf8_lossy(&o).trim().to_owned());
+        Ok(text.filter(|t| !t.is_empty()))
+    }
+
+    /// The commit of a name.
+    pub(super) fn commit(&self, name: &str) -> Result<Option<Sha>, Lost> {
+        let name = format!("{name}^{{commit}}");
+        Ok(self
+            .line(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?
+            .and_then(|t| Sha::parse(&t)))
+    }
+
+    /// Looks at everything. `server` is the server's HEAD, if it is known.
+    pub(super) fn here(&self, server: Option<&Sha>, remote: Remote) -> Result<Here, Lost> {
+        let head = self.commit("HEAD")?;
+        let branch = self.line(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+        let upstream = match &branch {
+            Some(branch) => self.upstream(branch)?,
+            None => None,
+        };
+        let (mut modified, mut untracked) = (Vec::new(), Vec::new());
+        let status = ["status", "--porcelain=v1", "-z", "--untracked-files=all"];
+        let status = self.ask(&status, b"")?.unwrap_or_default();
+        for (code, path) in parse_status(&status) {
+            if code == "??" { untracked.push(path) } else { modified.push(path) }
+        }
+        let tip = match (&upstream, &head) {
+            (Some(upstream), Some(head)) if remote == Remote::Ask => Some(self.tip(upstream, head)?),
+            _ => None,
+        };
+        let server_head = match (server, &head) {
+            (Some(server), Some(head)) => self.relation(server, head)?,
+            _ => Relation::Unknown,
+        };
+        let arriving = match (server, server_head) {
+            (Some(server), Relation::Behind) => {
+                let words =
+                    ["diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", server.as_str(), "HEAD"];
+                strings(&self.ask(&words, b"")?.unwrap_or_default())
+            }
+            _ => Vec::new(),
+        };
+        Ok(Here {
+            toplevel: self.toplevel.clone(),
+            git_dir: self.git_dir.clone(),
+            head,
+            branch,
+            upstream,
+            modified,
+            untracked,
+            tip,
+            server_head,
+            arriving,
+            ledger: Some(self.ledger()),
+        })
+    }
+
+    fn upstream(&self, branch: &str) -> Result<Option<Upstream>, Lost> {
+        let remote = self.line(&["config", &format!("branch.{branch}.remote")])?;
+        let merge = self.line(&["config", &format!("branch.{branch}.merge")])?;
+        Ok(remote.zip(merge).map(|(remote, merge)| Upstream {
+            remote,
+            branch: merge.strip_prefix("refs/heads/").unwrap_or(&merge).to_owned(),
+        }))
+    }
+
+    fn tip(&self, upstream: &Upstream, head: &Sha) -> Result<Tip, Lost> {
+        let name = format!("refs/heads/{}", upstream.branch);
+        let argv = ["git", "ls-remote", "--", &upstream.remote, &name];
+        let (code, out, errors) = self.at.output(&argv, b"")?;
+        if code != 0 {
+            let words = String::from_utf8_lossy(&errors).trim().replace('\n', "; ");
+            return Ok(Tip::Unreachable(words));
+        }
+        let out = String::from_utf8_lossy(&out).into_owned();
+        let sha = out.lines().find_map(|l| l.split_once('\t').filter(|(_, n)| *n == name));
+        match sha.and_then(|(sha, _)| Sha::parse(sha)) {
+            None => Ok(Tip::Absent),
+            Some(sha) => {
+                let relation = self.relation(&sha, head)?;
+                Ok(Tip::At(sha, relation))
+            }
+        }
+    }
+
+    fn relation(&self, other: &Sha, head: &Sha) -> Result<Relation, Lost> {
+        if other == head {
+            return Ok(Relation::Same);
+        }
+        if self.commit(other.as_str())?.is_none() {
+            return Ok(Relation::Unknown);
+        }
+        let ancestor = |a: &Sha, b: &Sha| {
+            self.ask(&["merge-base", "--is-ancestor", a.as_str(), b.as_str()], b"").map(|o| o.is_some())
+        };
+        Ok(if ancestor(other, head)? {
+            Relation::Behind
+        } else if ancestor(head, other)? {
+            Relation::Ahead
+        } else {
+            Relation::Diverged
+        })
+    }
+
+    fn ledger(&self) -> LedgerFile {
+        let folder = std::path::Path::new(&self.git_dir).join("unstale");
+        #[expect(clippy::disallowed_methods, reason = "the ledger of this machine is a file")]
+        let text = std::fs::read_to_string(folder.join("ledger.ndjson")).unwrap_or_default();
+        LedgerFile { folder: folder.is_dir(), lines: text.lines().map(str::to_owned).collect() }
+    }
+
+    /// The files of a commit, without submodules and links.
+    pub(super) fn files(&self, commit: &Sha) -> Result<HashMap<String, Entry>, Lost> {
+        let out =
+            self.ask(&["ls-tree", "-r", "-z", "--full-tree", commit.as_str()], b"")?.unwrap_or_default();
+        let mut files = HashMap::new();
+        for line in strings(&out) {
+            let Some((meta, path)) = line.split_once('\t') else { continue };
+            let words: Vec<&str> = meta.split(' ').collect();
+            if let [mode @ ("100644" | "100755"), "blob", sha] = words[..]
+                && let Some(blob) = Sha::parse(sha)
+            {
+                files.insert(path.to_owned(), Entry { mode: mode.to_owned(), blob });
+            }
+        }
+        Ok(files)
+    }
+
+    /// Content of blobs, through one process; what `of` makes of each.
+    pub(super) fn blobs<T>(&self, wanted: &[&Sha], of: impl Fn(&[u8]) -> T) -> Result<HashMap<Sha, T>, Lost> {
+        let input = wanted.iter().flat_map(|s| [s.as_str(), "\n"]).collect::<String>();
+        let out = self.ask(&["cat-file", "--batch"], input.as_bytes())?.unwrap_or_default();
+        let (mut found, mut rest) = (HashMap::new(), out.as_slice());
+        while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+            let header = String::from_utf8_lossy(&rest[..end]).into_owned();
+            rest = &rest[end + 1..];
+            let words: Vec<&str> = header.split(' ').collect();
+            let [sha, "blob", size] = words[..] else { continue };
+            let (Some(sha), Ok(size)) = (Sha::parse(sha), size.parse::<usize>()) else { continue };
+            let Some(content) = rest.get(..size) else { break };
+            found.insert(sha, of(content));
+            rest = rest.get(size + 1..).unwrap_or_default();
+        }
+        Ok(found)
+    }
+
+    /// Which of the paths a checkout may write with other bytes than the blob's; all of them if git cannot say.
+    pub(super) fn converted(
+        &self,
+        commit: &Sha,
+        paths: &[&str],
+        server_converts: bool,
+    ) -> Result<HashSet<String>, Lost> {
+        let input: Vec<u8> = paths.iter().flat_map(|p| p.bytes().chain([0])).collect();
+        let names = ["filter", "ident", "working-tree-encoding", "eol", "text", "crlf"];
+        let source = format!("--source={commit}");
+        let mut words = vec!["check-attr", "-z", "--stdin", &source];
+        words.extend(names);
+        let mut out = self.ask(&words, &input)?;
+        if out.is_none() {
+            // git before 2.40 reads the attributes of the work tree only.
+            words.remove(3);
+            out = self.ask(&words, &input)?;
+        }
+        let Some(out) = out else { return Ok(paths.iter().map(|&p| p.to_owned()).collect()) };
+        let parts: Vec<String> =
+            out.split(|&b| b == 0).map(|p| String::from_utf8_lossy(p).into_owned()).collect();
+        let mut converted = HashSet::new();
+        let mut binary = HashSet::new();
+        for triple in parts.chunks_exact(3) {
+            let [path, name, value] = triple else { continue };
+            let changes = match name.as_str() {
+                "eol" => value == "crlf",
+                "text" => false,
+                _ => value != "unspecified" && value != "unset",
+            };
+            if changes {
+                converted.insert(path.clone());
+            } else if name == "text" && value == "unset" {
+                binary.insert(path.clone());
+            }
+        }
+        if server_converts {
+            converted.extend(paths.iter().filter(|p| !binary.contains(**p)).map(|&p| p.to_owned()));
+        }
+        Ok(converted)
+    }
+
+    /// The newest commit, from `tip` back, in which the file had one of the wanted digests, for each of them.
+    pub(super) fn older(
+        &self,
+        tip: &Sha,
+        path: &str,
+        wanted: &HashSet<Digest>,
+    ) -> Result<HashMap<Digest, Sha>, Lost> {
+        let max = format!("--max-count={HISTORY}");
+        let literal = format!(":(top,literal){path}");
+        let words = [
+            "log",
+            &max,
+            "--format=%x01%H",
+            "--raw",
+            "--no-abbrev",
+            "--no-renames",
+            "-m",
+            "-z",
+            tip.as_str(),
+            "--",
+            &literal,
+        ];
+        let out = self.ask(&words, b"")?.unwrap_or_default();
+        let mut revisions: Vec<(Sha, Sha)> = Vec::new();
+        let mut commit = None;
+        for part in out.split(|b| matches!(b, 0 | b'\n')) {
+            let text = String::from_utf8_lossy(part);
+            if let Some(sha) = text.strip_prefix('\u{1}') {
+                commit = Sha::parse(sha);
+            } else if let (Some(meta), Some(commit)) = (text.strip_prefix(':'), &commit) {
+                let blob = meta.split(' ').nth(3).and_then(Sha::parse);
+                revisions.extend(blob.map(|b| (commit.clone(), b)));
+            }
+        }
+        let blobs: Vec<&Sha> = revisions.iter().map(|(_, b)| b).collect();
+        let digests = self.blobs(&blobs, digest)?;
+        let mut found = HashMap::new();
+        for (commit, blob) in revisions {
+            if let Some(digest) = digests.get(&blob).filter(|d| wanted.contains(d)) {
+                found.entry(digest.clone()).or_insert(commit);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The digest of bytes.
+pub(super) fn digest(bytes: &[u8]) -> Digest {
+    use std::fmt::Write as _;
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        write!(hex, "{byte:02x}").expect("a String takes everything");
+    }
+    Digest(hex)
+}
+
+/// Bytes that are known.
+pub(super) fn known(bytes: &[u8]) -> Bytes {
+    Bytes::Known { digest: digest(bytes), len: Some(bytes.len() as u64) }
+}
+
+/// The entries of `git status --porcelain=v1 -z`.
+pub(super) fn parse_status(out: &[u8]) -> Vec<(String, String)> {
+    let mut entries = Vec::new();
+    let mut parts = strings(out).into_iter();
+    while let Some(part) = parts.next() {
+        let Some((code, path)) = part.get(..2).zip(part.get(3..)) else { continue };
+        if code.contains(['R', 'C']) {
+            // The name before the rename follows.
+            parts.next();
+        }
+        entries.push((code.to_owned(), path.to_owned()));
+    }
+    entries
+}
+
+fn strings(out: &[u8]) -> Vec<String> {
+    out.split(|&b| b == 0)
+        .filter(|p| !p.is_empty())
+        .map(|p| String::from_utf8_lossy(p).into_owned())
+        .collect()
+}

@@ -1,0 +1,392 @@
+//! The only code that acts. It decides nothing: what to do and what it means comes from `protocol`.
+
+mod bytes;
+mod evidence;
+mod frames;
+mod git;
+mod observe;
+mod run;
+mod transport;
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use git::Repo;
+use transport::{Local, Lost, Ssh, Transport};
+
+use crate::protocol::{
+    Candidate, Container, Desired, Event, Found, Health, Judgement, Logged, Observed, Options, Outcome, Plan,
+    Question, Record, Refused, Report, Sample, Sha, Target, command, judge, last_verified, plan,
+    refuse_service,
+};
+
+/// Gives the tracked files that matter for a service, in the checkout as it is now; or what is wrong with the project.
+pub type Candidates<'a> = &'a dyn Fn(&str) -> Result<Vec<Candidate>, String>;
+
+/// A text that must be in a file of the running container.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// The text, byte for byte.
+    pub text: String,
+    /// Absolute path in the container.
+    pub path: String,
+}
+
+/// What to work on.
+pub struct Job<'a> {
+    /// A folder of the developer's checkout.
+    pub here: String,
+    /// The server's checkout.
+    pub target: Target,
+    /// The service.
+    pub service: String,
+    /// The text that proves it, if the user gave one.
+    pub expect: Option<Expect>,
+    /// The files that matter.
+    pub candidates: Candidates<'a>,
+}
+
+/// Whether to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Act.
+    Run,
+    /// Show the plan and touch nothing.
+    DryRun,
+}
+
+/// Why it went no further.
+enum Stop {
+    Refused(Refused),
+    Lost(Lost),
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<Lost> for Stop {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+impl Stop {
+    /// Before anything was changed, both are a refusal.
+    fn refused(self) -> Refused {
+        match self {
+            Self::Refused(refused) => refused,
+            Self::Lost(lost) => Refused::new("unreachable", lost.0),
+        }
+    }
+}
+
+/// One checkout here, one server, one service.
+struct Session<'a> {
+    repo: Repo,
+    local: Local,
+    to: Box<dyn Transport>,
+    target: &'a Target,
+    service: &'a str,
+    expect: Option<&'a Expect>,
+    candidates: Candidates<'a>,
+    commit: Option<Sha>,
+    seen: Observed,
+}
+
+/// Deploys by the protocol, or with [`Mode::DryRun`] gives the plan as text beside the report.
+pub fn deploy(
+    job: &Job<'_>,
+    message: Option<&str>,
+    mode: Mode,
+    on: &mut dyn FnMut(&Event<'_>),
+) -> (Report, Option<Plan>) {
+    let mut session = match Session::open(job) {
+        Ok(session) => session,
+        Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
+    };
+    let (plan, id) = match session.prepare(message) {
+        Ok(prepared) => prepared,
+        Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
+    };
+    if mode == Mode::Run {
+        return (run::run(&mut session, &plan, &id, on), Some(plan));
+    }
+    let logged = |step: &crate::protocol::Step| Logged {
+        command: command(step, &job.target, plan.commit.as_ref()),
+        step: step.clone(),
+        record: Record::planned(),
+    };
+    let report = Report {
+        service: job.service.clone(),
+        outcome: Outcome::Planned,
+        expected: plan.commit.clone(),
+        steps: plan.steps.iter().map(logged).collect(),
+        downtime_ms: 0,
+        next: Vec::new(),
+        sample: None,
+    };
+    (report, Some(plan))
+}
+
+/// Says whether what runs is `rev` (HEAD here, if none is given). Changes nothing.
+pub fn verify(job: &Job<'_>, rev: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
+    let result = Session::open(job).and_then(|mut session| {
+        let name = rev.unwrap_or("HEAD");
+        let Some(commit) = session.repo.commit(name)? else {
+            return Err(
+                Refused::new("unknown-revision", format!("`{name}` is no commit of this checkout")).into()
+            );
+        };
+        session.check_server()?;
+        let (judgement, sample) = session.judge(&commit, None, on)?;
+        Ok((judgement, sample, commit))
+    });
+    match result {
+        Ok((judgement, sample, commit)) => Report {
+            service: job.service.clone(),
+            outcome: Outcome::Judged(judgement),
+            expected: Some(commit),
+            steps: Vec::new(),
+            downtime_ms: 0,
+            next: Vec::new(),
+            sample,
+        },
+        Err(stop) => Report::refused(&job.service, stop.refused()),
+    }
+}
+
+impl<'a> Session<'a> {
+    fn open(job: &'a Job<'_>) -> Result<Self, Stop> {
+        if let Some(expect) = &job.expect {
+            if expect.text.is_empty() {
+                return Err(Refused::new(
+                    "empty-text",
+                    "an empty text is in every file; give `--expect` a real one",
+                )
+                .into());
+            }
+            if !expect.path.starts_with('/') {
+                let message = format!("`{}` is no absolute path in the container", expect.path);
+                return Err(Refused::new("relative-path", message).into());
+            }
+        }
+        let repo = Repo::open(&job.here)?;
+        let to: Box<dyn Transport> = match &job.target {
+            Target::Local { dir } => Box::new(Local::new(dir.clone())),
+            Target::Ssh { host, dir } => Box::new(Ssh::connect(host, dir)?),
+        };
+        let commit = repo.commit("HEAD")?;
+        let subject =
+            observe::Subject { dir: job.target.dir(), service: &job.service, commit: commit.as_ref() };
+        let about: Vec<Question> = Question::ALL.into_iter().filter(|q| *q != Question::BuildCache).collect();
+        let server = observe::ask(to.as_ref(), subject, &about)?;
+        let here = repo.here(server.git().and_then(|g| g.head.as_ref()), git::Remote::Leave)?;
+        Ok(Self {
+            local: Local::new(here.toplevel.clone()),
+            seen: Observed { here, server },
+            repo,
+            to,
+            target: &job.target,
+            service: &job.service,
+            expect: job.expect.as_ref(),
+            candidates: job.candidates,
+            commit,
+        })
+    }
+
+    /// Everything that is done before the first change: the plan, or a refusal.
+    fn prepare(&mut self, message: Option<&str>) -> Result<(Plan, String), Stop> {
+        self.refresh(&[Question::Here])?;
+        let now = self.seen.server.now;
+        let random = transport::nonce();
+        let id = format!("{}-{}", now.compact().to_lowercase(), &random[random.len() - 6..]);
+        let desired = Desired { service: self.service.to_owned(), message: message.map(str::to_owned) };
+        let mut words = self.target.words();
+        if let Some(expect) = self.expect {
+            words.extend(["--expect", &expect.text, "--in", &expect.path].map(str::to_owned));
+        }
+        let options = Options { id: id.clone(), cache_bust: now.compact(), target_words: words };
+        let plan = plan(&desired, &self.seen, &options)?;
+        self.files()?;
+        if let Some(expect) = self.expect {
+            let running: Vec<Container> = self.seen.server.replicas().filter(|c| c.runs()).cloned().collect();
+            for container in running {
+                if evidence::look(self.to.as_ref(), &container, &expect.text, &expect.path)? == Found::Yes {
+                    let message = format!(
+                        "`{}` already has this text in `{}`, so it cannot prove that a new version runs; take one that only the new version has",
+                        container.name, expect.path
+                    );
+                    return Err(Refused::new("text-not-new", message).into());
+                }
+            }
+        }
+        Ok((plan, id))
+    }
+
+    fn files(&self) -> Result<Vec<Candidate>, Refused> {
+        (self.candidates)(self.service).map_err(|why| Refused::new("project", why))
+    }
+
+    /// What a verification needs of the server.
+    fn check_server(&self) -> Result<(), Refused> {
+        let server = &self.seen.server;
+        if server.dir.is_none() {
+            return Err(Refused::new(
+                "no-folder",
+                format!("`{}` does not exist on the server", self.target.dir()),
+            ));
+        }
+        if let Some(Err(why)) = &server.engine {
+            return Err(Refused::new("no-docker", format!("docker does not answer on the server: {why}")));
+        }
+        match &server.compose {
+            Some(Ok(compose)) => refuse_service(compose, self.service),
+            Some(Err(why)) => {
+                Err(Refused::new("no-compose", format!("compose cannot be used on the server: {why}")))
+            }
+            None => Err(Refused::new("no-compose", "compose was not asked")),
+        }
+    }
+
+    fn set_commit(&mut self, commit: Option<Sha>) {
+        self.commit = commit;
+    }
+
+    /// Asks again.
+    fn refresh(&mut self, about: &[Question]) -> Result<(), Lost> {
+        if about.iter().any(|q| *q != Question::Here) {
+            let subject = observe::Subject {
+                dir: self.target.dir(),
+                service: self.service,
+                commit: self.commit.as_ref(),
+            };
+            let new = observe::ask(self.to.as_ref(), subject, about)?;
+            let old = &mut self.seen.server;
+            old.now = new.now;
+            old.git = new.git.or(old.git.take());
+            old.engine = new.engine.or(old.engine.take());
+            old.compose = new.compose.or(old.compose.take());
+            old.ledger = new.ledger.or(old.ledger.take());
+            // A question that failed has no old answer: what was true before says nothing now.
+            if about.contains(&Question::Containers) {
+                old.containers = new.containers;
+            }
+            if about.contains(&Question::Images) {
+                old.images = new.images;
+            }
+            if about.contains(&Question::BuildCache) {
+                old.snapshots = new.snapshots;
+            }
+        }
+        if about.contains(&Question::Here) {
+            let head = self.seen.server.git().and_then(|g| g.head.clone());
+            self.seen.here = self.repo.here(head.as_ref(), git::Remote::Ask)?;
+        }
+        Ok(())
+    }
+
+    /// Measures and judges. `from` is the server's commit before this deploy.
+    fn judge(
+        &mut self,
+        commit: &Sha,
+        from: Option<&Sha>,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(Judgement, Option<Sample>), Stop> {
+        let candidates = self.files()?;
+        let unsettled = self.settle(on)?;
+        let asked =
+            [Question::Git, Question::Containers, Question::Compose, Question::Images, Question::Ledger];
+        self.refresh(&asked)?;
+        let base = self.base(commit, from)?;
+        let Some(compose) = self.seen.server.compose().cloned() else {
+            return Err(Refused::new("no-compose", "compose does not answer on the server any more").into());
+        };
+        let ask = evidence::Ask {
+            repo: &self.repo,
+            to: self.to.as_ref(),
+            target: self.target,
+            service: self.service,
+            commit,
+            base: base.as_ref(),
+            candidates: &candidates,
+            expect: self.expect.map(|e| (e.text.as_str(), e.path.as_str())),
+        };
+        let (evidence, sample) = evidence::gather(&ask, &self.seen.server, &compose, &unsettled)?;
+        Ok((judge(&evidence), sample))
+    }
+
+    /// The commit to compare with: the last verified one, else the server's before this deploy, else the parent.
+    fn base(&self, commit: &Sha, from: Option<&Sha>) -> Result<Option<Sha>, Lost> {
+        let ledgers = [&self.seen.server.ledger, &self.seen.here.ledger];
+        let verified = ledgers.into_iter().flatten().find_map(|l| last_verified(&l.lines, self.service));
+        for sha in [verified.as_ref(), from].into_iter().flatten().filter(|s| *s != commit) {
+            if self.repo.commit(sha.as_str())?.is_some() {
+                return Ok(Some(sha.clone()));
+            }
+        }
+        self.repo.commit(&format!("{commit}^"))
+    }
+
+    /// Waits until every container has made up its mind, and says why one has not.
+    fn settle(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<HashMap<String, String>, Lost> {
+        let begin = now();
+        let mut first: HashMap<String, u64> = HashMap::new();
+        loop {
+            self.refresh(&[Question::Containers])?;
+            let server = &self.seen.server;
+            let mut open = HashMap::new();
+            for container in server.replicas().filter(|c| c.status != "exited" && c.status != "created") {
+                let restarts = *first.entry(container.id.clone()).or_insert(container.restarts);
+                let age = container.started.map_or(0, |s| server.now.0 - s.0);
+                let why = if container.restarts != restarts {
+                    format!("it was restarted {} times", container.restarts)
+                } else if !container.runs() {
+                    format!("it is {}", container.status)
+                } else if container.health == Health::Starting {
+                    "its health check has not decided".to_owned()
+                } else if age < SETTLED {
+                    "it started a moment ago".to_owned()
+                } else {
+                    continue;
+                };
+                open.insert(container.id.clone(), why);
+            }
+            let limit = if server.replicas().any(|c| c.health == Health::Starting) { HEALTH } else { STABLE };
+            let looping = open.values().any(|w| w.contains("restarted"));
+            if open.is_empty() || looping || begin.elapsed() > limit {
+                return Ok(open);
+            }
+            on(&Event::Line("waiting for the container to settle"));
+            pause(Duration::from_millis(700));
+        }
+    }
+
+    /// The command line that deploys again.
+    fn again(&self) -> String {
+        let words =
+            ["unstale", "deploy", self.service].map(str::to_owned).into_iter().chain(self.target.words());
+        words.map(|w| crate::protocol::quote(&w)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Seconds that a process has to live to count as settled.
+const SETTLED: i64 = 3;
+/// How long a container may take to settle.
+const STABLE: Duration = Duration::from_secs(15);
+/// How long a health check may take to decide.
+const HEALTH: Duration = Duration::from_mins(2);
+
+#[expect(clippy::disallowed_methods, reason = "waiting needs a clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where waiting is done")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}

@@ -1,0 +1,388 @@
+//! The fixed list of read-only questions to the server, and what their answers mean.
+
+use serde_json::Value;
+
+use super::{
+    frames::{Answers, Questions},
+    git::parse_status,
+    transport::{Lost, Transport},
+};
+use crate::protocol::{
+    Builder, Compose, Container, Engine, Generation, Health, Image, ImageId, LedgerFile, Moment, Mount,
+    MountSource, Question, Server, ServerGit, Sha, Upstream,
+};
+
+/// What is asked about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) dir: &'a str,
+    pub(super) service: &'a str,
+    pub(super) commit: Option<&'a Sha>,
+}
+
+/// Asks the server, in one round trip; in two when the service was started with compose files of its own choice.
+pub(super) fn ask(to: &dyn Transport, subject: Subject<'_>, about: &[Question]) -> Result<Server, Lost> {
+    let answers = questions(subject, about, &[]).send(to)?;
+    let mut server = read(&answers, subject, about, &[]);
+    if about.contains(&Question::Compose) {
+        let files = chosen_files(&server);
+        if !files.is_empty() {
+            let answers = questions(subject, &[Question::Compose], &files).send(to)?;
+            server.compose = Some(read_compose(&answers, subject, &server, &files));
+        }
+    }
+    Ok(server)
+}
+
+/// Compose files that the running container names and that Compose would not find by itself.
+fn chosen_files(server: &Server) -> Vec<String> {
+    let dir = server.dir.clone().unwrap_or_default();
+    let Some(container) = server.containers.iter().flatten().find(|c| c.working_dir == dir) else {
+        return Vec::new();
+    };
+    let default = |file: &String| {
+        let name = file.strip_prefix(&format!("{dir}/")).unwrap_or(file);
+        let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml"));
+        matches!(stem, Some("compose" | "docker-compose" | "compose.override" | "docker-compose.override"))
+    };
+    if container.config_files.iter().all(default) { Vec::new() } else { container.config_files.clone() }
+}
+
+fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Questions {
+    let mut q = Questions::new();
+    let quote =
+        |word: &str| shlex::try_quote(word).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned);
+    q.line(&format!("there=; cd -- {} 2>/dev/null && there=1 || cd /", quote(subject.dir)));
+    q.ask("dir", "[ -n \"$there\" ] && pwd -P");
+    q.ask("now", "date -u +%s");
+    for question in about {
+        match question {
+            Question::Git => {
+                q.line("b=$(git symbolic-ref -q --short HEAD 2>/dev/null)");
+                q.ask("git-top", "git rev-parse --show-toplevel 2>&1");
+                q.ask("git-dir", "git rev-parse --absolute-git-dir");
+                q.ask("git-head", "git rev-parse --verify -q HEAD");
+                q.ask("git-branch", "git symbolic-ref -q --short HEAD");
+                q.ask("git-remote", "git config \"branch.$b.remote\"");
+                q.ask("git-merge", "git config \"branch.$b.merge\"");
+                q.ask("git-status", "git status --porcelain=v1 -z --untracked-files=no");
+                q.ask("git-untracked", "git ls-files -z -o --exclude-standard --full-name -- :/");
+                q.ask("git-convert", "git config core.autocrlf; git config core.eol; true");
+                if let Some(commit) = subject.commit {
+                    q.ask("git-has", &format!("git cat-file -e '{commit}^{{commit}}'"));
+                }
+            }
+            Question::Engine => {
+                q.ask("engine", "docker version --format '{{.Server.Version}}' 2>&1");
+                q.ask(
+                    "buildkit",
+                    "printf '%s\\n%s\\n' \"${DOCKER_BUILDKIT-}\" \"${COMPOSE_DOCKER_CLI_BUILD-}\"",
+                );
+                q.ask("plugin", "docker compose version");
+            }
+            Question::Compose => {
+                let flags = files.iter().flat_map(|f| [" -f ".to_owned(), quote(f)]).collect::<String>();
+                q.line("c=; if docker compose version >/dev/null 2>&1; then c='docker compose'; f='--format json'; elif docker-compose version >/dev/null 2>&1; then c=docker-compose; f=; fi");
+                q.ask("compose", "printf '%s\\n' \"$c\"");
+                q.ask(
+                    "config",
+                    &format!("[ -n \"$c\" ] && {{ o=$($c{flags} config $f 2>/dev/null) && printf '%s\\n' \"$o\" || {{ $c{flags} config -q 2>&1; false; }}; }}"),
+                );
+                q.ask(
+                    "project",
+                    "printf '%s\\n' \"${COMPOSE_PROJECT_NAME-}\"; sed -n 's/^COMPOSE_PROJECT_NAME=//p' .env",
+                );
+            }
+            Question::Containers => {
+                let filter = quote(&format!("label=com.docker.compose.service={}", subject.service));
+                q.line(&format!("i=$(docker ps -aq --no-trunc --filter {filter} 2>/dev/null); r=$?"));
+                q.ask("containers-rc", "[ $r = 0 ]");
+                q.ask(
+                    "containers",
+                    &format!("[ -z \"$i\" ] || docker inspect --type container --format '{CONTAINER}' $i"),
+                );
+            }
+            Question::Images => {
+                q.line("i=$(docker image ls -q --no-trunc 2>/dev/null); r=$?");
+                q.ask("images-rc", "[ $r = 0 ]");
+                q.ask("images", &format!("[ -z \"$i\" ] || docker image inspect --format '{IMAGE}' $(printf '%s\\n' $i | sort -u)"));
+            }
+            Question::BuildCache => q.ask("cache", "docker system df -v --format '{{json .BuildCache}}'"),
+            Question::Ledger => {
+                q.line("d=$(git rev-parse --absolute-git-dir 2>/dev/null)/unstale");
+                q.ask("ledger-folder", "[ -d \"$d\" ]");
+                q.ask("ledger", "tail -n 1000 \"$d/ledger.ndjson\"");
+            }
+            Question::Here => {}
+        }
+    }
+    q
+}
+
+// Chosen fields: what `inspect` prints whole also holds the environment, and secrets with it.
+const CONTAINER: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"image":{{json .Image}},"labels":{{json .Config.Labels}},"state":{{json .State}},"restarts":{{json .RestartCount}},"mounts":{{json .Mounts}},"tmpfs":{{json .HostConfig.Tmpfs}}}"#;
+const IMAGE: &str =
+    r#"{"id":{{json .Id}},"tags":{{json .RepoTags}},"tagged":{{json .Metadata.LastTagTime}}}"#;
+
+fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[String]) -> Server {
+    let asked = |question| about.contains(&question);
+    let mut server = Server {
+        dir: answers.get("dir").text(),
+        now: Moment(answers.get("now").words().parse().unwrap_or(0)),
+        git: asked(Question::Git).then(|| read_git(answers)),
+        engine: asked(Question::Engine).then(|| read_engine(answers)),
+        compose: None,
+        containers: None,
+        images: None,
+        snapshots: None,
+        ledger: None,
+    };
+    // A container that vanished in between makes `inspect` fail too, after it printed the others.
+    let told = |name: &str| {
+        let answer = answers.get(name);
+        answers.get(&format!("{name}-rc")).code == 0 && (answer.code == 0 || !answer.words().is_empty())
+    };
+    if asked(Question::Containers) && told("containers") {
+        server.containers = Some(json_lines(answers, "containers").filter_map(|v| container(&v)).collect());
+    }
+    if asked(Question::Images) && told("images") {
+        server.images = Some(json_lines(answers, "images").filter_map(|v| image(&v)).collect());
+    }
+    if asked(Question::Compose) {
+        server.compose = Some(read_compose(answers, subject, &server, files));
+    }
+    if asked(Question::BuildCache) {
+        server.snapshots = snapshots(&answers.get("cache").words());
+    }
+    if asked(Question::Ledger) {
+        let folder = answers.get("ledger-folder").code == 0;
+        server.ledger = Some(LedgerFile { folder, lines: answers.get("ledger").lines() });
+    }
+    server
+}
+
+fn read_git(answers: &Answers) -> Result<ServerGit, String> {
+    let Some(toplevel) = answers.get("git-top").text() else { return Err(answers.get("git-top").words()) };
+    let remote = answers.get("git-remote").text();
+    let merge = answers.get("git-merge").text();
+    let upstream = remote.zip(merge).map(|(remote, merge)| Upstream {
+        remote,
+        branch: merge.strip_prefix("refs/heads/").unwrap_or(&merge).to_owned(),
+    });
+    let status = answers.get("git-status");
+    if status.code != 0 {
+        return Err("`git status` failed".into());
+    }
+    let convert = answers.get("git-convert").words().to_lowercase();
+    Ok(ServerGit {
+        toplevel,
+        git_dir: answers.get("git-dir").words(),
+        head: answers.get("git-head").text().and_then(|t| Sha::parse(&t)),
+        branch: answers.get("git-branch").text(),
+        upstream,
+        modified: parse_status(&status.out).into_iter().map(|(_, path)| path).collect(),
+        untracked: answers.get("git-untracked").list(),
+        has_commit: answers.get("git-has").code == 0,
+        converts_text: convert.lines().any(|l| matches!(l.trim(), "true" | "crlf" | "yes" | "on" | "1")),
+    })
+}
+
+fn read_engine(answers: &Answers) -> Result<Engine, String> {
+    let Some(version) = answers.get("engine").text().filter(|v| v.starts_with(|c: char| c.is_ascii_digit()))
+    else {
+        let words = answers.get("engine").words();
+        return Err(if words.is_empty() { "it is not installed".into() } else { words.replace('\n', "; ") });
+    };
+    let major: u32 = version.split('.').next().and_then(|m| m.parse().ok()).unwrap_or(0);
+    let environment = answers.get("buildkit").words();
+    let mut lines = environment.lines();
+    let wish = lines.next().unwrap_or_default().trim().to_lowercase();
+    let python = matches!(lines.next().map(str::trim), Some("0" | "false"));
+    let plugin = answers.get("plugin").code == 0;
+    // `docker compose` brings BuildKit along; `docker-compose` 1 asks the `docker` client, whose default is BuildKit
+    // since 23, or builds by itself, the classic way.
+    let builder = match wish.as_str() {
+        "0" | "false" => Builder::Classic,
+        "" if !plugin && (major < 23 || python) => Builder::Classic,
+        _ if !plugin && python => Builder::Classic,
+        _ => Builder::BuildKit,
+    };
+    Ok(Engine { version, builder })
+}
+
+fn read_compose(
+    answers: &Answers,
+    subject: Subject<'_>,
+    server: &Server,
+    files: &[String],
+) -> Result<Compose, String> {
+    let generation = match answers.get("compose").words().as_str() {
+        "docker compose" => Generation::Plugin,
+        "docker-compose" => Generation::Standalone,
+        _ => return Err("neither `docker compose` nor `docker-compose` is there".into()),
+    };
+    let config = answers.get("config");
+    let Some(text) = config.text() else { return Err(config.words().replace('\n', "; ")) };
+    let dir = server.dir.clone().unwrap_or_default();
+    let file = match generation {
+        Generation::Plugin => match config_json(&text, subject.service) {
+            Some(file) => file,
+            None => return Err("`docker compose config` gave something else than JSON".into()),
+        },
+        Generation::Standalone => config_yaml(&text, subject.service),
+    };
+    let running =
+        server.containers.iter().flatten().find(|c| c.working_dir == dir).map(|c| c.project.clone());
+    let project = running.or(file.name).unwrap_or_else(|| {
+        let wish = answers.get("project").words();
+        let wish = wish
+            .lines()
+            .find(|l| !l.trim().is_empty())
+            .map(|l| l.trim().trim_matches(['"', '\'']).to_owned());
+        project_name(&wish.unwrap_or_else(|| dir.rsplit('/').next().unwrap_or_default().to_owned()))
+    });
+    let glue = if generation == Generation::Plugin { '-' } else { '_' };
+    let tag = file.image.unwrap_or_else(|| format!("{project}{glue}{}", subject.service));
+    Ok(Compose {
+        generation,
+        project,
+        files: files.to_vec(),
+        services: file.services,
+        tag,
+        builds: file.builds,
+    })
+}
+
+/// Compose's own rule: lower case, only `[a-z0-9_-]`, no `_` or `-` in front.
+fn project_name(text: &str) -> String {
+    let kept: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+        .collect();
+    kept.trim_start_matches(['_', '-']).to_owned()
+}
+
+#[derive(Default)]
+struct ComposeFile {
+    name: Option<String>,
+    services: Vec<String>,
+    image: Option<String>,
+    builds: bool,
+}
+
+fn config_json(text: &str, service: &str) -> Option<ComposeFile> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let services = value.get("services")?.as_object()?;
+    let ours = services.get(service);
+    Some(ComposeFile {
+        name: value.get("name").and_then(Value::as_str).map(str::to_owned),
+        services: services.keys().cloned().collect(),
+        image: ours.and_then(|s| s.get("image")).and_then(Value::as_str).map(str::to_owned),
+        builds: ours.is_some_and(|s| s.get("build").is_some_and(|b| !b.is_null())),
+    })
+}
+
+/// `docker-compose config` always writes the same block style, two spaces a level, which is all that is read here.
+fn config_yaml(text: &str, service: &str) -> ComposeFile {
+    let mut file = ComposeFile::default();
+    let mut section = "";
+    let mut current = String::new();
+    for line in text.lines() {
+        let depth = line.len() - line.trim_start_matches(' ').len();
+        let Some((key, value)) = line.trim_start().split_once(':') else { continue };
+        let (key, value) = (key.trim_matches(['"', '\'']), value.trim().trim_matches(['"', '\'']));
+        match depth {
+            0 => section = key,
+            2 if section == "services" => {
+                key.clone_into(&mut current);
+                file.services.push(key.to_owned());
+            }
+            4 if section == "services" && current == service => match key {
+                "image" => file.image = Some(value.to_owned()),
+                "build" => file.builds = true,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    file
+}
+
+fn json_lines(answers: &Answers, name: &str) -> impl Iterator<Item = Value> {
+    answers.get(name).lines().into_iter().filter_map(|l| serde_json::from_str(&l).ok())
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn container(value: &Value) -> Option<Container> {
+    let label = |name: &str| text(&value["labels"], &format!("com.docker.compose.{name}")).to_owned();
+    if label("oneoff") == "True" {
+        return None;
+    }
+    let state = &value["state"];
+    let health = match state["Health"].get("Status").and_then(Value::as_str) {
+        Some("healthy") => Health::Healthy,
+        Some("unhealthy") => Health::Unhealthy,
+        Some("starting") => Health::Starting,
+        _ => Health::None,
+    };
+    let mut mounts: Vec<Mount> = value["mounts"].as_array().into_iter().flatten().map(mount).collect();
+    for target in value["tmpfs"].as_object().into_iter().flat_map(|o| o.keys()) {
+        mounts.push(Mount { source: MountSource::Tmpfs, target: target.clone() });
+    }
+    let files = label("project.config_files");
+    Some(Container {
+        id: text(value, "id").to_owned(),
+        name: text(value, "name").trim_start_matches('/').to_owned(),
+        image: ImageId(text(value, "image").to_owned()),
+        status: text(state, "Status").to_owned(),
+        pid: state["Pid"].as_u64().and_then(|p| u32::try_from(p).ok()).unwrap_or(0),
+        started: Moment::parse(text(state, "StartedAt")),
+        restarts: value["restarts"].as_u64().unwrap_or(0),
+        health,
+        mounts,
+        project: label("project"),
+        working_dir: label("project.working_dir"),
+        config_files: files.split(',').filter(|f| !f.is_empty()).map(str::to_owned).collect(),
+    })
+}
+
+fn mount(value: &Value) -> Mount {
+    let (name, source) = (text(value, "Name").to_owned(), text(value, "Source").to_owned());
+    let hex = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    let source = match text(value, "Type") {
+        "volume" if hex => MountSource::Anonymous(name),
+        "volume" => MountSource::Named(name),
+        "tmpfs" => MountSource::Tmpfs,
+        _ => MountSource::Bind(source),
+    };
+    Mount { source, target: text(value, "Destination").to_owned() }
+}
+
+fn image(value: &Value) -> Option<Image> {
+    Some(Image {
+        id: ImageId(value.get("id")?.as_str()?.to_owned()),
+        tags: value["tags"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        tagged: Moment::parse(text(value, "tagged")),
+    })
+}
+
+fn snapshots(text: &str) -> Option<u64> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let word =
+        |r: &Value, key: &str| r.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+    let records = value.as_array()?;
+    let free = records.iter().filter(|r| {
+        word(r, "CacheType").as_deref() == Some("source.local") && word(r, "InUse").as_deref() != Some("true")
+    });
+    Some(free.count() as u64)
+}

@@ -1,0 +1,356 @@
+//! Carries a plan out, step by step, each seen to be done before the next; on failure, takes back what can be.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Session, Stop,
+    transport::{Finished, Lost, Transport as _},
+};
+use crate::protocol::{
+    Actor, Again, Event, Holds, Logged, Outcome, Phase, Place, Plan, Probe, Record, Refused, Report, Sample,
+    Sha, State, Stdin, Step, command,
+};
+
+/// How long a post probe may fail before it counts: containers take a moment to appear.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What went on in one run.
+struct Run<'a, 'b> {
+    session: &'a mut Session<'b>,
+    plan: &'a Plan,
+    id: &'a str,
+    commit: Option<Sha>,
+    from: Option<Sha>,
+    steps: Vec<Logged>,
+    down_since: Option<Instant>,
+    downtime_ms: u64,
+    outcome: Option<Outcome>,
+    sample: Option<Sample>,
+}
+
+/// Why a step did not get done.
+enum Failure {
+    /// The command or a probe said no.
+    Said(String),
+    /// The machine is gone, and with it the knowledge of what was done.
+    Gone(String),
+}
+
+impl From<Lost> for Failure {
+    fn from(lost: Lost) -> Self {
+        Self::Gone(lost.0)
+    }
+}
+
+/// Carries out the plan.
+pub(super) fn run(
+    session: &mut Session<'_>,
+    plan: &Plan,
+    id: &str,
+    on: &mut dyn FnMut(&Event<'_>),
+) -> Report {
+    let steps = plan
+        .steps
+        .iter()
+        .map(|step| Logged {
+            command: command(step, session.target, plan.commit.as_ref()),
+            step: step.clone(),
+            record: Record::planned(),
+        })
+        .collect();
+    let from = session.seen.server.git().and_then(|g| g.head.clone());
+    let mut run = Run {
+        plan,
+        id,
+        commit: plan.commit.clone(),
+        from,
+        steps,
+        down_since: None,
+        downtime_ms: 0,
+        outcome: None,
+        sample: None,
+        session,
+    };
+    for index in 0..plan.steps.len() {
+        if let Err(failure) = run.step(index, on) {
+            run.fail(index, failure, on);
+            break;
+        }
+    }
+    run.report()
+}
+
+impl Run<'_, '_> {
+    fn step(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
+        let step = self.plan.steps[index].clone();
+        let line = command(&step, self.session.target, self.commit.as_ref());
+        self.steps[index].command.clone_from(&line);
+        on(&Event::Started { index, of: self.plan.steps.len(), step: &step, command: &line });
+        let begin = super::now();
+        let result = self.attempt(&step, on);
+        let (state, detail) = match &result {
+            Ok((state, detail)) => (*state, detail.clone()),
+            Err(Failure::Said(why) | Failure::Gone(why)) => (State::Failed, why.clone()),
+        };
+        let ms = millis(begin);
+        self.steps[index].record = Record { state, ms, detail: detail.clone() };
+        on(&Event::Ended { step: &step, state, ms, detail: &detail });
+        result.map(drop)
+    }
+
+    fn attempt(&mut self, step: &Step, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
+        if step.again() == Again::UnlessDone && self.ask(step.post())? == Holds::Yes {
+            return Ok((State::Already, String::new()));
+        }
+        if let Some(pre) = step.pre_probe()
+            && let Holds::No(why) | Holds::Unknown(why) = self.ask(pre)?
+        {
+            return Err(Failure::Said(why));
+        }
+        if step.id() == "remove" && self.session.seen.server.replicas().any(crate::protocol::Container::runs)
+        {
+            self.down_since = Some(super::now());
+        }
+        if step.actor() == Actor::Unstale {
+            return self.verify(on);
+        }
+        let argv = match &self.commit {
+            Some(commit) => step.argv().resolve(commit),
+            // Only the commit step itself comes before there is a commit, and it does not name one.
+            None => step.argv().0.iter().filter_map(text).collect(),
+        };
+        let stdin = match step.stdin() {
+            Stdin::Nothing => String::new(),
+            Stdin::LedgerLine => format!("{}\n", self.ledger_line()),
+        };
+        let Finished { code, tail } = self.execute(step.place(), &argv, &stdin, on)?;
+        if code != 0 {
+            let words = tail.iter().rev().take(12).rev().cloned().collect::<Vec<_>>().join("\n");
+            return Err(Failure::Said(format!("`{}` ended with {code}: {words}", step.id())));
+        }
+        if self.commit.is_none() {
+            self.commit = self.session.repo.commit("HEAD")?;
+            self.session.set_commit(self.commit.clone());
+        }
+        self.confirm(step)
+    }
+
+    fn execute(
+        &mut self,
+        place: Place,
+        argv: &[String],
+        stdin: &str,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Finished, Failure> {
+        let mut line = |text: &str| on(&Event::Line(text));
+        let result = match place {
+            Place::Here => self.session.local.run(argv, stdin, &mut line),
+            Place::Server => self.session.to.run(argv, stdin, &mut line),
+        };
+        Ok(result?)
+    }
+
+    fn confirm(&mut self, step: &Step) -> Result<(State, String), Failure> {
+        let patient = matches!(step.post(), Probe::Running { .. });
+        let begin = super::now();
+        loop {
+            match self.ask(step.post())? {
+                Holds::Yes => {
+                    if step.phase() == Phase::Up {
+                        self.up_again();
+                    }
+                    return Ok((State::Done, String::new()));
+                }
+                Holds::Unknown(why) => return Ok((State::Done, format!("not checked: {why}"))),
+                // What uses a snapshot now may keep it; whether it did harm, the evidence says.
+                Holds::No(why) if *step.post() == Probe::NoSnapshots => return Ok((State::Done, why)),
+                Holds::No(why) if !patient || begin.elapsed() > PATIENCE => {
+                    return Err(Failure::Said(format!("`{}` ended well, but {why}", step.id())));
+                }
+                Holds::No(_) => super::pause(PAUSE),
+            }
+        }
+    }
+
+    fn ask(&mut self, probe: &Probe) -> Result<Holds, Lost> {
+        self.session.refresh(probe.questions())?;
+        Ok(probe.holds(&self.session.seen, self.commit.as_ref()))
+    }
+
+    fn verify(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
+        let commit = self.commit.clone().expect("the plan knows the commit, or its first step made it");
+        let (judgement, sample) = match self.session.judge(&commit, self.from.as_ref(), on) {
+            Ok(found) => found,
+            Err(Stop::Refused(refused)) => return Err(Failure::Said(refused.message)),
+            Err(Stop::Lost(lost)) => return Err(lost.into()),
+        };
+        let verified = judgement.verdict == crate::protocol::Verdict::Verified;
+        let words = format!("{}: {}", judgement.verdict.as_str(), judgement.reason);
+        self.sample = sample;
+        self.outcome = Some(Outcome::Judged(judgement));
+        // A verdict that is not `verified` fails the step and not the run: it has to get into the ledger.
+        Ok((if verified { State::Done } else { State::Failed }, words))
+    }
+
+    fn up_again(&mut self) {
+        if let Some(since) = self.down_since.take() {
+            self.downtime_ms = millis(since);
+        }
+    }
+
+    fn ledger_line(&self) -> String {
+        self.summary().ledger_line(self.id, self.session.seen.server.now, self.from.as_ref())
+    }
+
+    fn summary(&self) -> Report {
+        Report {
+            service: self.session.service.to_owned(),
+            outcome: self.outcome.clone().unwrap_or(Outcome::Planned),
+            expected: self.commit.clone(),
+            steps: self.steps.clone(),
+            downtime_ms: self.downtime_ms,
+            next: Vec::new(),
+            sample: self.sample.clone(),
+        }
+    }
+
+    fn report(self) -> Report {
+        let mut report = self.summary();
+        let again = || self.session.again();
+        match &report.outcome {
+            Outcome::Stopped { .. } => report.next = vec![again()],
+            Outcome::Judged(judgement) if judgement.verdict != crate::protocol::Verdict::Verified => {
+                let mut cures: Vec<String> = judgement
+                    .replicas
+                    .iter()
+                    .filter_map(|r| r.diagnosis.as_ref())
+                    .map(|d| d.cure.clone())
+                    .collect();
+                cures.dedup();
+                report.next = cures;
+            }
+            _ => {}
+        }
+        report
+    }
+
+    fn fail(&mut self, index: usize, failure: Failure, on: &mut dyn FnMut(&Event<'_>)) {
+        let changed = self.steps[..index]
+            .iter()
+            .any(|s| s.record.state == State::Done && s.step.place() == Place::Server)
+            || self.steps[..index].iter().any(|s| s.step.id() == "commit" && s.record.state == State::Done);
+        let step = self.plan.steps[index].clone();
+        let (why, gone) = match failure {
+            Failure::Said(why) => (why, false),
+            Failure::Gone(why) => (why, true),
+        };
+        if let Some(Outcome::Judged(_)) = self.outcome {
+            // The verdict stands; only the ledger could not be written.
+            on(&Event::Note(&format!("the ledger was not written: {why}")));
+            return;
+        }
+        if !changed && step.phase() == Phase::Push {
+            let reason = if step.id() == "push" { "push-failed" } else { "commit-failed" };
+            self.outcome = Some(Outcome::Refused(Refused::new(reason, why)));
+            return;
+        }
+        let now = if gone {
+            "the server cannot be asked what runs; look at it with `docker ps` when it answers again"
+                .to_owned()
+        } else {
+            self.take_back(index, on)
+        };
+        self.outcome = Some(Outcome::Stopped { why, now });
+        if !gone && step.phase() > Phase::Push {
+            self.record_failure(on);
+        }
+    }
+
+    /// Takes back the failed step and the ones before it, last first; says what runs then.
+    fn take_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> String {
+        let mut brought = None;
+        for n in (0..=index).rev() {
+            let step = self.plan.steps[n].clone();
+            let Some(undo) = step.undo_of().filter(|_| self.steps[n].record.state != State::Planned) else {
+                continue;
+            };
+            on(&Event::Note(&format!("taking back `{}`: {}", step.id(), undo.cause)));
+            let mut failed = None;
+            for argv in &undo.argvs {
+                let words: Vec<String> = argv.0.iter().filter_map(text).collect();
+                match self.execute(step.place(), &words, "", on) {
+                    Ok(Finished { code: 0, .. }) => {}
+                    Ok(Finished { tail, .. }) => failed = Some(tail.last().cloned().unwrap_or_default()),
+                    Err(Failure::Said(why) | Failure::Gone(why)) => failed = Some(why),
+                }
+                if failed.is_some() {
+                    break;
+                }
+            }
+            let words =
+                |argv: &crate::protocol::Argv| argv.0.iter().filter_map(text).collect::<Vec<String>>();
+            let by_hand = || self.session.target.paste_all(&undo.argvs.iter().map(words).collect::<Vec<_>>());
+            match failed {
+                Some(why) => {
+                    return format!(
+                        "taking it back failed too ({why}), and nothing may run; by hand: {}",
+                        by_hand()
+                    );
+                }
+                None => brought = Some(undo.cause.clone()),
+            }
+            self.steps[n].record.state = State::Undone;
+        }
+        self.what_runs(brought)
+    }
+
+    fn what_runs(&mut self, brought: Option<String>) -> String {
+        let asked = self.session.refresh(&[
+            crate::protocol::Question::Containers,
+            crate::protocol::Question::Compose,
+            crate::protocol::Question::Images,
+        ]);
+        let running: Vec<String> = self
+            .session
+            .seen
+            .server
+            .replicas()
+            .filter(|c| c.runs())
+            .map(|c| format!("`{}` from image {}", c.name, c.image.short()))
+            .collect();
+        if asked.is_err() {
+            return "what runs now could not be asked".to_owned();
+        }
+        if running.is_empty() {
+            return "no container of the service runs now".to_owned();
+        }
+        self.up_again();
+        let cause = brought.map(|b| format!("{b}: ")).unwrap_or_default();
+        format!("{cause}{} running now", running.join(", "))
+    }
+
+    /// Writes the failure into the ledgers; that this fails too changes nothing.
+    fn record_failure(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
+        if let Some(since) = self.down_since.take() {
+            self.downtime_ms = millis(since);
+        }
+        for index in 0..self.plan.steps.len() {
+            let step = &self.plan.steps[index];
+            if step.phase() == Phase::Verify
+                && step.actor() == Actor::Program
+                && self.step(index, on).is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+fn text(arg: &crate::protocol::Arg) -> Option<String> {
+    if let crate::protocol::Arg::Text(text) = arg { Some(text.clone()) } else { None }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

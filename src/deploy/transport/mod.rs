@@ -1,0 +1,128 @@
+//! How commands get to the machine with the checkout: on this one, or through `ssh`.
+
+mod local;
+mod ssh;
+
+pub(crate) use local::Local;
+pub(crate) use ssh::Ssh;
+
+use std::{
+    io::{BufRead as _, BufReader, Read, Write as _},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+};
+
+/// The machine could not be asked. What it did is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lost(pub(crate) String);
+
+/// A command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finished {
+    /// Its exit code; 128 and more for a signal.
+    pub(crate) code: i32,
+    /// Its last lines, standard output and error together.
+    pub(crate) tail: Vec<String>,
+}
+
+/// A machine with a folder.
+pub(crate) trait Transport {
+    /// Runs a POSIX shell script in no particular folder and gives what it printed. For reading only.
+    fn script(&self, text: &str) -> Result<Vec<u8>, Lost>;
+
+    /// Runs a command in the folder and hands on each line as it comes.
+    fn run(&self, argv: &[String], stdin: &str, on_line: &mut dyn FnMut(&str)) -> Result<Finished, Lost>;
+}
+
+/// How many lines of a command are kept for the report of a failure.
+const TAIL: usize = 40;
+/// Longer lines are cut: a build may print without newlines.
+const LINE: u64 = 4096;
+
+/// A word that no output contains: marks what is ours in a stream.
+pub(crate) fn nonce() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    // Each `RandomState` has keys from the system's random source.
+    let word = || RandomState::new().build_hasher().finish();
+    format!("unstale-{:016x}{:016x}", word(), word())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where processes start")]
+fn program(name: &str) -> Command {
+    Command::new(name)
+}
+
+/// Starts a process, writes its input, and hands on its lines, output and errors together.
+fn stream(command: &mut Command, input: &[u8], on_line: &mut dyn FnMut(String)) -> std::io::Result<i32> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (sender, lines) = mpsc::channel();
+    let readers: Vec<_> = [
+        child.stdout.take().map(|s| Box::new(s) as Box<dyn Read + Send>),
+        child.stderr.take().map(|s| Box::new(s) as Box<dyn Read + Send>),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|source| {
+        let sender = sender.clone();
+        std::thread::spawn(move || read_lines(source, &sender))
+    })
+    .collect();
+    drop(sender);
+    feed(&mut child, input.to_vec());
+    for line in lines {
+        on_line(line);
+    }
+    for reader in readers {
+        reader.join().expect("a reader does not panic");
+    }
+    Ok(code(child.wait()?))
+}
+
+/// Starts a process, writes its input, and gives output and errors apart.
+fn capture(command: &mut Command, input: &[u8]) -> std::io::Result<(i32, Vec<u8>, Vec<u8>)> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    feed(&mut child, input.to_vec());
+    let output = child.wait_with_output()?;
+    Ok((code(output.status), output.stdout, output.stderr))
+}
+
+/// Writes in a thread of its own, so that a process that prints before it reads cannot block both.
+fn feed(child: &mut Child, input: Vec<u8>) {
+    if let Some(mut stdin) = child.stdin.take() {
+        std::thread::spawn(move || {
+            // A process that does not read to the end is no error: its exit code tells.
+            let _ = stdin.write_all(&input);
+        });
+    }
+}
+
+fn read_lines(source: impl Read, sender: &mpsc::Sender<String>) {
+    let mut source = BufReader::new(source);
+    loop {
+        let mut line = Vec::new();
+        match source.by_ref().take(LINE).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let text = String::from_utf8_lossy(&line);
+                if sender.send(text.trim_end_matches(['\n', '\r']).to_owned()).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn code(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+fn keep(tail: &mut Vec<String>, line: &str) {
+    if line.trim().is_empty() {
+        return;
+    }
+    if tail.len() == TAIL {
+        tail.remove(0);
+    }
+    tail.push(line.to_owned());
+}

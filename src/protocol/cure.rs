@@ -1,0 +1,242 @@
+//! Why a container is stale, and the commands that end it.
+
+use super::{
+    evidence::{Bytes, Evidence, FileEvidence, ReplicaEvidence},
+    names::Sha,
+    observed::{Builder, Mount, MountSource},
+};
+
+/// Where the old bytes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A mount lies over the image's content.
+    Mount,
+    /// The container was not made from the image that was built last, or was changed since.
+    Container,
+    /// The image was built from old files, or not at all.
+    Image,
+    /// `BuildKit`'s snapshot of the context is old.
+    ContextSnapshot,
+    /// The server's checkout is not the expected commit.
+    Checkout,
+    /// The file is new, and the process older than it.
+    Process,
+}
+
+impl Cause {
+    /// The word of JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mount => "mount",
+            Self::Container => "container",
+            Self::Image => "image",
+            Self::ContextSnapshot => "context-snapshot",
+            Self::Checkout => "checkout",
+            Self::Process => "process",
+        }
+    }
+}
+
+/// A cause, its mechanism and its cure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// The cause.
+    pub cause: Cause,
+    /// The id of the mechanism, where it has one.
+    pub mechanism: Option<&'static str>,
+    /// What happens, as a clause.
+    pub detail: String,
+    /// What ends it.
+    pub cure: String,
+}
+
+/// Names the cause for a container that does not have what it should, by the file that shows it, if one does.
+pub(super) fn diagnose(
+    evidence: &Evidence,
+    replica: &ReplicaEvidence,
+    file: Option<&FileEvidence>,
+) -> Diagnosis {
+    let container = &replica.container;
+    if let Some(file) = file
+        && let Some(mount) = Mount::covering(&container.mounts, &file.at)
+    {
+        return by_mount(evidence, file, mount);
+    }
+    if let Some(tagged) = &evidence.tagged
+        && tagged.id != container.image
+    {
+        let name = &container.name;
+        let (have, tag, want) = (container.image.short(), &evidence.compose.tag, tagged.id.short());
+        return Diagnosis {
+            cause: Cause::Container,
+            mechanism: Some("S02"),
+            detail: format!(
+                "`{name}` runs image {have}, and `{tag}` is {want}: it was not made anew after the build"
+            ),
+            cure: run(evidence, &[up(evidence, &[])]),
+        };
+    }
+    if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) {
+        return checkout(evidence);
+    }
+    match file {
+        Some(file) => by_image(evidence, replica, file),
+        None => Diagnosis {
+            cause: Cause::Image,
+            mechanism: None,
+            detail: "the image was not built from this commit".into(),
+            cure: protocol(evidence),
+        },
+    }
+}
+
+/// A mount brought a new file to a process that started before.
+pub(super) fn restart(evidence: &Evidence, at: &str, known: bool) -> Diagnosis {
+    let detail = if known {
+        format!("`{at}` is newer than the process, which may still hold the old one")
+    } else {
+        format!("whether the process started after `{at}` changed is not known")
+    };
+    let words = evidence.compose.argv(&["restart", &evidence.service]);
+    Diagnosis { cause: Cause::Process, mechanism: Some("S06"), detail, cure: run(evidence, &[words]) }
+}
+
+fn checkout(evidence: &Evidence) -> Diagnosis {
+    let head = evidence.head.as_ref().map_or("unknown", Sha::short);
+    Diagnosis {
+        cause: Cause::Checkout,
+        mechanism: None,
+        detail: format!("the server's checkout is at {head}, not {}", evidence.commit.short()),
+        cure: protocol(evidence),
+    }
+}
+
+fn by_mount(evidence: &Evidence, file: &FileEvidence, mount: &Mount) -> Diagnosis {
+    let (target, service) = (&mount.target, &evidence.service);
+    let entry = |source: &str| format!("remove the mount `{source}:{target}` from the compose file");
+    let (mechanism, detail, cure) = match &mount.source {
+        MountSource::Named(name) => {
+            // Compose puts the project in front of the volume's key.
+            let key = name.strip_prefix(&format!("{}_", evidence.compose.project)).unwrap_or(name);
+            let anew = run(
+                evidence,
+                &[
+                    evidence.compose.argv(&["rm", "-sf", service]),
+                    ["docker", "volume", "rm", name].map(String::from).to_vec(),
+                    up(evidence, &[]),
+                ],
+            );
+            (
+                "S04",
+                format!(
+                    "volume `{name}` lies over `{target}` and keeps what it had: a rebuild changes nothing there"
+                ),
+                format!("{}, or, which deletes the volume's data: {anew}", entry(key)),
+            )
+        }
+        MountSource::Anonymous(_) => (
+            "S05",
+            format!("an anonymous volume over `{target}` was carried over from the container before"),
+            run(evidence, &[up(evidence, &["-V", "--force-recreate"])]),
+        ),
+        MountSource::Bind(_) if *target == file.at && orphaned(file) => (
+            "S23",
+            format!(
+                "the mount of the single file `{target}` still holds the file that was there before it was replaced"
+            ),
+            run(evidence, &[up(evidence, &["--force-recreate"])]),
+        ),
+        MountSource::Bind(_) if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) => {
+            return checkout(evidence);
+        }
+        MountSource::Bind(source) => (
+            "S06",
+            format!("`{source}` of the host lies over `{target}`, and its files are old"),
+            format!("bring the new files to `{source}`, or {}", entry(source)),
+        ),
+        MountSource::Tmpfs => (
+            "S06",
+            format!("a tmpfs lies over `{target}`: the image's files are not seen there"),
+            format!("remove the tmpfs `{target}` from the compose file"),
+        ),
+    };
+    Diagnosis { cause: Cause::Mount, mechanism: Some(mechanism), detail, cure }
+}
+
+fn orphaned(file: &FileEvidence) -> bool {
+    match (&file.seen, &file.host) {
+        (Some(seen), _) if seen.links == 0 => true,
+        (Some(seen), Some(host)) => seen.inode != host.inode,
+        _ => false,
+    }
+}
+
+fn by_image(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence) -> Diagnosis {
+    let name = &replica.container.name;
+    let image_has = |bytes: &Bytes| {
+        file.image.as_ref().and_then(Bytes::digest).is_some_and(|d| Some(d) == bytes.digest())
+    };
+    if image_has(&file.expected) {
+        return Diagnosis {
+            cause: Cause::Container,
+            mechanism: None,
+            detail: format!("the image has the new file, and it was changed inside `{name}`"),
+            cure: run(evidence, &[up(evidence, &["--force-recreate"])]),
+        };
+    }
+    let service = &evidence.service;
+    let build = || evidence.compose.argv(&["build", service]);
+    let tagged = evidence.tagged.as_ref().and_then(|i| i.tagged);
+    if let (Some((_, stat)), Some(tagged)) = (&file.checkout, tagged)
+        && stat.changed > tagged
+    {
+        return Diagnosis {
+            cause: Cause::Image,
+            mechanism: Some("S01"),
+            detail: "the file changed on the server after the image was built".into(),
+            cure: run(evidence, &[build(), up(evidence, &[])]),
+        };
+    }
+    let checkout_is_new =
+        file.checkout.as_ref().is_some_and(|(bytes, _)| bytes.digest() == file.expected.digest());
+    if evidence.builder != Some(Builder::Classic)
+        && checkout_is_new
+        && image_has(&file.actual)
+        && file.actual.same_len(&file.expected)
+    {
+        let prune = ["docker", "builder", "prune", "-f", "--filter", "type=source.local"];
+        return Diagnosis {
+            cause: Cause::ContextSnapshot,
+            mechanism: Some("S33"),
+            detail: "the image was built after the file changed and holds the old bytes of equal size: BuildKit took them from its context snapshot, which `--no-cache` does not clear".into(),
+            cure: run(evidence, &[prune.map(String::from).to_vec(), build(), up(evidence, &[])]),
+        };
+    }
+    Diagnosis {
+        cause: Cause::Image,
+        mechanism: None,
+        detail: "the image holds the old file although it was built after the change".into(),
+        cure: protocol(evidence),
+    }
+}
+
+fn up(evidence: &Evidence, flags: &[&str]) -> Vec<String> {
+    let mut words = vec!["up", "-d", "--no-deps"];
+    words.extend(flags);
+    let scale = format!("{}={}", evidence.service, evidence.replicas.len());
+    if evidence.replicas.len() > 1 {
+        words.extend(["--scale", &scale]);
+    }
+    words.push(&evidence.service);
+    evidence.compose.argv(&words)
+}
+
+fn run(evidence: &Evidence, argvs: &[Vec<String>]) -> String {
+    evidence.target.paste_all(argvs)
+}
+
+fn protocol(evidence: &Evidence) -> String {
+    let mut words = vec!["unstale".to_owned(), "deploy".to_owned(), evidence.service.clone()];
+    words.extend(evidence.target.words());
+    words.iter().map(|w| super::show::quote(w)).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,167 @@
+//! What was measured after a deploy: bytes in git, in the checkout, in the image and in the process's view.
+
+use super::{
+    names::{Moment, Sha},
+    observed::{Builder, Compose, Container, Image},
+    show::Target,
+};
+use crate::analysis::route::{Route, Verdict as End};
+
+/// Whether and where a file of the repository lies in the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// At these absolute paths, or it would lie there if no mount hid it.
+    Container(Vec<String>),
+    /// Only in a stage that builds what runs: its own bytes are not in the container.
+    Build,
+    /// Not known.
+    Unknown,
+}
+
+/// A tracked file that matters for a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Path from the repository's top, with `/`.
+    pub path: String,
+    /// Where it ends.
+    pub reach: Reach,
+}
+
+impl Candidate {
+    /// From the way that `trace` found; `None` for a file that never gets into the container.
+    pub fn new(path: impl Into<String>, route: &Route) -> Option<Self> {
+        let reach = match route.verdict {
+            End::Reaches | End::Shadowed if route.container_paths.is_empty() => Reach::Unknown,
+            End::Reaches | End::Shadowed => Reach::Container(route.container_paths.clone()),
+            End::BuildOnly => Reach::Build,
+            End::Unknown => Reach::Unknown,
+            End::Ignored | End::NotCopied | End::OutsideContext => return None,
+        };
+        Some(Self { path: path.into(), reach })
+    }
+}
+
+/// The SHA-256 of some bytes, in lower-case hex.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Digest(pub String);
+
+/// The content of a file somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bytes {
+    /// Known.
+    Known {
+        /// Its digest.
+        digest: Digest,
+        /// Its length, where that was asked.
+        len: Option<u64>,
+    },
+    /// There is no such file.
+    Missing,
+    /// It could not be told, and why.
+    Unknown(String),
+}
+
+impl Bytes {
+    /// The digest, where it is known.
+    pub fn digest(&self) -> Option<&Digest> {
+        if let Self::Known { digest, .. } = self { Some(digest) } else { None }
+    }
+
+    fn len(&self) -> Option<u64> {
+        if let Self::Known { len, .. } = self { *len } else { None }
+    }
+
+    /// Whether both are known to have the same length.
+    pub fn same_len(&self, other: &Self) -> bool {
+        self.len().is_some() && self.len() == other.len()
+    }
+}
+
+/// What the file system says of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// How many names it has; 0 for a file that was replaced while something holds it.
+    pub links: u64,
+    /// Device and inode.
+    pub inode: String,
+    /// When its inode last changed, by the server's clock.
+    pub changed: Moment,
+}
+
+/// One file at one path of one container.
+#[derive(Debug, Clone)]
+pub struct FileEvidence {
+    /// Path in the repository.
+    pub path: String,
+    /// Path in the container.
+    pub at: String,
+    /// Whether git's bytes changed since the last verified deploy.
+    pub changed: bool,
+    /// What git says it should be, as a checkout on the server writes it.
+    pub expected: Bytes,
+    /// What it was at the last verified deploy.
+    pub before: Bytes,
+    /// What the process sees.
+    pub actual: Bytes,
+    /// The newest commit of the past that has these very bytes, when they are not the expected ones.
+    pub older: Option<Sha>,
+    /// The file as the process sees it.
+    pub seen: Option<Stat>,
+    /// What the container's image holds; asked only when something differs.
+    pub image: Option<Bytes>,
+    /// The file in the server's checkout; asked only when something differs.
+    pub checkout: Option<(Bytes, Stat)>,
+    /// The host's file behind a bind mount; asked only when something differs.
+    pub host: Option<Stat>,
+}
+
+/// Whether the text of `--expect` is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is.
+    Yes,
+    /// The file was read and does not have it.
+    No,
+    /// The file could not be read, and why.
+    Unknown(String),
+}
+
+/// One container of the service.
+#[derive(Debug, Clone)]
+pub struct ReplicaEvidence {
+    /// The container.
+    pub container: Container,
+    /// Why it is not settled; `None` when it is.
+    pub unsettled: Option<String>,
+    /// Its files.
+    pub files: Vec<FileEvidence>,
+    /// The text of `--expect`, if there was one.
+    pub expect: Option<Found>,
+}
+
+/// Everything that a verdict needs.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The service.
+    pub service: String,
+    /// What should run.
+    pub commit: Sha,
+    /// The server's HEAD.
+    pub head: Option<Sha>,
+    /// Tracked files that are changed on the server.
+    pub modified: Vec<String>,
+    /// The image that the service's tag points at.
+    pub tagged: Option<Image>,
+    /// The builder.
+    pub builder: Option<Builder>,
+    /// The containers.
+    pub replicas: Vec<ReplicaEvidence>,
+    /// Changed files whose own bytes cannot be looked for in the container.
+    pub unproven: Vec<String>,
+    /// Path in the container of `--expect`.
+    pub expect_in: Option<String>,
+    /// Compose, for the cures.
+    pub compose: Compose,
+    /// The server, for the cures.
+    pub target: Target,
+}

@@ -1,0 +1,26 @@
+//! The deploy protocol as data: what is wanted and seen, the steps, the evidence and the verdict. Nothing here acts.
+
+mod cure;
+mod event;
+mod evidence;
+mod names;
+mod observed;
+mod plan;
+mod report;
+mod show;
+mod step;
+mod verdict;
+
+pub use cure::{Cause, Diagnosis};
+pub use event::{Event, Record, State};
+pub use evidence::{Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Reach, ReplicaEvidence, Stat};
+pub use names::{ImageId, Moment, Sha};
+pub use observed::{
+    Builder, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile, Mount, MountSource,
+    Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
+};
+pub use plan::{Desired, Options, Plan, Refused, plan, refuse_service};
+pub use report::{LedgerEntry, LedgerStep, Logged, Outcome, Report, Sample, last_verified};
+pub use show::{Target, command, dry_run, quote, visible};
+pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo};
+pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

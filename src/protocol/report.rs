@@ -1,0 +1,360 @@
+//! What a deploy or a verification came to: the exit code, the JSON document, the text and the ledger's line.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{
+    event::{Record, State},
+    names::{Moment, Sha},
+    plan::Refused,
+    show::{quote, visible},
+    step::Step,
+    verdict::{Judged, Judgement, Verdict},
+};
+
+/// How it ended. The exit code and the words of the report follow from this alone, so they cannot contradict.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Nothing was done: the plan was only shown.
+    Planned,
+    /// The containers were looked at.
+    Judged(Judgement),
+    /// Nothing was changed.
+    Refused(Refused),
+    /// Some steps were done, and then one failed.
+    Stopped {
+        /// The step that failed and why.
+        why: String,
+        /// What runs now.
+        now: String,
+    },
+}
+
+impl Outcome {
+    /// 0 verified (or shown), 1 stale, 2 refused, 3 stopped half-way, 4 inconclusive.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Planned => 0,
+            Self::Judged(judgement) => match judgement.verdict {
+                Verdict::Verified => 0,
+                Verdict::Stale => 1,
+                Verdict::Inconclusive => 4,
+            },
+            Self::Refused(_) => 2,
+            Self::Stopped { .. } => 3,
+        }
+    }
+
+    /// The word of JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Judged(judgement) => judgement.verdict.as_str(),
+            Self::Refused(_) => "refused",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// Why, in one clause.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Planned => "nothing was changed".to_owned(),
+            Self::Judged(judgement) => judgement.reason.clone(),
+            Self::Refused(refused) => refused.message.clone(),
+            Self::Stopped { why, now } => format!("{why}; {now}"),
+        }
+    }
+
+    fn judged(&self) -> &[Judged] {
+        if let Self::Judged(judgement) = self { &judgement.replicas } else { &[] }
+    }
+}
+
+/// A text that only the new version has, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The text.
+    pub text: String,
+    /// Path in the container.
+    pub at: String,
+    /// A command that finds it.
+    pub command: String,
+}
+
+/// A step, its command line and what became of it.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// The step.
+    pub step: Step,
+    /// Its command line.
+    pub command: String,
+    /// What became of it.
+    pub record: Record,
+}
+
+/// The whole result.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The service.
+    pub service: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What should run.
+    pub expected: Option<Sha>,
+    /// The steps; empty for `verify`.
+    pub steps: Vec<Logged>,
+    /// How long no container of the service ran.
+    pub downtime_ms: u64,
+    /// Commands that go on from here.
+    pub next: Vec<String>,
+    /// A text to look for.
+    pub sample: Option<Sample>,
+}
+
+impl Report {
+    /// A refusal, before there was a plan.
+    pub fn refused(service: &str, refused: Refused) -> Self {
+        Self {
+            service: service.to_owned(),
+            outcome: Outcome::Refused(refused),
+            expected: None,
+            steps: Vec::new(),
+            downtime_ms: 0,
+            next: Vec::new(),
+            sample: None,
+        }
+    }
+
+    /// The JSON document, version 1.
+    ///
+    /// # Panics
+    /// Never: it holds nothing that JSON cannot.
+    pub fn json(&self) -> String {
+        let replicas = self.outcome.judged().iter().map(|r| wire_replica(&self.service, r)).collect();
+        let class = match &self.outcome {
+            Outcome::Refused(refused) => Some(refused.reason),
+            _ => None,
+        };
+        let document = WireDocument {
+            schema: 1,
+            verdict: self.outcome.word(),
+            reason: self.outcome.reason(),
+            class,
+            expected: self.expected.as_ref().map(Sha::as_str),
+            replicas,
+            steps: self.steps.iter().map(wire_step).collect(),
+            downtime_ms: self.downtime_ms,
+            sample: self.sample.as_ref().map(|s| WireSample {
+                text: &s.text,
+                path: &s.at,
+                command: &s.command,
+            }),
+            next: &self.next,
+        };
+        serde_json::to_string(&document).expect("strings, numbers and lists always serialize")
+    }
+
+    /// The result for a person.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line =
+            |words: String| writeln!(text, "{}", visible(&words)).expect("a String takes everything");
+        line(format!("{}: {}", self.outcome.word(), self.outcome.reason()));
+        if let Some(expected) = &self.expected {
+            line(format!("  expected  {}", expected.as_str()));
+        }
+        for replica in self.outcome.judged() {
+            let c = replica.counts;
+            line(format!("  {}  {}: {}", replica.container, replica.verdict.as_str(), replica.detail));
+            line(format!(
+                "    files     {} checked, {} fresh, {} stale, {} missing, {} unknown",
+                c.checked, c.fresh, c.stale, c.missing, c.unknown
+            ));
+            if let Some(diagnosis) = &replica.diagnosis {
+                let mechanism = diagnosis.mechanism.map(|m| format!(" ({m})")).unwrap_or_default();
+                line(format!("    cause     {}{mechanism}", diagnosis.cause.as_str()));
+                line(format!("    cure      {}", diagnosis.cure));
+            }
+        }
+        if let Some(sample) = &self.sample {
+            line(format!("  new text  {} in {}", quote(&sample.text), sample.at));
+            line(format!("  look      {}", sample.command));
+        }
+        if !self.steps.is_empty() {
+            line(format!("  downtime  {}.{:01} s", self.downtime_ms / 1000, self.downtime_ms / 100 % 10));
+        }
+        for next in &self.next {
+            line(format!("  next      {next}"));
+        }
+        text
+    }
+
+    /// One line of the ledger, without its newline.
+    ///
+    /// # Panics
+    /// Never: it holds nothing that JSON cannot.
+    pub fn ledger_line(&self, id: &str, time: Moment, from: Option<&Sha>) -> String {
+        let judged = self.outcome.judged();
+        let entry = LedgerEntry {
+            schema: 1,
+            id: id.to_owned(),
+            time: time.rfc3339(),
+            service: self.service.clone(),
+            from: from.map(ToString::to_string),
+            to: self.expected.as_ref().map(ToString::to_string),
+            image: judged.first().map(|r| r.image.clone()),
+            verdict: self.outcome.word().to_owned(),
+            cause: worst_cause(judged).map(str::to_owned),
+            downtime_ms: self.downtime_ms,
+            steps: self
+                .steps
+                .iter()
+                .filter(|s| s.record.state != State::Planned)
+                .map(|s| LedgerStep { id: s.step.id().to_owned(), ms: s.record.ms })
+                .collect(),
+        };
+        serde_json::to_string(&entry).expect("strings, numbers and lists always serialize")
+    }
+}
+
+fn worst_cause(judged: &[Judged]) -> Option<&'static str> {
+    judged.iter().max_by_key(|r| r.verdict)?.diagnosis.as_ref().map(|d| d.cause.as_str())
+}
+
+/// One line of the ledger.
+#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+pub struct LedgerEntry {
+    /// Version of the line.
+    pub schema: u32,
+    /// The deploy's id.
+    pub id: String,
+    /// When, by the server's clock.
+    pub time: String,
+    /// The service.
+    pub service: String,
+    /// The commit that the server had before.
+    pub from: Option<String>,
+    /// The commit that was deployed.
+    pub to: Option<String>,
+    /// The image of the first container.
+    pub image: Option<String>,
+    /// How it ended.
+    pub verdict: String,
+    /// Why, if it is not verified.
+    pub cause: Option<String>,
+    /// How long no container ran.
+    pub downtime_ms: u64,
+    /// The steps that ran.
+    pub steps: Vec<LedgerStep>,
+}
+
+/// A step in the ledger.
+#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+pub struct LedgerStep {
+    /// Its id.
+    pub id: String,
+    /// How long it took.
+    pub ms: u64,
+}
+
+/// The commit of the last verified deploy of a service. Lines that cannot be read are passed over.
+pub fn last_verified(lines: &[String], service: &str) -> Option<Sha> {
+    let entries = lines.iter().rev().filter_map(|l| serde_json::from_str::<LedgerEntry>(l).ok());
+    let verified =
+        entries.into_iter().find(|e| e.service == service && e.verdict == Verdict::Verified.as_str())?;
+    Sha::parse(&verified.to?)
+}
+
+#[derive(Serialize)]
+struct WireDocument<'a> {
+    schema: u32,
+    verdict: &'static str,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'static str>,
+    expected: Option<&'a str>,
+    replicas: Vec<WireReplica<'a>>,
+    steps: Vec<WireStep<'a>>,
+    downtime_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<WireSample<'a>>,
+    next: &'a [String],
+}
+
+#[derive(Serialize)]
+struct WireReplica<'a> {
+    service: &'a str,
+    container: &'a str,
+    image: &'a str,
+    verdict: &'static str,
+    cause: Option<&'static str>,
+    mechanism: Option<&'static str>,
+    detail: &'a str,
+    cure: Option<&'a str>,
+    files: WireFiles,
+}
+
+#[derive(Serialize)]
+struct WireFiles {
+    checked: usize,
+    fresh: usize,
+    stale: usize,
+    missing: usize,
+    unknown: usize,
+}
+
+#[derive(Serialize)]
+struct WireStep<'a> {
+    id: &'static str,
+    phase: u8,
+    place: &'static str,
+    cause: &'a str,
+    command: &'a str,
+    state: &'static str,
+    ms: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
+}
+
+#[derive(Serialize)]
+struct WireSample<'a> {
+    text: &'a str,
+    path: &'a str,
+    command: &'a str,
+}
+
+fn wire_replica<'a>(service: &'a str, r: &'a Judged) -> WireReplica<'a> {
+    let diagnosis = r.diagnosis.as_ref();
+    let c = r.counts;
+    WireReplica {
+        service,
+        container: &r.container,
+        image: &r.image,
+        verdict: r.verdict.as_str(),
+        cause: diagnosis.map(|d| d.cause.as_str()),
+        mechanism: diagnosis.and_then(|d| d.mechanism),
+        detail: &r.detail,
+        cure: diagnosis.map(|d| d.cure.as_str()),
+        files: WireFiles {
+            checked: c.checked,
+            fresh: c.fresh,
+            stale: c.stale,
+            missing: c.missing,
+            unknown: c.unknown,
+        },
+    }
+}
+
+fn wire_step(logged: &Logged) -> WireStep<'_> {
+    WireStep {
+        id: logged.step.id(),
+        phase: logged.step.phase().number(),
+        place: logged.step.place().as_str(),
+        cause: logged.step.cause(),
+        command: &logged.command,
+        state: logged.record.state.as_str(),
+        ms: logged.record.ms,
+        detail: &logged.record.detail,
+    }
+}
