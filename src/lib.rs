@@ -13,6 +13,7 @@
 //! - [`diag`] and [`settings`]: what is found, and what counts.
 //! - [`rules`] ask the facts; [`fix`] applies what they propose, in rounds; [`engine`] is the one door to both.
 //! - [`report`] writes findings; [`project`] reads and writes files.
+//! - [`protocol`] is the deploy protocol as data: steps, evidence, verdict. [`deploy`] carries it out, and decides nothing.
 //! - [`cli`] translates between all of this and a person.
 //!
 //! The laws: parsing never fails and is lossless; the core does no I/O; text changes only through an
@@ -39,5 +40,9 @@ pub mod engine;
 pub mod report;
 
 pub mod project;
+
+pub mod protocol;
+
+pub mod deploy;
 
 pub mod cli;

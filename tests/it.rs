@@ -4,6 +4,7 @@
 mod architecture;
 mod compose;
 mod dockerfile;
+mod dockerfile_model;
 mod dockerignore;
 mod incident;
 mod pages;
@@ -12,3 +13,4 @@ mod rules;
 mod shell;
 mod support;
 mod trace;
+mod yaml;

@@ -30,7 +30,8 @@ fn nowhere(verdict: Verdict) -> (Verdict, Vec<String>) {
 
 #[test]
 fn a_copy_of_everything_lands_in_the_working_folder() {
-    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nWORKDIR /srv\nWORKDIR app\nCOPY . .\n"), ("a/b.py", "")]);
+    let p =
+        project(&[COMPOSE, ("Dockerfile", "FROM x\nWORKDIR /srv\nWORKDIR app\nCOPY . .\n"), ("a/b.py", "")]);
     assert_eq!(way(&p, "a/b.py"), reaches(&["/srv/app/a/b.py"]));
 }
 
@@ -61,7 +62,12 @@ fn a_child_stage_has_the_files_of_its_parent() {
 
 #[test]
 fn an_ignored_file_stays_out_and_the_pattern_is_named() {
-    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nCOPY . /app\n"), (".dockerignore", "docs\n*.md\n"), ("docs/a.txt", "")]);
+    let p = project(&[
+        COMPOSE,
+        ("Dockerfile", "FROM x\nCOPY . /app\n"),
+        (".dockerignore", "docs\n*.md\n"),
+        ("docs/a.txt", ""),
+    ]);
     let facts = Facts::new(&p);
     let found = route(&facts, &facts.services[0], "docs/a.txt");
     assert_eq!(found.verdict, Verdict::Ignored);
@@ -116,7 +122,13 @@ fn a_later_copy_of_another_file_takes_the_place() {
 #[test]
 fn mounts_hide_and_binds_bring() {
     let compose = "services:\n  web:\n    build: .\n    volumes:\n      - code:/app\n      - ./conf:/app/conf\n      - /app/tmp\nvolumes: {code: {}}\n";
-    let files = [("compose.yaml", compose), ("Dockerfile", "FROM x\nCOPY . /app\n"), ("a.py", ""), ("conf/x.ini", ""), ("tmp/y", "")];
+    let files = [
+        ("compose.yaml", compose),
+        ("Dockerfile", "FROM x\nCOPY . /app\n"),
+        ("a.py", ""),
+        ("conf/x.ini", ""),
+        ("tmp/y", ""),
+    ];
     let p = project(&files);
     let facts = Facts::new(&p);
     let hidden = |path| {
@@ -131,14 +143,20 @@ fn mounts_hide_and_binds_bring() {
 #[test]
 fn another_folder_bound_over_the_place_hides_it() {
     let compose = "services:\n  web:\n    build: .\n    volumes: [\"./other:/app\"]\n";
-    let p = project(&[("compose.yaml", compose), ("Dockerfile", "FROM x\nCOPY src /app\n"), ("src/a", ""), ("other/b", "")]);
+    let p = project(&[
+        ("compose.yaml", compose),
+        ("Dockerfile", "FROM x\nCOPY src /app\n"),
+        ("src/a", ""),
+        ("other/b", ""),
+    ]);
     assert_eq!(way(&p, "src/a").0, Verdict::Shadowed);
     assert_eq!(way(&p, "other/b"), reaches(&["/app/b"]));
 }
 
 #[test]
 fn a_service_without_a_build_gets_files_by_bind_only() {
-    let compose = "services:\n  proxy:\n    image: nginx\n    volumes: [\"./nginx.conf:/etc/nginx/nginx.conf:ro\"]\n";
+    let compose =
+        "services:\n  proxy:\n    image: nginx\n    volumes: [\"./nginx.conf:/etc/nginx/nginx.conf:ro\"]\n";
     let p = project(&[("compose.yaml", compose), ("nginx.conf", ""), ("a", "")]);
     assert_eq!(way(&p, "nginx.conf"), reaches(&["/etc/nginx/nginx.conf"]));
     assert_eq!(way(&p, "a"), nowhere(Verdict::NotCopied));
@@ -155,6 +173,10 @@ fn a_volume_of_the_image_is_an_anonymous_volume() {
 
 #[test]
 fn a_file_that_a_run_sees_through_a_mount_is_used_in_the_build() {
-    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nRUN --mount=type=bind,target=/src make -C /src\n"), ("a.c", "")]);
+    let p = project(&[
+        COMPOSE,
+        ("Dockerfile", "FROM x\nRUN --mount=type=bind,target=/src make -C /src\n"),
+        ("a.c", ""),
+    ]);
     assert_eq!(way(&p, "a.c"), nowhere(Verdict::BuildOnly));
 }

@@ -2,26 +2,17 @@
 
 use std::io::Write;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::progress::{Live, Progress};
+use super::{Door, Format, progress::Progress};
 use crate::{
-    deploy::{self, Candidates, Expect, Job, Mode},
+    deploy::{self, Expect, Job, Mode},
     protocol::{Report, Target, dry_run},
 };
 
-/// How the result is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One document, version 1.
-    Json,
-}
-
 /// The server's checkout.
 #[derive(Debug, Clone, Args)]
-pub struct TargetArgs {
+pub(super) struct TargetArgs {
     /// The server, as `ssh` takes it: an alias, `user@host` or `ssh://user@host:port`
     #[arg(
         long,
@@ -30,24 +21,24 @@ pub struct TargetArgs {
         conflicts_with = "local",
         requires = "dir"
     )]
-    pub host: Option<String>,
+    pub(super) host: Option<String>,
     /// This machine is the server
     #[arg(long)]
-    pub local: bool,
+    pub(super) local: bool,
     /// The checkout on the server, an absolute path; with `--local`, this checkout if not given
     #[arg(long, value_name = "DIR")]
-    pub dir: Option<String>,
+    pub(super) dir: Option<String>,
     /// A text that only the new version has; needs `--in`
     #[arg(long, value_name = "TEXT", requires = "path", allow_hyphen_values = true)]
-    pub expect: Option<String>,
+    pub(super) expect: Option<String>,
     /// The file in the container that must have the text of `--expect`
     #[arg(long = "in", id = "path", value_name = "PATH", requires = "expect")]
-    pub path: Option<String>,
+    pub(super) path: Option<String>,
 }
 
 impl TargetArgs {
     /// The target; `here` is the current folder.
-    pub fn target(&self, here: &str) -> Target {
+    pub(super) fn target(&self, here: &str) -> Target {
         let dir = || self.dir.clone().unwrap_or_else(|| here.to_owned());
         match &self.host {
             Some(host) => Target::Ssh { host: host.clone(), dir: dir() },
@@ -56,7 +47,7 @@ impl TargetArgs {
     }
 
     /// The text to look for.
-    pub fn expected(&self) -> Option<Expect> {
+    pub(super) fn expected(&self) -> Option<Expect> {
         let (text, path) = self.expect.clone().zip(self.path.clone())?;
         Some(Expect { text, path })
     }
@@ -64,41 +55,34 @@ impl TargetArgs {
 
 /// Deploy a service by the protocol, and prove that the new code runs
 #[derive(Debug, Clone, Args)]
-pub struct DeployArgs {
+pub(super) struct DeployArgs {
     /// The service of the compose file
-    pub service: String,
+    pub(super) service: String,
     /// Where to
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Commit the changed tracked files with this message first
     #[arg(short, long, value_name = "MSG", allow_hyphen_values = true)]
-    pub message: Option<String>,
+    pub(super) message: Option<String>,
     /// Show the steps and touch nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
-/// Runs it in the folder `here`; the result goes to `out`, progress to `err`. Gives the exit code.
-pub fn run(
-    args: &DeployArgs,
-    here: &str,
-    candidates: Candidates<'_>,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-    live: Live,
-) -> u8 {
+/// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
+pub(super) fn run(args: &DeployArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let job = Job {
-        here: here.to_owned(),
-        target: args.target.target(here),
+        here: door.here.clone(),
+        target: args.target.target(&door.here),
         service: args.service.clone(),
         expect: args.target.expected(),
-        candidates,
+        candidates: door.candidates,
     };
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
-    let mut progress = Progress::new(err, live);
+    let mut progress = Progress::new(err, door.live);
     let (report, plan) = deploy::deploy(&job, args.message.as_deref(), mode, &mut |e| progress.show(e));
     progress.end();
     match (mode, &plan, args.format) {

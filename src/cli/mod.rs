@@ -1,11 +1,19 @@
 //! The command line: what was typed becomes what is meant, and the result becomes text and an exit code.
 
 mod ast;
+mod candidates;
 mod check;
+mod deploy;
 mod explain;
+mod progress;
 mod trace;
+mod verify;
 
-use std::{io::Write as _, path::Path, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -29,6 +37,10 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show where a repository file ends up in the containers, and what stops it
     Trace(trace::TraceArgs),
+    /// Deploy a service by the protocol, and prove that the new code runs
+    Deploy(deploy::DeployArgs),
+    /// Say whether what runs is what git says, and if not, why
+    Verify(verify::VerifyArgs),
     /// Print the syntax tree of a Dockerfile as JSON, for tools
     Ast(ast::AstArgs),
 }
@@ -79,12 +91,39 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Ast(args) => ast::run(&args),
+        Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),
+        Command::Verify(args) => return act(|door, out, err| verify::run(&args, door, out, err)),
     };
     let exit = result.unwrap_or_else(|Stop(message)| {
         complain(&message);
         Exit::Failed
     });
     ExitCode::from(exit as u8)
+}
+
+/// What `deploy` and `verify` take from this process.
+struct Door<'a> {
+    /// The current folder.
+    here: String,
+    /// The files that matter.
+    candidates: crate::deploy::Candidates<'a>,
+    /// Where progress goes.
+    live: progress::Live,
+}
+
+/// Runs a command that has more exit codes than the others: 3 for a deploy that stopped half-way, 4 for inconclusive.
+fn act(run: impl FnOnce(&Door<'_>, &mut dyn std::io::Write, &mut dyn std::io::Write) -> u8) -> ExitCode {
+    let here = match Path::new(".").canonicalize() {
+        Ok(here) => here,
+        Err(error) => {
+            complain(&format!("the current folder cannot be read: {error}"));
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
+    let candidates = |service: &str, tracked: &[String]| candidates::of(&here, service, tracked);
+    let live = if std::io::stderr().is_terminal() { progress::Live::Terminal } else { progress::Live::Plain };
+    let door = Door { here: here.to_string_lossy().into_owned(), candidates: &candidates, live };
+    ExitCode::from(run(&door, &mut anstream::stdout(), &mut anstream::stderr()))
 }
 
 /// Writes to standard output. A reader that went away (`| head`) is no error.

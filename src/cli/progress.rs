@@ -8,7 +8,7 @@ use crate::protocol::{Event, State, visible};
 
 /// Where progress goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Live {
+pub(super) enum Live {
     /// A terminal: the last line of a running step is shown and replaced.
     Terminal,
     /// A file or a pipe: one line when a step starts and one when it ends.
@@ -16,7 +16,7 @@ pub enum Live {
 }
 
 /// Writes events.
-pub struct Progress<'a> {
+pub(super) struct Progress<'a> {
     err: &'a mut dyn Write,
     bar: Option<ProgressBar>,
     live: Live,
@@ -24,12 +24,12 @@ pub struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Writes to `err`.
-    pub fn new(err: &'a mut dyn Write, live: Live) -> Self {
+    pub(super) fn new(err: &'a mut dyn Write, live: Live) -> Self {
         Self { err, bar: None, live }
     }
 
     /// Shows one event.
-    pub fn show(&mut self, event: &Event<'_>) {
+    pub(super) fn show(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { index, of, step, command } => {
                 let place = step.place().as_str();
@@ -57,7 +57,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Removes the live line.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

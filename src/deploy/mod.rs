@@ -22,8 +22,9 @@ use crate::protocol::{
     refuse_service,
 };
 
-/// Gives the tracked files that matter for a service, in the checkout as it is now; or what is wrong with the project.
-pub type Candidates<'a> = &'a dyn Fn(&str) -> Result<Vec<Candidate>, String>;
+/// Given a service and the paths that git tracks, says which of them matter for the service, in the checkout as it is
+/// now; or what is wrong with the project.
+pub type Candidates<'a> = &'a dyn Fn(&str, &[String]) -> Result<Vec<Candidate>, String>;
 
 /// A text that must be in a file of the running container.
 #[derive(Debug, Clone)]
@@ -212,7 +213,7 @@ impl<'a> Session<'a> {
         }
         let options = Options { id: id.clone(), cache_bust: now.compact(), target_words: words };
         let plan = plan(&desired, &self.seen, &options)?;
-        self.files()?;
+        self.files(self.commit.as_ref())?;
         if let Some(expect) = self.expect {
             let running: Vec<Container> = self.seen.server.replicas().filter(|c| c.runs()).cloned().collect();
             for container in running {
@@ -228,8 +229,13 @@ impl<'a> Session<'a> {
         Ok((plan, id))
     }
 
-    fn files(&self) -> Result<Vec<Candidate>, Refused> {
-        (self.candidates)(self.service).map_err(|why| Refused::new("project", why))
+    fn files(&self, commit: Option<&Sha>) -> Result<Vec<Candidate>, Stop> {
+        let mut tracked: Vec<String> = match commit {
+            Some(commit) => self.repo.files(commit)?.into_keys().collect(),
+            None => Vec::new(),
+        };
+        tracked.sort_unstable();
+        Ok((self.candidates)(self.service, &tracked).map_err(|why| Refused::new("project", why))?)
     }
 
     /// What a verification needs of the server.
@@ -297,7 +303,7 @@ impl<'a> Session<'a> {
         from: Option<&Sha>,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(Judgement, Option<Sample>), Stop> {
-        let candidates = self.files()?;
+        let candidates = self.files(Some(commit))?;
         let unsettled = self.settle(on)?;
         let asked =
             [Question::Git, Question::Containers, Question::Compose, Question::Images, Question::Ledger];
