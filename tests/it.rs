@@ -3,6 +3,7 @@
 
 mod architecture;
 mod compose;
+mod deploy;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;

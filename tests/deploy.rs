@@ -1,0 +1,188 @@
+//! `deploy` and `verify` on real engines over real ssh: the incident, end to end.
+
+use serde_json::Value;
+
+use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
+
+const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
+const PAGE: &str = "frontend/templates/index.html";
+
+/// `unstale` in the developer's checkout.
+fn unstale(lab: &Lab, args: &[&str]) -> Ran {
+    Ran::new(lab.in_dev(UNSTALE).args(args))
+}
+
+/// A command on the lab's server, its one document of JSON, and its exit code.
+fn at_server(lab: &Lab, args: &[&str]) -> (Value, i32) {
+    let dir = lab.server();
+    let dir = dir.to_string_lossy();
+    let mut all = args.to_vec();
+    all.extend(["--host", "testhost", "--dir", &dir, "--format", "json"]);
+    let ran = unstale(lab, &all);
+    let document = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
+    (document, ran.code)
+}
+
+#[track_caller]
+fn verdict(of: &(Value, i32), verdict: &str, code: i32) {
+    assert_eq!((of.0["verdict"].as_str(), of.1), (Some(verdict), code), "{:#}", of.0);
+}
+
+fn ids(document: &Value) -> Vec<&str> {
+    document["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect()
+}
+
+fn commands(document: &Value) -> Vec<&str> {
+    document["steps"].as_array().unwrap().iter().map(|s| s["command"].as_str().unwrap()).collect()
+}
+
+on_real_engines!(commit_to_verified, snapshot, volume, restart, failed_build, refusals);
+
+/// From an uncommitted change to `verified`; then there is nothing left to do, and `verify` agrees.
+fn commit_to_verified(engine: Engine, builder: Builder) {
+    let lab = Lab::new(engine, builder);
+    lab.deploy_naively().ok();
+    assert_eq!(lab.serves(), "v3");
+    lab.edit(PAGE, |page| page.replace("/v3/", "/v4/"));
+    let deploy = ["deploy", "web", "-m", "SciChart 4"];
+
+    let before = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc; docker images -q --no-trunc").ok();
+    let planned = at_server(&lab, &[&deploy[..], &["--dry-run"]].concat());
+    assert_eq!(planned.1, 0, "{:#}", planned.0);
+    let after = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc; docker images -q --no-trunc").ok();
+    assert_eq!(before, after, "a dry run touches nothing");
+    assert_eq!(lab.serves(), "v3");
+
+    let done = at_server(&lab, &deploy);
+    verdict(&done, "verified", 0);
+    assert_eq!(lab.serves(), "v4", "and a browser sees it");
+    assert_eq!(ids(&planned.0), ids(&done.0), "what is shown is what is run");
+    let phases: Vec<u64> = done.0["steps"].as_array().unwrap().iter().map(|s| s["phase"].as_u64().unwrap()).collect();
+    assert!(phases.is_sorted() && phases.first() == Some(&1) && phases.last() == Some(&7), "{phases:?}");
+    let replica = &done.0["replicas"][0];
+    assert_eq!(replica["verdict"], "verified");
+    assert!(replica["files"]["fresh"].as_u64().unwrap() >= 1, "{replica:#}");
+    assert_eq!(replica["files"]["stale"], 0);
+
+    // The log has the same steps.
+    let ledger = lab.ssh("cat .git/unstale/ledger.ndjson").ok();
+    let last: Value = serde_json::from_str(ledger.lines().last().unwrap()).unwrap();
+    assert_eq!(last["verdict"], "verified", "{last:#}");
+    assert_eq!(last["to"].as_str(), done.0["expected"].as_str());
+
+    verdict(&at_server(&lab, &["verify", "web"]), "verified", 0);
+    let head = lab.git(&["rev-parse", "HEAD"]).ok();
+    assert_eq!(lab.ssh("git rev-parse HEAD").ok(), head);
+}
+
+/// (a) Stale by BuildKit's context snapshot: `verify` says so, and one `deploy` ends it.
+fn snapshot(engine: Engine, builder: Builder) {
+    let lab = Lab::stale_by_snapshot(engine, builder);
+    if builder == Builder::Classic {
+        verdict(&at_server(&lab, &["verify", "web"]), "verified", 0);
+        return;
+    }
+    let stale = at_server(&lab, &["verify", "web"]);
+    verdict(&stale, "stale", 1);
+    let replica = &stale.0["replicas"][0];
+    assert_eq!((&replica["cause"], &replica["mechanism"]), (&"context-snapshot".into(), &"S33".into()), "{replica:#}");
+    assert!(replica["cure"].as_str().unwrap().contains("source.local"), "{replica:#}");
+    verdict(&at_server(&lab, &["deploy", "web"]), "verified", 0);
+    assert_eq!(lab.serves(), "v4");
+    verdict(&at_server(&lab, &["verify", "web"]), "verified", 0);
+}
+
+/// (b) Stale by a named volume: no deploy ends it, `check` names it beforehand, and its fix does.
+fn volume(engine: Engine, builder: Builder) {
+    let lab = Lab::stale_by_volume(engine, builder);
+    assert_eq!(lab.serves(), "v3");
+    let found = unstale(&lab, &["check", "--format", "json", "--select", "volume-shadows-image"]);
+    let report: Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!((found.code, report["summary"]["error"].as_u64()), (1, Some(1)), "{report:#}");
+    assert_eq!(report["findings"][0]["labels"][0]["file"], "Dockerfile");
+
+    let trace = unstale(&lab, &["trace", PAGE, "--format", "json"]).ok();
+    let trace: Value = serde_json::from_str(&trace).unwrap();
+    let route = &trace["files"][0]["services"][0];
+    assert_eq!((&route["verdict"], &route["shadowed_by"]["kind"]), (&"shadowed".into(), &"named-volume".into()));
+
+    let stale = at_server(&lab, &["verify", "web"]);
+    verdict(&stale, "stale", 1);
+    let replica = &stale.0["replicas"][0];
+    assert_eq!((&replica["cause"], &replica["mechanism"]), (&"mount".into(), &"S04".into()), "{replica:#}");
+    assert!(replica["cure"].as_str().unwrap().contains("code"), "{replica:#}");
+    verdict(&at_server(&lab, &["deploy", "web"]), "stale", 1);
+    assert_eq!(lab.serves(), "v3", "the whole protocol does not help");
+
+    let fixed = unstale(&lab, &["check", "--fix", "--unsafe-fixes", "--select", "volume-shadows-image"]);
+    assert_eq!(fixed.code, 0, "{fixed:?}");
+    verdict(&at_server(&lab, &["deploy", "web", "-m", "No volume over the code"]), "verified", 0);
+    assert_eq!(lab.serves(), "v4");
+}
+
+/// (c) Stale by `restart`: `verify` says what is missing, and after it the container is verified.
+fn restart(engine: Engine, builder: Builder) {
+    let lab = Lab::stale_by_restart(engine, builder);
+    assert_eq!(lab.serves(), "v3");
+    let stale = at_server(&lab, &["verify", "web"]);
+    verdict(&stale, "stale", 1);
+    let replica = &stale.0["replicas"][0];
+    assert_eq!((&replica["cause"], &replica["mechanism"]), (&"container".into(), &"S02".into()), "{replica:#}");
+    let cure = replica["cure"].as_str().unwrap().to_owned();
+    assert!(cure.contains("up -d"), "{cure}");
+    lab.compose("up -d web").ok();
+    assert_eq!(lab.serves(), "v4");
+    verdict(&at_server(&lab, &["verify", "web"]), "verified", 0);
+}
+
+/// A build that fails after the removal: the old image comes back, and the exit code says where it stands.
+fn failed_build(engine: Engine, builder: Builder) {
+    let lab = Lab::new(engine, builder);
+    lab.deploy_naively().ok();
+    lab.edit("Dockerfile", |text| text.replace("EXPOSE 8000", "RUN false\nEXPOSE 8000"));
+    let stopped = at_server(&lab, &["deploy", "web", "-m", "Break the build"]);
+    verdict(&stopped, "stopped", 3);
+    assert_eq!(lab.serves(), "v3", "the old version is back");
+    assert!(!stopped.0["next"].as_array().unwrap().is_empty(), "{:#}", stopped.0);
+    lab.edit("Dockerfile", |text| text.replace("RUN false\n", ""));
+    lab.edit(PAGE, |page| page.replace("/v3/", "/v4/"));
+    verdict(&at_server(&lab, &["deploy", "web", "-m", "Mend it"]), "verified", 0);
+    assert_eq!(lab.serves(), "v4");
+}
+
+/// What is refused before anything changes, each with one message.
+fn refusals(engine: Engine, builder: Builder) {
+    let lab = Lab::new(engine, builder);
+    lab.deploy_naively().ok();
+    let state = || lab.ssh("git rev-parse HEAD; git status --porcelain; docker ps -aq --no-trunc; docker images -q --no-trunc").ok();
+    let before = state();
+    let refused = |args: &[&str], says: &str| {
+        let (document, code) = at_server(&lab, args);
+        assert_eq!((document["verdict"].as_str(), code), (Some("refused"), 2), "{args:?}: {document:#}");
+        let reason = document.to_string();
+        assert!(reason.contains(says), "{args:?}: {says:?} is not in {reason}");
+    };
+    refused(&["deploy", "wbe"], "web");
+    refused(&["verify", "wbe"], "web");
+    lab.edit("app.py", |text| format!("{text}\n# changed\n"));
+    refused(&["deploy", "web"], "app.py");
+    lab.git(&["checkout", "--", "app.py"]).ok();
+    refused(&["deploy", "web", "--expect", "/v3/", "--in", "/app/frontend/templates/index.html"], "already");
+    lab.ssh("echo x >> app.py").ok();
+    let dirty = state();
+    refused(&["deploy", "web"], "app.py");
+    assert_eq!(state(), dirty);
+    lab.ssh("git checkout -- app.py").ok();
+    assert_eq!(state(), before, "nothing changed on the server");
+
+    let dir = lab.server();
+    let dir = dir.to_string_lossy();
+    let away = unstale(&lab, &["deploy", "web", "--host", "nobody@127.0.0.1", "--dir", &dir]);
+    assert_eq!(away.code, 2, "{away:?}");
+    let no_docker = unstale(&lab, &["verify", "web", "--local"]);
+    assert_eq!(no_docker.code, 2, "the developer's machine has no Docker: {no_docker:?}");
+    let outside = Ran::new(lab.in_dev(UNSTALE).args(["deploy", "web", "--local"]).current_dir(lab.folder()));
+    assert_eq!(outside.code, 2, "{outside:?}");
+    assert!(outside.stderr.contains("git") || outside.stdout.contains("git"), "{outside:?}");
+    assert_eq!(commands(&at_server(&lab, &["deploy", "web", "--dry-run"]).0).len(), ids(&at_server(&lab, &["deploy", "web", "--dry-run"]).0).len());
+}
