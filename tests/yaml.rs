@@ -63,6 +63,19 @@ fn every_node_has_its_bytes() {
 }
 
 #[test]
+fn a_block_that_the_file_ends_has_no_newline() {
+    let tree = tree("k: |\n  text");
+    assert_eq!(tree.scalar(id(&tree, &["k"])), Some("text"), "as libyaml and Go have it");
+}
+
+#[test]
+fn commented_out_blocks_may_be_long() {
+    let tree = tree(&format!("a:\n{}  b:\n{}  - 1\n", "  # c\n".repeat(500), "# d\n".repeat(500)));
+    assert_eq!(tree.scalar(id(&tree, &["a", "b", "0"])), Some("1"));
+    assert_eq!(tree.comments().len(), 1000);
+}
+
+#[test]
 fn scalars_are_what_go_makes_of_them() {
     use Resolved::{Bool, Float, Int, Null, Str, Timestamp, Uint};
     for (text, want) in [

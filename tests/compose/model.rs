@@ -273,6 +273,11 @@ fn what_compose_would_refuse() {
 }
 
 #[test]
+fn keys_are_not_interpolated() {
+    clean(&service("    image: x\n    labels: {'${A': b}\n"));
+}
+
+#[test]
 fn a_variable_without_value_is_unknown() {
     let text = service(
         "    image: $U\n    container_name: ${U?needed}\n    pull_policy: ${U:+x}\n    build: a$$b\n",

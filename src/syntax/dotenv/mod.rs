@@ -250,6 +250,8 @@ mod tests {
     fn values_that_double_do_not_fill_the_memory() {
         let text = "A=0123456789\n".to_owned() + &"A=$A$A\n".repeat(100);
         assert_eq!(env(&text).get("A"), Lookup::Unknown);
+        let long = format!("A={}\nB=$A$A\n", "x".repeat(5_000));
+        assert_eq!(env(&long).get("B"), Lookup::Unknown);
     }
 
     #[test]
