@@ -186,7 +186,10 @@ fn small_texts_read_as_buildkit_reads_them() {
             "FROM a\nCMD ['a', 'b']\nCMD [\"a\",]\nCMD [\"C:\\S\"]\nCMD []",
             "1-1 FROM [\"a\"]\n2-2 CMD [\"['a', 'b']\"]\n3-3 CMD [\"[\\\"a\\\",]\"]\n4-4 CMD [\"[\\\"C:\\\\S\\\"]\"]\n5-5 CMD json []",
         ),
-        ("FROM a\nENV b=c\\\n  d=e f=\\", "1-1 FROM [\"a\"]\n2-3 ENV [\"b\",\"c\",\"=\",\"d\",\"e\",\"=\"]"),
+        (
+            "FROM a\nENV b=c\\\n  d=e f=\\",
+            "1-1 FROM [\"a\"]\n2-3 ENV [\"b\",\"c\",\"=\",\"d\",\"e\",\"=\",\"f\",\"\",\"=\"]",
+        ),
     ] {
         assert_eq!(show(text), expected, "{text:?}");
     }
