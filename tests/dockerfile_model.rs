@@ -109,6 +109,12 @@ fn heredocs_are_text_for_whoever_reads_them() {
 }
 
 #[test]
+fn tabs_of_a_heredoc_are_gone_when_the_shell_reads_it() {
+    let model = model("FROM a\nRUN <<-EOF\n\tcat <<X\n\tb\n\tX\n\tc\n\tEOF\n");
+    assert_eq!(commands(&model.instructions[1].kind), ["cat", "c"]);
+}
+
+#[test]
 fn copy_separates_files_from_heredocs() {
     let text =
         "FROM a\nCOPY --from=b x <<y z /d/\n1\ny\nADD [\"p q\", \"/r\"]\nCOPY <<'e' /f\n$x\ne\nCOPY one\n";

@@ -112,6 +112,8 @@ fn heredocs_are_skipped_and_their_substitutions_read() {
 
 #[test]
 fn assignments_come_first() {
+    check("a b\r\nc\r\n", &["a b", "; c"]);
+    check("a \"${b#*'}\" c; d", &["a \"${b#*'}\" c", "; d"]);
     check("A=1 B+=2 C[0]=3 d E=4", &["{A=1} {B+=2} {C[0]=3} d E=4"]);
     check("A=(b \"$(c)\" # d\n e) f; G=1", &["{A=(b \"$(c)\" # d\n e)} f", "$c", "; {G=1}"]);
 }
