@@ -10,6 +10,7 @@ mod dockerignore;
 mod incident;
 mod pages;
 mod projects;
+mod protocol;
 mod rules;
 mod shell;
 mod support;

@@ -186,16 +186,23 @@ fn stats(answer: &Answer) -> HashMap<String, Stat> {
 const BY_PROC: &str = r#"r=/proc/$1/root
 grep -q "$2" /proc/$1/cgroup || grep -q "$2" /proc/$1/mountinfo || exit 99
 set -f
-while IFS= read -r p; do
-  q=$r; l=
-  IFS=/
-  for c in $p; do [ -n "$c" ] || continue; q=$q/$c; if [ -L "$q" ]; then l=1; break; fi; done
-  unset IFS
-  if [ -n "$l" ]; then continue
-  elif [ -f "$q" ]; then h=$(sha256sum <"$q") && printf "%s %s %s\n" "${h%% *}" "$(stat -c "%h %d:%i %Z" "$q")" "$p"
-  elif [ ! -e "$q" ]; then printf "missing %s\n" "$p"
-  fi
-done"#;
+all=$(cat)
+pick() {
+  printf "%s\n" "$all" | while IFS= read -r p; do
+    q=$r; l=
+    IFS=/
+    for c in $p; do [ -n "$c" ] || continue; q=$q/$c; if [ -L "$q" ]; then l=1; break; fi; done
+    unset IFS
+    if [ -n "$l" ]; then continue
+    elif [ -f "$q" ]; then [ "$1" = file ] && printf "%s\0" "$q"
+    elif [ ! -e "$q" ]; then [ "$1" = missing ] && printf "%s\n" "$p"
+    fi
+  done
+}
+echo "= hash"; pick file | xargs -0 sha256sum
+echo "= stat"; pick file | xargs -0 stat -c "%h %d:%i %Z %n"
+echo "= missing"; pick missing
+true"#;
 
 fn by_proc(
     to: &dyn Transport,
@@ -203,7 +210,7 @@ fn by_proc(
     paths: &[&str],
     seen: &mut HashMap<String, Seen>,
 ) -> Result<(), Lost> {
-    let plain: Vec<&str> = paths.iter().copied().filter(|p| !p.contains('\n')).collect();
+    let plain: Vec<&str> = paths.iter().copied().filter(|p| !odd(p)).collect();
     let mut q = Questions::new();
     q.line("s=; [ \"$(id -u)\" = 0 ] || s='sudo -n'");
     let command = format!("$s sh -c '{BY_PROC}' sh {} {}", container.pid, container.id);
@@ -212,16 +219,23 @@ fn by_proc(
     if answer.code != 0 {
         return Ok(());
     }
-    for line in answer.lines() {
-        if let Some(path) = line.strip_prefix("missing ") {
-            seen.insert(path.to_owned(), Seen { bytes: Bytes::Missing, stat: None });
-        } else if let Some((hash, rest)) = line.split_once(' ') {
-            let parsed = stats(&Answer { out: rest.as_bytes().to_vec(), code: 0 });
-            for (path, stat) in parsed {
-                let bytes = Bytes::Known { digest: Digest(hash.to_owned()), len: None };
-                seen.insert(path, Seen { bytes, stat: Some(stat) });
-            }
+    let text = String::from_utf8_lossy(&answer.out).into_owned();
+    let part = |from: &str, to: &str| {
+        let rest = text.split_once(from).map_or("", |(_, rest)| rest);
+        let part = if to.is_empty() { rest } else { rest.split_once(to).map_or(rest, |(part, _)| part) };
+        Answer { out: part.as_bytes().to_vec(), code: 0 }
+    };
+    let (hashes, stats) = (hashes(&part("= hash\n", "= stat\n")), stats(&part("= stat\n", "= missing\n")));
+    let root = format!("/proc/{}/root", container.pid);
+    for path in plain {
+        if let Some(digest) = hashes.get(&format!("{root}{path}")) {
+            let stat = stats.get(&format!("{root}{path}")).cloned();
+            let bytes = Bytes::Known { digest: digest.clone(), len: None };
+            seen.insert(path.to_owned(), Seen { bytes, stat });
         }
+    }
+    for path in part("= missing\n", "").lines() {
+        seen.insert(path, Seen { bytes: Bytes::Missing, stat: None });
     }
     Ok(())
 }

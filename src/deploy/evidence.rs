@@ -48,9 +48,10 @@ pub(super) fn gather(
     unsettled: &HashMap<String, String>,
 ) -> Result<(Evidence, Option<Sample>), Lost> {
     let (wanted, unproven) = wanted(ask, server)?;
-    let mut paths: Vec<&str> = wanted.iter().map(|w| w.at.as_str()).collect();
-    paths.sort_unstable();
-    paths.dedup();
+    // Changed files first: where files have to be fetched one by one, they are the ones that count.
+    let mut first = HashSet::new();
+    let changed = wanted.iter().filter(|w| w.changed).chain(wanted.iter().filter(|w| !w.changed));
+    let paths: Vec<&str> = changed.map(|w| w.at.as_str()).filter(|p| first.insert(*p)).collect();
     let mut replicas = Vec::new();
     for container in server.replicas() {
         let seen = bytes::in_container(ask.to, container, &paths)?;

@@ -144,7 +144,8 @@ impl Repo {
         }
     }
 
-    fn relation(&self, other: &Sha, head: &Sha) -> Result<Relation, Lost> {
+    /// How `other` stands to `head`.
+    pub(super) fn relation(&self, other: &Sha, head: &Sha) -> Result<Relation, Lost> {
         if other == head {
             return Ok(Relation::Same);
         }

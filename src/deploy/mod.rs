@@ -326,12 +326,12 @@ impl<'a> Session<'a> {
         Ok((judge(&evidence), sample))
     }
 
-    /// The commit to compare with: the last verified one, else the server's before this deploy, else the parent.
+    /// The commit to compare with: the last verified one, else the server's before this deploy, else the parent; an ancestor in any case.
     fn base(&self, commit: &Sha, from: Option<&Sha>) -> Result<Option<Sha>, Lost> {
         let ledgers = [&self.seen.server.ledger, &self.seen.here.ledger];
         let verified = ledgers.into_iter().flatten().find_map(|l| last_verified(&l.lines, self.service));
         for sha in [verified.as_ref(), from].into_iter().flatten().filter(|s| *s != commit) {
-            if self.repo.commit(sha.as_str())?.is_some() {
+            if self.repo.relation(sha, commit)? == Relation::Behind {
                 return Ok(Some(sha.clone()));
             }
         }

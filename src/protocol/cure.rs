@@ -3,7 +3,8 @@
 use super::{
     evidence::{Bytes, Evidence, FileEvidence, ReplicaEvidence},
     names::Sha,
-    observed::{Builder, Mount, MountSource},
+    observed::{Builder, Image, Mount, MountSource},
+    plan::RETAINED,
 };
 
 /// Where the old bytes come from.
@@ -186,7 +187,9 @@ fn by_image(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence)
     }
     let service = &evidence.service;
     let build = || evidence.compose.argv(&["build", service]);
-    let tagged = evidence.tagged.as_ref().and_then(|i| i.tagged);
+    // An image that was retained got a tag for that, later than its build.
+    let retained = |image: &&Image| image.tags.iter().any(|t| t.starts_with(RETAINED));
+    let tagged = evidence.tagged.as_ref().filter(|i| !retained(i)).and_then(|i| i.tagged);
     if let (Some((_, stat)), Some(tagged)) = (&file.checkout, tagged)
         && stat.changed > tagged
     {
@@ -199,7 +202,8 @@ fn by_image(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence)
     }
     let checkout_is_new =
         file.checkout.as_ref().is_some_and(|(bytes, _)| bytes.digest() == file.expected.digest());
-    if evidence.builder != Some(Builder::Classic)
+    if tagged.is_some()
+        && evidence.builder != Some(Builder::Classic)
         && checkout_is_new
         && image_has(&file.actual)
         && file.actual.same_len(&file.expected)
@@ -215,7 +219,7 @@ fn by_image(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence)
     Diagnosis {
         cause: Cause::Image,
         mechanism: None,
-        detail: "the image holds the old file although it was built after the change".into(),
+        detail: "the image holds the old file".into(),
         cure: protocol(evidence),
     }
 }

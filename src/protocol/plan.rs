@@ -6,6 +6,9 @@ use super::{
     step::{Argv, Phase, Place, Probe, Stdin, Step, Undo},
 };
 
+/// The repository of the tags that keep the images of before.
+pub(super) const RETAINED: &str = "unstale-retained";
+
 /// What the user asks for.
 #[derive(Debug, Clone)]
 pub struct Desired {
@@ -266,7 +269,7 @@ fn remove(
     let tag = |n: usize| {
         let name = image_name(&format!("{}-{}", compose.project, desired.service));
         let more = if n == 0 { String::new() } else { format!("-{}", n + 1) };
-        format!("unstale-retained/{name}:{}{more}", options.id)
+        format!("{RETAINED}/{name}:{}{more}", options.id)
     };
     for (n, &image) in images.iter().enumerate() {
         steps.push(Step::new(
@@ -424,7 +427,7 @@ fn image_name(text: &str) -> String {
 
 /// Names for a message: at most five, in backticks.
 fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(5).map(|n| format!("`{n}`")).collect();
+    let shown: Vec<String> = names.iter().take(5).map(|n| format!("`{}`", n.replace('\n', "\\n"))).collect();
     let more = names.len().saturating_sub(5);
     let tail = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}{tail}", shown.join(", "))

@@ -294,7 +294,8 @@ fn why_open(file: &FileEvidence, state: FileState<'_>) -> String {
     match (state, &file.expected, &file.actual) {
         (FileState::Missing, ..) => "is missing".to_owned(),
         (_, Bytes::Unknown(why), _) | (_, _, Bytes::Unknown(why)) => format!("cannot be compared ({why})"),
-        _ => "has bytes that no commit had: the build or the running program changed it".to_owned(),
+        _ => "has bytes that no commit up to this one had: the build or the running program changed it"
+            .to_owned(),
     }
 }
 

@@ -1,0 +1,814 @@
+//! The deploy protocol without a machine: from what was seen to the plan and its views, from evidence to the verdict.
+
+use unstale::protocol::{
+    Again, Builder, Bytes, Candidate, Cause, Compose, Container, Desired, Digest, Engine, Evidence,
+    FileEvidence, FileState, Found, Generation, Health, Here, Holds, Image, ImageId, LedgerFile, Logged,
+    Moment, Mount, MountSource, Observed, Options, Outcome, Place, Plan, Probe, Reach, Record, Refused,
+    Relation, ReplicaEvidence, Report, Server, ServerGit, Sha, Stat, Target, Tip, Upstream, Verdict, command,
+    dry_run, judge, last_verified, plan, quote, state_of,
+};
+
+const OLD: &str = "1111111111111111111111111111111111111111";
+const NEW: &str = "2222222222222222222222222222222222222222";
+
+fn sha(text: &str) -> Sha {
+    Sha::parse(text).expect("40 digits")
+}
+
+fn upstream() -> Option<Upstream> {
+    Some(Upstream { remote: "origin".into(), branch: "main".into() })
+}
+
+fn container() -> Container {
+    Container {
+        id: "c0ffee".into(),
+        name: "shop-web-1".into(),
+        image: ImageId("sha256:aaaaaaaaaaaaaaaa".into()),
+        status: "running".into(),
+        pid: 77,
+        started: Some(Moment(1000)),
+        restarts: 0,
+        health: Health::None,
+        mounts: Vec::new(),
+        project: "shop".into(),
+        working_dir: "/opt/my repo".into(),
+        config_files: Vec::new(),
+    }
+}
+
+fn compose() -> Compose {
+    Compose {
+        generation: Generation::Plugin,
+        project: "shop".into(),
+        files: Vec::new(),
+        services: vec!["web".into(), "db".into()],
+        tag: "shop-web".into(),
+        builds: true,
+    }
+}
+
+/// A clean checkout one commit ahead of a server where the service runs.
+fn seen() -> Observed {
+    Observed {
+        here: Here {
+            toplevel: "/home/me/shop".into(),
+            git_dir: "/home/me/shop/.git".into(),
+            head: Some(sha(NEW)),
+            branch: Some("main".into()),
+            upstream: upstream(),
+            modified: Vec::new(),
+            untracked: Vec::new(),
+            tip: Some(Tip::At(sha(OLD), Relation::Behind)),
+            server_head: Relation::Behind,
+            arriving: Vec::new(),
+            ledger: None,
+        },
+        server: Server {
+            dir: Some("/opt/my repo".into()),
+            now: Moment(2000),
+            git: Some(Ok(ServerGit {
+                toplevel: "/opt/my repo".into(),
+                git_dir: "/opt/my repo/.git".into(),
+                head: Some(sha(OLD)),
+                branch: Some("main".into()),
+                upstream: upstream(),
+                modified: Vec::new(),
+                untracked: Vec::new(),
+                has_commit: false,
+                converts_text: false,
+            })),
+            engine: Some(Ok(Engine { version: "26.1.5".into(), builder: Builder::BuildKit })),
+            compose: Some(Ok(compose())),
+            containers: Some(vec![container()]),
+            images: Some(vec![Image {
+                id: container().image,
+                tags: vec!["shop-web:latest".into()],
+                tagged: Some(Moment(900)),
+            }]),
+            snapshots: None,
+            ledger: None,
+        },
+    }
+}
+
+fn git(seen: &mut Observed) -> &mut ServerGit {
+    seen.server.git.as_mut().expect("asked").as_mut().expect("a checkout")
+}
+
+fn desired(message: Option<&str>) -> Desired {
+    Desired { service: "web".into(), message: message.map(str::to_owned) }
+}
+
+fn options() -> Options {
+    Options {
+        id: "20261122t140000z-abc123".into(),
+        cache_bust: "20261122T140000Z".into(),
+        target_words: target().words(),
+    }
+}
+
+fn target() -> Target {
+    Target::Ssh { host: "prod".into(), dir: "/opt/my repo".into() }
+}
+
+fn planned(seen: &Observed, message: Option<&str>) -> Plan {
+    plan(&desired(message), seen, &options()).expect("nothing speaks against it")
+}
+
+fn ids(plan: &Plan) -> Vec<&'static str> {
+    plan.steps.iter().map(unstale::protocol::Step::id).collect()
+}
+
+#[test]
+fn the_steps_stand_in_the_users_order() {
+    let plan = planned(&seen(), None);
+    assert_eq!(
+        ids(&plan),
+        [
+            "push",
+            "retain",
+            "remove",
+            "fetch",
+            "merge",
+            "verify-source",
+            "prune",
+            "build",
+            "up",
+            "verify",
+            "ledger-folder",
+            "record",
+            "ledger-folder-here",
+            "record-here",
+        ]
+    );
+    let phases: Vec<u8> = plan.steps.iter().map(|s| s.phase().number()).collect();
+    assert!(phases.is_sorted(), "{phases:?}");
+    assert_eq!(plan.commit, Some(sha(NEW)));
+}
+
+#[test]
+fn a_dirty_tree_with_a_message_is_committed_first_and_its_commit_is_not_known_yet() {
+    let mut seen = seen();
+    seen.here.modified = vec!["a b.txt".into()];
+    let plan = planned(&seen, Some("go to v4"));
+    assert_eq!(ids(&plan)[..2], ["commit", "push"]);
+    assert_eq!(plan.commit, None);
+    let merge = plan.steps.iter().find(|s| s.id() == "merge").expect("there is one");
+    assert_eq!(
+        command(merge, &target(), None),
+        r#"ssh prod "cd '/opt/my repo' && git merge --ff-only ""$(git rev-parse HEAD)""#
+    );
+    assert_eq!(merge.argv().resolve(&sha(NEW)).last().map(String::as_str), Some(NEW));
+}
+
+#[test]
+fn a_message_without_a_change_makes_no_commit() {
+    assert_eq!(ids(&planned(&seen(), Some("nothing")))[0], "push");
+}
+
+#[test]
+fn every_way_to_refuse_has_its_own_reason() {
+    type Change = fn(&mut Observed);
+    let cases: [(&str, Change); 23] = [
+        ("no-commit", |s| s.here.head = None),
+        ("detached", |s| s.here.branch = None),
+        ("no-upstream", |s| s.here.upstream = None),
+        ("dirty", |s| s.here.modified = vec!["x".into()]),
+        ("remote-unreachable", |s| s.here.tip = Some(Tip::Unreachable("no route".into()))),
+        ("remote-unreachable", |s| s.here.tip = None),
+        ("remote-diverged", |s| s.here.tip = Some(Tip::At(sha(OLD), Relation::Diverged))),
+        ("remote-diverged", |s| s.here.tip = Some(Tip::At(sha(OLD), Relation::Ahead))),
+        ("no-folder", |s| s.server.dir = None),
+        ("server-no-checkout", |s| s.server.git = Some(Err("fatal: not a git repository".into()))),
+        ("server-no-checkout", |s| git(s).head = None),
+        ("server-detached", |s| git(s).branch = None),
+        ("server-wrong-branch", |s| {
+            git(s).upstream = Some(Upstream { remote: "origin".into(), branch: "x".into() })
+        }),
+        ("server-dirty", |s| git(s).modified = vec!["hotfix.py".into()]),
+        ("server-ahead", |s| s.here.server_head = Relation::Ahead),
+        ("server-diverged", |s| s.here.server_head = Relation::Diverged),
+        ("server-unrelated", |s| s.here.server_head = Relation::Unknown),
+        ("no-docker", |s| s.server.engine = Some(Err("Cannot connect".into()))),
+        ("no-docker", |s| s.server.engine = None),
+        ("no-compose", |s| s.server.compose = Some(Err("yaml: line 3".into()))),
+        ("unknown-service", |s| {
+            s.server.compose = Some(Ok(Compose { services: vec!["db".into()], ..compose() }))
+        }),
+        ("not-built", |s| s.server.compose = Some(Ok(Compose { builds: false, ..compose() }))),
+        ("wrong-project", |s| {
+            s.server.containers = Some(vec![Container { working_dir: "/home/x".into(), ..container() }]);
+        }),
+    ];
+    for (reason, change) in cases {
+        let mut seen = seen();
+        change(&mut seen);
+        let refused = plan(&desired(None), &seen, &options()).map(|p| ids(&p)).expect_err(reason);
+        assert_eq!(refused.reason, reason, "{}", refused.message);
+    }
+}
+
+#[test]
+fn files_that_a_commit_would_leave_out_or_a_pull_overwrite_are_named() {
+    let mut first = seen();
+    first.here.modified = vec!["a".into()];
+    first.here.untracked = vec!["new.py".into()];
+    let refused = plan(&desired(Some("m")), &first, &options()).map(|p| ids(&p)).expect_err("untracked");
+    assert_eq!(refused.reason, "untracked");
+    assert!(refused.message.contains("`new.py`"), "{}", refused.message);
+
+    let mut second = seen();
+    second.here.arriving = vec!["conf.py".into()];
+    git(&mut second).untracked = vec!["conf.py".into()];
+    let refused = plan(&desired(None), &second, &options()).map(|p| ids(&p)).expect_err("collision");
+    assert_eq!(refused.reason, "server-collision");
+}
+
+#[test]
+fn the_plan_the_dry_run_and_the_log_are_one_list() {
+    let mut with_commit = seen();
+    with_commit.here.modified = vec!["x".into()];
+    for plan in [planned(&seen(), None), planned(&with_commit, Some("it's $(rm -rf /)"))] {
+        let text = dry_run(&plan, &target());
+        let shown: Vec<&str> = text
+            .lines()
+            .filter_map(|l| l.strip_prefix("   # "))
+            .filter_map(|l| l.split(':').next())
+            .collect();
+        assert_eq!(shown, ids(&plan));
+        let logged = plan.steps.iter().map(|step| Logged {
+            command: command(step, &target(), plan.commit.as_ref()),
+            step: step.clone(),
+            record: Record::planned(),
+        });
+        let report = Report {
+            service: "web".into(),
+            outcome: Outcome::Planned,
+            expected: plan.commit.clone(),
+            steps: logged.collect(),
+            downtime_ms: 0,
+            next: Vec::new(),
+            sample: None,
+        };
+        let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
+        let steps = json["steps"].as_array().expect("a list");
+        let logged: Vec<&str> = steps.iter().filter_map(|s| s["id"].as_str()).collect();
+        assert_eq!(logged, ids(&plan));
+        for step in steps {
+            let line = step["command"].as_str().expect("a command");
+            assert!(text.contains(line), "{line} is logged and not shown");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_could_hurt_is_ever_in_a_plan() {
+    let plan = planned(&seen(), None);
+    for step in &plan.steps {
+        let undone = step.undo_of().into_iter().flat_map(|u| &u.argvs);
+        for argv in std::iter::once(step.argv()).chain(undone) {
+            let words = argv.resolve(&sha(NEW));
+            let line = words.join(" ");
+            for bad in
+                ["down", "-v", "--volumes", "--remove-orphans", "system", "--dry-run", "--hard", "--force"]
+            {
+                assert!(!words.iter().any(|w| w == bad), "{bad} in {line}");
+            }
+            assert!(!line.contains("StrictHostKeyChecking"), "{line}");
+            assert_ne!(words[0], "sh", "a command is never a shell string: {line}");
+        }
+    }
+}
+
+#[test]
+fn what_removes_the_service_can_be_taken_back_with_the_retained_image() {
+    let plan = planned(&seen(), None);
+    let place = |id: &str| plan.steps.iter().position(|s| s.id() == id).expect("it is there");
+    assert!(place("retain") < place("remove"));
+    let retain = plan.steps[place("retain")].argv().resolve(&sha(NEW));
+    let undo = plan.steps[place("remove")].undo_of().expect("it has one");
+    let lines: Vec<String> = undo.argvs.iter().map(|a| a.resolve(&sha(NEW)).join(" ")).collect();
+    assert_eq!(lines[0], format!("docker tag {} shop-web", retain[3]));
+    assert_eq!(lines[1], "docker compose -p shop up -d --no-build --no-deps web");
+}
+
+#[test]
+fn replicas_are_kept_and_first_deploys_remove_nothing() {
+    let mut three = seen();
+    let named = |n: u8| Container { id: format!("c{n}"), name: format!("shop-web-{n}"), ..container() };
+    three.server.containers = Some(vec![named(1), named(2), named(3)]);
+    let plan = planned(&three, None);
+    let up = plan.steps.iter().find(|s| s.id() == "up").expect("there is one");
+    assert!(up.argv().resolve(&sha(NEW)).join(" ").contains("--scale web=3"));
+    assert_eq!(ids(&plan).iter().filter(|id| **id == "retain").count(), 1, "one image, one tag");
+
+    let mut none = seen();
+    none.server.containers = Some(Vec::new());
+    let plan = planned(&none, None);
+    assert!(!ids(&plan).contains(&"remove") && !ids(&plan).contains(&"retain"));
+}
+
+#[test]
+fn containers_of_other_projects_are_left_alone() {
+    let mut seen = seen();
+    let other = Container { id: "other".into(), project: "shop-old".into(), ..container() };
+    seen.server.containers = Some(vec![container(), other]);
+    let plan = planned(&seen, None);
+    let remove = plan.steps.iter().find(|s| s.id() == "remove").expect("there is one");
+    assert_eq!(remove.argv().resolve(&sha(NEW)), ["docker", "rm", "-f", "c0ffee"]);
+}
+
+#[test]
+fn one_checkout_for_both_has_one_ledger() {
+    let mut seen = seen();
+    "/opt/my repo/.git".clone_into(&mut seen.here.git_dir);
+    let ids = ids(&planned(&seen, None)).join(" ");
+    assert!(ids.ends_with("verify ledger-folder record"), "{ids}");
+}
+
+#[test]
+fn probes_tell_done_from_not_done_and_from_not_known() {
+    let mut seen = seen();
+    let commit = sha(NEW);
+    let ask = |probe: &Probe, seen: &Observed| probe.holds(seen, Some(&commit));
+    let word = |holds: Holds| match holds {
+        Holds::Yes => "yes",
+        Holds::No(_) => "no",
+        Holds::Unknown(_) => "unknown",
+    };
+    assert_eq!(word(ask(&Probe::Pushed, &seen)), "no");
+    seen.here.tip = Some(Tip::At(sha(NEW), Relation::Same));
+    assert_eq!(word(ask(&Probe::Pushed, &seen)), "yes");
+    assert_eq!(word(Probe::Pushed.holds(&seen, None)), "unknown");
+
+    assert_eq!(word(ask(&Probe::AtCommit, &seen)), "no");
+    git(&mut seen).head = Some(sha(NEW));
+    git(&mut seen).modified = vec!["x".into()];
+    assert_eq!(word(ask(&Probe::AtCommit, &seen)), "yes");
+    assert_eq!(word(ask(&Probe::CleanAtCommit, &seen)), "no");
+
+    let gone = Probe::Gone { ids: vec!["c0ffee".into()] };
+    assert_eq!(word(ask(&gone, &seen)), "no");
+    let running = Probe::Running { replicas: 1 };
+    assert_eq!(word(ask(&running, &seen)), "yes");
+    seen.server.images.as_mut().expect("asked")[0].id = ImageId("sha256:bbbb".into());
+    assert_eq!(word(ask(&running, &seen)), "no", "the container has another image than the tag");
+    let rebuilt = Probe::Rebuilt { before: Some(ImageId("sha256:bbbb".into())) };
+    assert_eq!(word(ask(&rebuilt, &seen)), "unknown", "a reproducible build gives the same image");
+    let rebuilt = Probe::Rebuilt { before: Some(ImageId("sha256:aaaa".into())) };
+    assert_eq!(word(ask(&rebuilt, &seen)), "yes");
+    seen.server.containers = Some(Vec::new());
+    assert_eq!(word(ask(&gone, &seen)), "yes");
+    seen.server.containers = None;
+    assert_eq!(word(ask(&gone, &seen)), "unknown");
+
+    let recorded = Probe::Recorded { place: Place::Here, id: "x-1".into() };
+    assert_eq!(word(ask(&recorded, &seen)), "unknown");
+    seen.here.ledger = Some(LedgerFile { folder: true, lines: vec!["{\"schema\":1,\"id\":\"x-1\"}".into()] });
+    assert_eq!(word(ask(&recorded, &seen)), "yes");
+}
+
+#[test]
+fn builds_and_checks_run_even_when_they_look_done() {
+    let plan = planned(&seen(), None);
+    let always: Vec<&str> =
+        plan.steps.iter().filter(|s| s.again() == Again::Always).map(unstale::protocol::Step::id).collect();
+    assert_eq!(always, ["verify-source", "prune", "build", "verify"]);
+}
+
+#[test]
+fn hostile_words_reach_the_shell_as_they_are() {
+    for word in ["a b", "it's", "$(touch x)", "`id`", "-rf", "a\\b", "", "\"", "ü", "*", "a;b", "!x"] {
+        assert_eq!(shlex::split(&quote(word)), Some(vec![word.to_owned()]), "{word}");
+    }
+    assert_eq!(quote("a\nb\u{1b}[31m'"), r"$'a\nb\x1b[31m\''");
+    let mut seen = seen();
+    seen.server.containers = Some(Vec::new());
+    let host = Target::Ssh { host: "prod".into(), dir: "/opt/it's $(x)".into() };
+    let plan = planned(&seen, None);
+    let line = command(&plan.steps[1], &host, plan.commit.as_ref());
+    let outer = shlex::split(&line).expect("a shell line");
+    assert_eq!(outer[..2], ["ssh", "prod"]);
+    assert_eq!(
+        shlex::split(&outer[2]).expect("a shell line"),
+        ["cd", "/opt/it's $(x)", "&&", "git", "fetch", "origin", "main"]
+    );
+}
+
+#[test]
+fn moments_are_read_and_written() {
+    for (text, seconds) in [
+        ("1970-01-01T00:00:00Z", Some(0)),
+        ("2026-11-22T14:03:47.123456789Z", Some(1_795_356_227)),
+        ("2026-11-22T16:03:47.123+02:00", Some(1_795_356_227)),
+        ("2024-02-29T23:59:59Z", Some(1_709_251_199)),
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+        ("2026-13-22T14:03:47Z", None),
+        ("2026-11-22T14:03:47", None),
+    ] {
+        assert_eq!(Moment::parse(text), seconds.map(Moment), "{text}");
+    }
+    assert_eq!(Moment(1_795_356_227).rfc3339(), "2026-11-22T14:03:47Z");
+    assert_eq!(Moment(1_709_251_199).compact(), "20240229T235959Z");
+}
+
+// ---- verdicts -------------------------------------------------------------------------------------------------------
+
+fn bytes(name: &str) -> Bytes {
+    Bytes::Known { digest: Digest(name.into()), len: Some(10) }
+}
+
+fn stat() -> Stat {
+    Stat { links: 1, inode: "1:7".into(), changed: Moment(500) }
+}
+
+/// A changed file that the container has as it should.
+fn fresh() -> FileEvidence {
+    FileEvidence {
+        path: "index.html".into(),
+        at: "/app/index.html".into(),
+        changed: true,
+        expected: bytes("new"),
+        before: bytes("old"),
+        actual: bytes("new"),
+        older: None,
+        seen: Some(stat()),
+        image: None,
+        checkout: None,
+        host: None,
+    }
+}
+
+fn stale() -> FileEvidence {
+    FileEvidence {
+        actual: bytes("old"),
+        older: Some(sha(OLD)),
+        image: Some(bytes("old")),
+        checkout: Some((bytes("new"), Stat { changed: Moment(800), ..stat() })),
+        ..fresh()
+    }
+}
+
+fn odd() -> FileEvidence {
+    FileEvidence { actual: bytes("built"), ..fresh() }
+}
+
+fn same(file: FileEvidence) -> FileEvidence {
+    FileEvidence { path: "other".into(), at: "/app/other".into(), changed: false, ..file }
+}
+
+fn evidence(files: Vec<FileEvidence>) -> Evidence {
+    Evidence {
+        service: "web".into(),
+        commit: sha(NEW),
+        head: Some(sha(NEW)),
+        modified: Vec::new(),
+        tagged: Some(Image {
+            id: container().image,
+            tags: vec!["shop-web:latest".into()],
+            tagged: Some(Moment(900)),
+        }),
+        builder: Some(Builder::BuildKit),
+        replicas: vec![ReplicaEvidence { container: container(), unsettled: None, files, expect: None }],
+        unproven: Vec::new(),
+        expect_in: None,
+        compose: compose(),
+        target: target(),
+    }
+}
+
+fn with(files: Vec<FileEvidence>, change: impl FnOnce(&mut Evidence)) -> Evidence {
+    let mut evidence = evidence(files);
+    change(&mut evidence);
+    evidence
+}
+
+fn mounted(source: MountSource, target: &str) -> impl FnOnce(&mut Evidence) {
+    let mount = Mount { source, target: target.into() };
+    move |e| e.replicas[0].container.mounts.push(mount)
+}
+
+#[test]
+fn only_complete_evidence_verifies() {
+    use Verdict::{Inconclusive, Stale, Verified};
+    let cases: Vec<(&str, Verdict, Evidence)> = vec![
+        ("all new", Verified, evidence(vec![fresh()])),
+        ("an untouched file that the build changed", Verified, evidence(vec![fresh(), same(odd())])),
+        ("nothing changed reaches it", Verified, evidence(vec![same(fresh())])),
+        ("no file at all", Inconclusive, evidence(vec![])),
+        ("only an untouched odd file", Inconclusive, evidence(vec![same(odd())])),
+        ("a changed file that the build changed", Inconclusive, evidence(vec![odd(), same(fresh())])),
+        (
+            "a changed file is missing",
+            Inconclusive,
+            evidence(vec![FileEvidence { actual: Bytes::Missing, ..fresh() }]),
+        ),
+        (
+            "a new file is missing",
+            Stale,
+            evidence(vec![FileEvidence { actual: Bytes::Missing, before: Bytes::Missing, ..fresh() }]),
+        ),
+        (
+            "unreadable",
+            Inconclusive,
+            evidence(vec![FileEvidence { actual: Bytes::Unknown("x".into()), ..fresh() }]),
+        ),
+        ("old", Stale, evidence(vec![stale()])),
+        ("an untouched file is old", Stale, evidence(vec![fresh(), same(stale())])),
+        ("server behind", Inconclusive, with(vec![fresh()], |e| e.head = Some(sha(OLD)))),
+        ("server unknown", Inconclusive, with(vec![fresh()], |e| e.head = None)),
+        ("server dirty", Inconclusive, with(vec![fresh()], |e| e.modified = vec!["x".into()])),
+        ("no such tag", Inconclusive, with(vec![fresh()], |e| e.tagged = None)),
+        ("exited", Inconclusive, with(vec![stale()], |e| e.replicas[0].container.status = "exited".into())),
+        ("restarting", Inconclusive, with(vec![fresh()], |e| e.replicas[0].unsettled = Some("loops".into()))),
+        (
+            "unhealthy",
+            Inconclusive,
+            with(vec![fresh()], |e| e.replicas[0].container.health = Health::Unhealthy),
+        ),
+        (
+            "starting",
+            Inconclusive,
+            with(vec![fresh()], |e| e.replicas[0].container.health = Health::Starting),
+        ),
+        ("healthy", Verified, with(vec![fresh()], |e| e.replicas[0].container.health = Health::Healthy)),
+        ("no container", Inconclusive, with(vec![], |e| e.replicas.clear())),
+        ("compiled", Inconclusive, with(vec![same(fresh())], |e| e.unproven = vec!["main.go".into()])),
+        (
+            "compiled, but the text is there",
+            Verified,
+            with(vec![], |e| {
+                e.unproven = vec!["main.go".into()];
+                e.replicas[0].expect = Some(Found::Yes);
+            }),
+        ),
+        ("the text is not there", Stale, with(vec![], |e| e.replicas[0].expect = Some(Found::No))),
+        (
+            "the text is not there, and the file is the commit's",
+            Inconclusive,
+            with(vec![fresh()], |e| {
+                e.replicas[0].expect = Some(Found::No);
+                e.expect_in = Some("/app/index.html".into());
+            }),
+        ),
+        (
+            "the text cannot be looked for",
+            Inconclusive,
+            with(vec![fresh()], |e| e.replicas[0].expect = Some(Found::Unknown("gone".into()))),
+        ),
+        (
+            "a stale file beats a text that is there",
+            Stale,
+            with(vec![stale()], |e| e.replicas[0].expect = Some(Found::Yes)),
+        ),
+    ];
+    for (name, verdict, evidence) in cases {
+        let judgement = judge(&evidence);
+        assert_eq!(judgement.verdict, verdict, "{name}: {}", judgement.reason);
+        let code = Outcome::Judged(judgement).exit_code();
+        assert_eq!(
+            code,
+            if verdict == Verified {
+                0
+            } else if verdict == Stale {
+                1
+            } else {
+                4
+            },
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_worst_replica_decides() {
+    let mut evidence = evidence(vec![fresh()]);
+    let mut second = evidence.replicas[0].clone();
+    second.container.name = "shop-web-2".into();
+    second.files = vec![stale()];
+    evidence.replicas.push(second);
+    let judgement = judge(&evidence);
+    assert_eq!(judgement.verdict, Verdict::Stale);
+    assert!(
+        judgement.reason.contains("1 of 2") && judgement.reason.contains("shop-web-2"),
+        "{}",
+        judgement.reason
+    );
+    assert_eq!(judgement.replicas[0].verdict, Verdict::Verified);
+}
+
+#[test]
+fn every_cause_has_its_mechanism_and_its_cure() {
+    let named = || MountSource::Named("shop_code".into());
+    let bind = || MountSource::Bind("/opt/my repo/index.html".into());
+    let orphan = || FileEvidence { seen: Some(Stat { links: 0, ..stat() }), ..stale() };
+    let moved = || FileEvidence { host: Some(Stat { inode: "1:8".into(), ..stat() }), ..stale() };
+    let built_before = || FileEvidence {
+        checkout: Some((bytes("new"), Stat { changed: Moment(901), ..stat() })),
+        ..stale()
+    };
+    let other_len =
+        || FileEvidence { actual: Bytes::Known { digest: Digest("old".into()), len: Some(9) }, ..stale() };
+    let cases: Vec<(Cause, Option<&str>, &str, Evidence)> = vec![
+        (
+            Cause::Container,
+            Some("S02"),
+            "up -d --no-deps web",
+            with(vec![stale()], |e| e.replicas[0].container.image = ImageId("sha256:bbbb".into())),
+        ),
+        (
+            Cause::Mount,
+            Some("S04"),
+            "docker volume rm shop_code",
+            with(vec![stale()], mounted(named(), "/app")),
+        ),
+        (
+            Cause::Mount,
+            Some("S05"),
+            "up -d --no-deps -V --force-recreate web",
+            with(vec![stale()], mounted(MountSource::Anonymous("ab".into()), "/app")),
+        ),
+        (
+            Cause::Mount,
+            Some("S23"),
+            "--force-recreate web",
+            with(vec![orphan()], mounted(bind(), "/app/index.html")),
+        ),
+        (
+            Cause::Mount,
+            Some("S23"),
+            "--force-recreate web",
+            with(vec![moved()], mounted(bind(), "/app/index.html")),
+        ),
+        (
+            Cause::Mount,
+            Some("S06"),
+            "`/srv/app`",
+            with(vec![stale()], mounted(MountSource::Bind("/srv/app".into()), "/app")),
+        ),
+        (
+            Cause::Mount,
+            Some("S06"),
+            "remove the tmpfs",
+            with(vec![stale()], mounted(MountSource::Tmpfs, "/app")),
+        ),
+        (Cause::Image, Some("S01"), "build web && docker compose", evidence(vec![built_before()])),
+        (Cause::ContextSnapshot, Some("S33"), "type=source.local", evidence(vec![stale()])),
+        (
+            Cause::Image,
+            None,
+            "unstale deploy web",
+            with(vec![stale()], |e| e.builder = Some(Builder::Classic)),
+        ),
+        (Cause::Image, None, "unstale deploy web", evidence(vec![other_len()])),
+        (
+            Cause::Container,
+            None,
+            "--force-recreate web",
+            evidence(vec![FileEvidence { image: Some(bytes("new")), ..stale() }]),
+        ),
+        (Cause::Checkout, None, "unstale deploy web", with(vec![stale()], |e| e.head = Some(sha(OLD)))),
+    ];
+    for (cause, mechanism, cure, evidence) in cases {
+        let judgement = judge(&evidence);
+        assert_eq!(judgement.verdict, Verdict::Stale, "{}", judgement.reason);
+        let diagnosis = judgement.replicas[0].diagnosis.as_ref().expect("a stale container has a cause");
+        assert_eq!((diagnosis.cause, diagnosis.mechanism), (cause, mechanism), "{}", diagnosis.detail);
+        assert!(diagnosis.cure.contains(cure), "{} lacks {cure}", diagnosis.cure);
+    }
+}
+
+#[test]
+fn a_new_file_under_an_older_process_is_not_verified() {
+    let young = || FileEvidence { seen: Some(Stat { changed: Moment(1001), ..stat() }), ..fresh() };
+    let bind = || mounted(MountSource::Bind("/opt/my repo".into()), "/app");
+    let judgement = judge(&with(vec![young()], bind()));
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    let diagnosis = judgement.replicas[0].diagnosis.as_ref().expect("it says what to do");
+    assert_eq!(diagnosis.cause, Cause::Process);
+    assert!(diagnosis.cure.contains("restart web"), "{}", diagnosis.cure);
+    let unseen = FileEvidence { seen: None, ..fresh() };
+    assert_eq!(judge(&with(vec![unseen], bind())).verdict, Verdict::Inconclusive);
+    assert_eq!(judge(&with(vec![fresh()], bind())).verdict, Verdict::Verified);
+    // In the image a file cannot change under the process.
+    assert_eq!(judge(&evidence(vec![young()])).verdict, Verdict::Verified);
+}
+
+#[test]
+fn an_image_that_is_not_the_tags_is_never_verified() {
+    let other = |e: &mut Evidence| e.replicas[0].container.image = ImageId("sha256:bbbb".into());
+    let judgement = judge(&with(vec![fresh()], other));
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert_eq!(judgement.replicas[0].diagnosis.as_ref().map(|d| d.mechanism), Some(Some("S02")));
+}
+
+#[test]
+fn a_missing_file_is_stale_only_where_something_explains_it() {
+    let missing = || FileEvidence { actual: Bytes::Missing, ..fresh() };
+    let hidden = [Mount { source: MountSource::Tmpfs, target: "/app".into() }];
+    assert_eq!(state_of(&missing(), &[]), FileState::Missing);
+    assert_eq!(state_of(&missing(), &hidden), FileState::Stale(None));
+    assert_eq!(state_of(&FileEvidence { changed: false, ..missing() }, &hidden), FileState::Missing);
+    let beside = [Mount { source: MountSource::Tmpfs, target: "/ap".into() }];
+    assert_eq!(state_of(&missing(), &beside), FileState::Missing, "`/ap` does not cover `/app`");
+}
+
+#[test]
+fn the_ledger_gives_back_the_last_verified_commit() {
+    let line = |verdict: Verdict, to: &str, service: &str| {
+        let mut evidence = evidence(vec![match verdict {
+            Verdict::Verified => fresh(),
+            Verdict::Stale => stale(),
+            Verdict::Inconclusive => odd(),
+        }]);
+        evidence.service = service.into();
+        let report = Report {
+            service: service.into(),
+            outcome: Outcome::Judged(judge(&evidence)),
+            expected: Some(sha(to)),
+            steps: Vec::new(),
+            downtime_ms: 1400,
+            next: Vec::new(),
+            sample: None,
+        };
+        report.ledger_line("id-1", Moment(0), Some(&sha(OLD)))
+    };
+    let lines = vec![
+        line(Verdict::Verified, OLD, "web"),
+        line(Verdict::Stale, NEW, "web"),
+        line(Verdict::Verified, NEW, "worker"),
+        "{broken".to_owned(),
+        String::new(),
+    ];
+    assert_eq!(last_verified(&lines, "web"), Some(sha(OLD)));
+    assert_eq!(last_verified(&lines, "worker"), Some(sha(NEW)));
+    assert_eq!(last_verified(&lines, "db"), None);
+    assert!(
+        lines[1].contains(r#""verdict":"stale","cause":"context-snapshot","downtime_ms":1400"#),
+        "{}",
+        lines[1]
+    );
+    assert!(!lines.iter().any(|l| l.contains('\n')), "one line each");
+}
+
+#[test]
+fn the_document_has_the_designs_fields() {
+    let report = Report {
+        service: "web".into(),
+        outcome: Outcome::Judged(judge(&with(
+            vec![stale()],
+            mounted(MountSource::Named("shop_code".into()), "/app"),
+        ))),
+        expected: Some(sha(NEW)),
+        steps: Vec::new(),
+        downtime_ms: 0,
+        next: Vec::new(),
+        sample: None,
+    };
+    let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
+    let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["schema", "verdict", "reason", "expected", "replicas", "steps", "downtime_ms", "next"]);
+    let replica = &json["replicas"][0];
+    let keys: Vec<&String> = replica.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        keys,
+        ["service", "container", "image", "verdict", "cause", "mechanism", "detail", "cure", "files"]
+    );
+    assert_eq!(replica["mechanism"], "S04");
+    assert_eq!(
+        replica["files"],
+        serde_json::json!({"checked":1,"fresh":0,"stale":1,"missing":0,"unknown":0})
+    );
+
+    let refused = Report::refused("web", Refused::new("dirty", "not committed"));
+    let json: serde_json::Value = serde_json::from_str(&refused.json()).expect("JSON");
+    assert_eq!((&json["verdict"], &json["class"]), (&"refused".into(), &"dirty".into()));
+    assert_eq!(refused.outcome.exit_code(), 2);
+    assert_eq!(Outcome::Stopped { why: String::new(), now: String::new() }.exit_code(), 3);
+}
+
+#[test]
+fn a_route_becomes_a_candidate_only_if_its_end_matters() {
+    use unstale::analysis::route::{Route, Verdict as End};
+    let route = |verdict, paths: &[&str]| Route {
+        verdict,
+        container_paths: paths.iter().map(|&p| p.to_owned()).collect(),
+        hops: Vec::new(),
+        shadow: None,
+    };
+    let reach = |verdict, paths: &[&str]| Candidate::new("x", &route(verdict, paths)).map(|c| c.reach);
+    let at = || Reach::Container(vec!["/app/x".into()]);
+    assert_eq!(reach(End::Reaches, &["/app/x"]), Some(at()));
+    assert_eq!(
+        reach(End::Shadowed, &["/app/x"]),
+        Some(at()),
+        "what a mount hides is what has to be looked at"
+    );
+    assert_eq!(reach(End::Reaches, &[]), Some(Reach::Unknown));
+    assert_eq!(reach(End::BuildOnly, &[]), Some(Reach::Build));
+    assert_eq!(reach(End::Unknown, &[]), Some(Reach::Unknown));
+    for end in [End::Ignored, End::NotCopied, End::OutsideContext] {
+        assert_eq!(reach(end, &["/app/x"]), None);
+    }
+}
