@@ -57,7 +57,8 @@ fn commit_to_verified(engine: Engine, builder: Builder) {
     verdict(&done, "verified", 0);
     assert_eq!(lab.serves(), "v4", "and a browser sees it");
     assert_eq!(ids(&planned.0), ids(&done.0), "what is shown is what is run");
-    let phases: Vec<u64> = done.0["steps"].as_array().unwrap().iter().map(|s| s["phase"].as_u64().unwrap()).collect();
+    let phases: Vec<u64> =
+        done.0["steps"].as_array().unwrap().iter().map(|s| s["phase"].as_u64().unwrap()).collect();
     assert!(phases.is_sorted() && phases.first() == Some(&1) && phases.last() == Some(&7), "{phases:?}");
     let replica = &done.0["replicas"][0];
     assert_eq!(replica["verdict"], "verified");
@@ -85,7 +86,11 @@ fn snapshot(engine: Engine, builder: Builder) {
     let stale = at_server(&lab, &["verify", "web"]);
     verdict(&stale, "stale", 1);
     let replica = &stale.0["replicas"][0];
-    assert_eq!((&replica["cause"], &replica["mechanism"]), (&"context-snapshot".into(), &"S33".into()), "{replica:#}");
+    assert_eq!(
+        (&replica["cause"], &replica["mechanism"]),
+        (&"context-snapshot".into(), &"S33".into()),
+        "{replica:#}"
+    );
     assert!(replica["cure"].as_str().unwrap().contains("source.local"), "{replica:#}");
     verdict(&at_server(&lab, &["deploy", "web"]), "verified", 0);
     assert_eq!(lab.serves(), "v4");
@@ -104,7 +109,10 @@ fn volume(engine: Engine, builder: Builder) {
     let trace = unstale(&lab, &["trace", PAGE, "--format", "json"]).ok();
     let trace: Value = serde_json::from_str(&trace).unwrap();
     let route = &trace["files"][0]["services"][0];
-    assert_eq!((&route["verdict"], &route["shadowed_by"]["kind"]), (&"shadowed".into(), &"named-volume".into()));
+    assert_eq!(
+        (&route["verdict"], &route["shadowed_by"]["kind"]),
+        (&"shadowed".into(), &"named-volume".into())
+    );
 
     let stale = at_server(&lab, &["verify", "web"]);
     verdict(&stale, "stale", 1);
@@ -127,7 +135,11 @@ fn restart(engine: Engine, builder: Builder) {
     let stale = at_server(&lab, &["verify", "web"]);
     verdict(&stale, "stale", 1);
     let replica = &stale.0["replicas"][0];
-    assert_eq!((&replica["cause"], &replica["mechanism"]), (&"container".into(), &"S02".into()), "{replica:#}");
+    assert_eq!(
+        (&replica["cause"], &replica["mechanism"]),
+        (&"container".into(), &"S02".into()),
+        "{replica:#}"
+    );
     let cure = replica["cure"].as_str().unwrap().to_owned();
     assert!(cure.contains("up -d"), "{cure}");
     lab.compose("up -d web").ok();
@@ -154,7 +166,9 @@ fn failed_build(engine: Engine, builder: Builder) {
 fn refusals(engine: Engine, builder: Builder) {
     let lab = Lab::new(engine, builder);
     lab.deploy_naively().ok();
-    let state = || lab.ssh("git rev-parse HEAD; git status --porcelain; docker ps -aq --no-trunc; docker images -q --no-trunc").ok();
+    let state = || {
+        lab.ssh("git rev-parse HEAD; git status --porcelain; docker ps -aq --no-trunc; docker images -q --no-trunc").ok()
+    };
     let before = state();
     let refused = |args: &[&str], says: &str| {
         let (document, code) = at_server(&lab, args);
@@ -168,6 +182,19 @@ fn refusals(engine: Engine, builder: Builder) {
     refused(&["deploy", "web"], "app.py");
     lab.git(&["checkout", "--", "app.py"]).ok();
     refused(&["deploy", "web", "--expect", "/v3/", "--in", "/app/frontend/templates/index.html"], "already");
+    for (file, broken, says) in [
+        (
+            "compose.yaml",
+            "services:\n  web:\n    build: .\n   image: x\n",
+            "`compose.yaml` would be refused, line 4",
+        ),
+        ("compose.yaml", "not yaml: [", "`compose.yaml` would be refused"),
+        ("Dockerfile", "FROM x\nRNU y\n", "`Dockerfile` would be refused, line 2"),
+    ] {
+        lab.edit(file, |_| broken.to_owned());
+        refused(&["deploy", "web", "-m", "Broken"], says);
+        lab.git(&["checkout", "--", file]).ok();
+    }
     lab.ssh("echo x >> app.py").ok();
     let dirty = state();
     refused(&["deploy", "web"], "app.py");
@@ -184,5 +211,8 @@ fn refusals(engine: Engine, builder: Builder) {
     let outside = Ran::new(lab.in_dev(UNSTALE).args(["deploy", "web", "--local"]).current_dir(lab.folder()));
     assert_eq!(outside.code, 2, "{outside:?}");
     assert!(outside.stderr.contains("git") || outside.stdout.contains("git"), "{outside:?}");
-    assert_eq!(commands(&at_server(&lab, &["deploy", "web", "--dry-run"]).0).len(), ids(&at_server(&lab, &["deploy", "web", "--dry-run"]).0).len());
+    assert_eq!(
+        commands(&at_server(&lab, &["deploy", "web", "--dry-run"]).0).len(),
+        ids(&at_server(&lab, &["deploy", "web", "--dry-run"]).0).len()
+    );
 }

@@ -135,7 +135,7 @@ fn is_there(stages: &Stages, stage: usize, instruction: usize, name: &str) -> bo
 pub fn shell(stages: &Stages, stage: usize) -> Result<(), Reason> {
     match stages.all[stage].shell {
         Shell::Posix | Shell::Unknown => Ok(()),
-        Shell::Windows => Err("the stage runs its commands with a Windows shell".to_owned()),
+        Shell::Foreign => Err("the stage runs its commands with a shell that is not POSIX".to_owned()),
         Shell::Absent => Err("the stage has no shell: a RUN would fail".to_owned()),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     paths,
     vars::{Origin, Scope, Undeclared, Val, expand},
 };
-use crate::model::dockerfile::{Copy, Dockerfile, Flag, Form, Instruction, Kind, Pair, Run, Word};
+use crate::model::dockerfile::{self, Copy, Dockerfile, Flag, Form, Instruction, Kind, Pair, Run, Word};
 
 /// The stages of one Dockerfile under one set of build arguments.
 #[derive(Debug, Clone)]
@@ -47,8 +47,8 @@ pub enum Base {
 pub enum Shell {
     /// `/bin/sh`, or another POSIX-like one: a RUN in shell form stands in the stage.
     Posix,
-    /// `cmd` or PowerShell.
-    Windows,
+    /// `cmd`, `PowerShell` or something else that is no POSIX shell.
+    Foreign,
     /// There is none: `scratch` or a distroless image.
     Absent,
     /// Nothing in the file shows one.
@@ -146,7 +146,6 @@ struct State {
     dirs: BTreeSet<String>,
     /// ENV names whose value contains an ARG.
     moving_env: Vec<String>,
-    windows: bool,
 }
 
 impl Stages {
@@ -271,7 +270,7 @@ fn resolve_stage(
         passed,
         before,
         undeclared: if base == Base::Scratch { Undeclared::Empty } else { Undeclared::Unknown },
-        state: initial(&base, before, dockerfile.escape),
+        state: initial(&base, before),
         shell: initial_shell(&base, before),
     };
     let steps = stage
@@ -283,12 +282,12 @@ fn resolve_stage(
         base,
         name: stage.name.as_ref().map(|n| n.value.to_lowercase()),
         steps,
-        shell: resolver.shell,
+        shell: if stage.shell == dockerfile::Shell::Foreign { Shell::Foreign } else { resolver.shell },
         end: resolver.state,
     }
 }
 
-fn initial(base: &Base, before: &[Stage], escape: char) -> State {
+fn initial(base: &Base, before: &[Stage]) -> State {
     match base {
         // The ARGs of the parent stage are not in scope for expansion; its ENV is.
         Base::Stage(parent) => {
@@ -307,7 +306,6 @@ fn initial(base: &Base, before: &[Stage], escape: char) -> State {
             workdir: if *base == Base::Scratch { Val::Known("/".to_owned()) } else { Val::Unknown },
             dirs: BTreeSet::new(),
             moving_env: Vec::new(),
-            windows: escape == '`',
         },
     }
 }
@@ -371,11 +369,6 @@ impl Resolver<'_> {
             Kind::Copy(copy) => What::Copy(self.copy(copy, &instruction.flags, false)),
             Kind::Add(copy) => What::Copy(self.copy(copy, &instruction.flags, true)),
             Kind::Run(run) => What::Run(self.run(run)),
-            Kind::Shell(words) => {
-                let program = words.first().map(|w| w.value.to_lowercase()).unwrap_or_default();
-                self.state.windows = ["cmd", "powershell", "pwsh"].iter().any(|p| program.contains(p));
-                What::Other
-            }
             _ => What::Other,
         }
     }
@@ -444,7 +437,7 @@ impl Resolver<'_> {
     fn run(&mut self, run: &Run) -> RunFacts {
         let effects = match &run.form {
             Form::Shell(script) => {
-                self.shell = if self.state.windows { Shell::Windows } else { Shell::Posix };
+                self.shell = Shell::Posix;
                 commands::effects(script)
             }
             Form::Exec(words) => commands::exec_effects(words),

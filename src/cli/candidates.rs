@@ -6,7 +6,8 @@ use crate::{
     analysis::{Facts, links::Service, paths, route::route},
     project,
     protocol::Candidate,
-    text::EntryKind,
+    syntax::SyntaxError,
+    text::{EntryKind, FileId, LineIndex},
 };
 
 /// The compose files that `docker compose` looks for, in its order
@@ -25,29 +26,54 @@ pub(super) fn of(here: &Path, service: &str, tracked: &[String]) -> Result<Vec<C
     }
     let facts = Facts::new(&project.snapshot);
     let folder = here.strip_prefix(&root).map_err(|e| e.to_string())?.to_string_lossy().into_owned();
+    readable(&facts, &folder)?;
     let found = find(&facts, &folder, service)?;
+    if let Some(dockerfile) = found.build.as_ref().and_then(|build| build.dockerfile) {
+        let model = &facts.dockerfiles[dockerfile].model;
+        no_errors(&facts, model.file, &model.errors)?;
+    }
     Ok(tracked.iter().filter_map(|path| Candidate::new(path.as_str(), &route(&facts, found, path))).collect())
 }
 
-/// The service in the compose file that `docker compose` would take in this folder: the nearest upwards.
-fn find<'a>(facts: &'a Facts<'_>, folder: &str, name: &str) -> Result<&'a Service, String> {
+/// A file that Compose or BuildKit would refuse is found before anything is removed.
+fn no_errors(facts: &Facts<'_>, file: FileId, errors: &[SyntaxError]) -> Result<(), String> {
+    let Some(error) = errors.first() else { return Ok(()) };
+    let file = facts.snapshot.file(file);
+    let line = LineIndex::new(&file.text).line(error.span.start());
+    Err(format!("`{}` would be refused, line {line}: {}", file.path, error.message))
+}
+
+fn readable(facts: &Facts<'_>, folder: &str) -> Result<(), String> {
+    match compose_file(facts, folder) {
+        None => Err("there is no compose file here or above: run it in the folder that has one".to_owned()),
+        Some(file) => facts
+            .composes
+            .iter()
+            .filter(|compose| compose.file == file)
+            .try_for_each(|compose| no_errors(facts, file, &compose.errors)),
+    }
+}
+
+/// The compose file that `docker compose` would take in this folder: the nearest upwards.
+fn compose_file(facts: &Facts<'_>, folder: &str) -> Option<FileId> {
     let mut at = folder;
     loop {
         let file = COMPOSE_FILES.iter().find_map(|file| facts.snapshot.find(&paths::join(at, file)));
-        if let Some(file) = file {
-            let here = |s: &&Service| facts.compose_file(s) == file;
-            let services: Vec<&Service> = facts.services.iter().filter(here).collect();
-            let known: Vec<&str> = services.iter().map(|s| facts.model(s).name.value.as_str()).collect();
-            return services.iter().copied().find(|s| facts.model(s).name.value == name).ok_or_else(|| {
-                let file = &facts.snapshot.file(file).path;
-                format!("`{file}` has no service `{name}`; it has `{}`", known.join("`, `"))
-            });
-        }
-        if at.is_empty() {
-            return Err(
-                "there is no compose file here or above: run it in the folder that has one".to_owned()
-            );
+        if file.is_some() || at.is_empty() {
+            return file;
         }
         at = paths::parent(at);
     }
+}
+
+fn find<'a>(facts: &'a Facts<'_>, folder: &str, name: &str) -> Result<&'a Service, String> {
+    let file = compose_file(facts, folder);
+    let services: Vec<&Service> =
+        facts.services.iter().filter(|s| Some(facts.compose_file(s)) == file).collect();
+    if let Some(found) = services.iter().find(|s| facts.model(s).name.value == name) {
+        return Ok(found);
+    }
+    let known: Vec<&str> = services.iter().map(|s| facts.model(s).name.value.as_str()).collect();
+    let path = file.map_or("", |file| facts.snapshot.file(file).path.as_str());
+    Err(format!("`{path}` has no service `{name}`; it has `{}`", known.join("`, `")))
 }

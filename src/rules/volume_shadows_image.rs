@@ -4,44 +4,72 @@ use crate::{
     analysis::{Facts, links::Service, paths, route},
     diag::{Safety, Sink},
     model::compose::{Mount, MountKind, edit},
-    text::Location,
+    text::{Edit, FileId, Location},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     for service in &facts.services {
-        for (index, mount) in facts.model(service).mounts.iter().enumerate() {
-            if mount.kind == MountKind::Named {
-                look(facts, service, index, mount, sink);
-            }
+        let found: Vec<Hiding<'_>> = facts
+            .model(service)
+            .mounts
+            .iter()
+            .enumerate()
+            .filter(|(_, mount)| mount.kind == MountKind::Named)
+            .filter_map(|(index, mount)| hiding(facts, service, index, mount))
+            .collect();
+        let compose = facts.compose_file(service);
+        // One fix for all: a list that loses its last entry goes with its key.
+        let indexes: Vec<usize> = found.iter().map(|h| h.index).collect();
+        let text = &facts.snapshot.file(compose).text;
+        let name = &facts.model(service).name.value;
+        let edits = edit::remove_mounts(text, &facts.composes[service.compose], name, &indexes).unwrap_or_default();
+        let edits: Vec<(FileId, Edit)> = edits.into_iter().map(|e| (compose, e)).collect();
+        for hiding in found {
+            report(facts, compose, &hiding, edits.clone(), sink);
         }
     }
 }
 
-fn look(facts: &Facts<'_>, service: &Service, index: usize, mount: &Mount, sink: &mut Sink<'_>) -> Option<()> {
+/// A mount that hides what the image holds.
+struct Hiding<'a> {
+    index: usize,
+    mount: &'a Mount,
+    volume: &'a str,
+    /// Where it is mounted.
+    place: String,
+    /// The instruction that fills the place.
+    fill: Location,
+}
+
+fn hiding<'a>(facts: &Facts<'_>, service: &Service, index: usize, mount: &'a Mount) -> Option<Hiding<'a>> {
     let build = service.build.as_ref()?;
     let (context, stages, target) = (build.context.as_ref()?, build.stages.as_ref()?, build.target?);
     let place = paths::clean(mount.target.known.as_deref().filter(|t| t.starts_with('/'))?);
     let fill = route::fill(facts, context, stages, target, &place)?;
     let dockerfile = &facts.dockerfiles[build.dockerfile?].model;
-    let instruction = &dockerfile.instructions[fill.instruction];
-    let said = first_line(&facts.snapshot.file(dockerfile.file).text[instruction.span.range()]);
-    let volume = mount.source.as_ref()?.raw.clone();
-    let compose = facts.compose_file(service);
-    let finding = sink
-        .report(
-            Location::new(compose, mount.span),
-            format!("`{volume}:{place}` hides what `{said}` puts there: a rebuild changes nothing"),
-        )
-        .label(Location::new(dockerfile.file, instruction.span), "what the image holds there")
-        .help(format!(
-            "the engine fills the volume from the image once, when it is empty; keep code out of `{volume}`, or mount \
-             only the folder that holds data"
-        ));
-    let text = &facts.snapshot.file(compose).text;
-    let edits = edit::remove_mount(text, &facts.composes[service.compose], &facts.model(service).name.value, index);
-    let title = format!("remove the mount of `{volume}` over `{place}`");
-    finding.fix(Safety::Unsafe, title, edits.unwrap_or_default().into_iter().map(|e| (compose, e)).collect());
-    Some(())
+    let at = Location::new(dockerfile.file, dockerfile.instructions[fill.instruction].span);
+    Some(Hiding { index, mount, volume: &mount.source.as_ref()?.raw, place, fill: at })
+}
+
+fn report(
+    facts: &Facts<'_>,
+    compose: FileId,
+    hiding: &Hiding<'_>,
+    edits: Vec<(FileId, Edit)>,
+    sink: &mut Sink<'_>,
+) {
+    let Hiding { mount, volume, place, fill, .. } = hiding;
+    let said = first_line(&facts.snapshot.file(fill.file).text[fill.span.range()]);
+    sink.report(
+        Location::new(compose, mount.span),
+        format!("`{volume}:{place}` hides what `{said}` puts there: a rebuild changes nothing"),
+    )
+    .label(*fill, "what the image holds there")
+    .help(format!(
+        "the engine fills the volume from the image once, when it is empty; keep code out of `{volume}`, or mount only \
+         the folder that holds data"
+    ))
+    .fix(Safety::Unsafe, format!("remove the mount of `{volume}` over `{place}`"), edits);
 }
 
 fn first_line(text: &str) -> &str {

@@ -192,7 +192,8 @@ fn real_files_can_be_edited() {
                 .iter()
                 .map(|_| (true, edit::add_build_arg(&text, &model, name, "CACHE_BUST", "${CACHE_BUST:-}")))
                 .chain(
-                    (0..service.mounts.len()).map(|i| (false, edit::remove_mount(&text, &model, name, i))),
+                    (0..service.mounts.len())
+                        .map(|i| (false, edit::remove_mounts(&text, &model, name, &[i]))),
                 );
             for (adds, result) in results.collect::<Vec<_>>() {
                 match result {

@@ -1,7 +1,7 @@
 //! Edits: the file's own style, every other byte kept, or refused.
 
 use unstale::{
-    model::compose::edit::{add_build_arg, remove_mount, set_scalar, set_value},
+    model::compose::edit::{add_build_arg, remove_mounts, set_scalar, set_value},
     text::EditSet,
 };
 
@@ -19,7 +19,7 @@ fn add(text: &str) -> Result<String, String> {
 }
 
 fn remove(text: &str, index: usize) -> Result<String, String> {
-    let edits = remove_mount(text, &read(text), "web", index).map_err(|r| r.reason)?;
+    let edits = remove_mounts(text, &read(text), "web", &[index]).map_err(|r| r.reason)?;
     let mut set = EditSet::default();
     for edit in edits {
         set.insert(edit).unwrap();

@@ -310,7 +310,7 @@ proptest! {
             }
             let name = &service.name.value;
             let _ = compose::edit::add_build_arg(&text, &model, name, "BUST", "${BUST:-}");
-            let _ = compose::edit::remove_mount(&text, &model, name, index);
+            let _ = compose::edit::remove_mounts(&text, &model, name, &[index]);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{Copy, Dockerfile, Flag, Form, Heredoc, Instruction, Kind, Pair, Run, RunMount, Stage, Word};
+use super::{
+    Copy, Dockerfile, Flag, Form, Heredoc, Instruction, Kind, Pair, Run, RunMount, Shell, Stage, Word,
+};
 use crate::{
     syntax::{
         dockerfile::{self as syntax, Args, Body, csv_fields, heredoc_word, quoted_ranges},
@@ -27,16 +29,6 @@ pub fn parse(file: FileId, text: &str) -> Dockerfile {
         stage.body = stage.from + 1..end;
     }
     Dockerfile { file, escape: tree.escape, instructions, stages, errors: tree.errors }
-}
-
-/// Who reads a shell-form text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Shell {
-    /// `sh` and its kin.
-    #[default]
-    Posix,
-    /// `cmd`, `PowerShell` or something unknown: its text is not read.
-    Foreign,
 }
 
 impl Shell {
@@ -67,8 +59,6 @@ impl Shell {
 #[derive(Default)]
 struct Builder {
     stages: Vec<Stage>,
-    /// The shell at the end of each stage so far.
-    shells: Vec<Shell>,
     /// The stages that have a name, by that name in lower case; the last one of a name counts.
     named: HashMap<String, usize>,
     default_shell: Shell,
@@ -85,8 +75,8 @@ impl Builder {
         let kind = self.kind(body, &instruction.heredocs);
         if let Kind::Shell(words) = &kind {
             self.shell = words.first().map_or(Shell::Foreign, |program| Shell::of_program(&program.value));
-            if let Some(stage) = self.shells.last_mut() {
-                *stage = self.shell;
+            if let Some(stage) = self.stages.last_mut() {
+                stage.shell = self.shell;
             }
         }
         Instruction {
@@ -103,7 +93,7 @@ impl Builder {
         let (base, name) = from(body);
         let base = base.unwrap_or_else(|| Spanned::new(String::new(), Span::point(body.keyword.span.end())));
         let lower = base.value.to_lowercase();
-        let inherited = self.named.get(&lower).map(|&stage| self.shells[stage]);
+        let inherited = self.named.get(&lower).map(|&stage| self.stages[stage].shell);
         let platform = body.flags.iter().any(|flag| flag.text.text().starts_with("--platform=windows"));
         let windows = platform || ["windows", "nanoserver", "servercore"].iter().any(|w| lower.contains(w));
         self.shell = match inherited {
@@ -112,10 +102,9 @@ impl Builder {
             None => self.default_shell,
         };
         if let Some(name) = &name {
-            self.named.insert(name.value.to_lowercase(), self.shells.len());
+            self.named.insert(name.value.to_lowercase(), self.stages.len());
         }
-        self.shells.push(self.shell);
-        self.stages.push(Stage { name, base, from: index, body: index + 1..index + 1 });
+        self.stages.push(Stage { name, base, from: index, body: index + 1..index + 1, shell: self.shell });
     }
 
     fn kind(&self, body: &Body, heredocs: &[syntax::Heredoc]) -> Kind {

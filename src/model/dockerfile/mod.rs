@@ -42,6 +42,18 @@ pub struct Stage {
     pub from: usize,
     /// Indexes of the instructions after it.
     pub body: Range<usize>,
+    /// Who reads shell-form texts at its end.
+    pub shell: Shell,
+}
+
+/// Who reads a shell-form text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Shell {
+    /// `sh` and its kin.
+    #[default]
+    Posix,
+    /// `cmd`, `PowerShell` or something unknown: its text is not read.
+    Foreign,
 }
 
 /// One instruction.

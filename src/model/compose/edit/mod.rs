@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub use args::add_build_arg;
-pub use mounts::remove_mount;
+pub use mounts::remove_mounts;
 
 /// Why an edit was not made: nothing is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A mount less.
+//! Mounts less.
 
 use super::{Editor, Refused, is_dash, refuse, shape};
 use crate::{
@@ -7,46 +7,71 @@ use crate::{
     text::{Edit, Span},
 };
 
-/// Removes a mount of a service (`index` in [`Service::mounts`](crate::model::compose::Service::mounts)) with its
-/// lines and the comment behind it, and the key `volumes` or `tmpfs` with its last entry. Comments on lines above stay.
+/// Removes mounts of a service (`indexes` in [`Service::mounts`](crate::model::compose::Service::mounts)) with their
+/// lines and the comments behind them, and the key `volumes` or `tmpfs` with its last entry. Comments on lines above
+/// stay.
 ///
 /// # Errors
 /// [`Refused`] for flow style, for lists that an alias or merge brings, and where the service would be left empty.
-pub fn remove_mount(
+pub fn remove_mounts(
     text: &str,
     compose: &Compose,
     service: &str,
-    index: usize,
+    indexes: &[usize],
 ) -> Result<Vec<Edit>, Refused> {
     let editor = Editor::new(text, compose)?;
     let Some(service) = compose.service(service) else {
         return refuse(Span::point(0), "the file has no such service");
     };
-    let Some(mount) = service.mounts.get(index) else {
-        return refuse(service.name.span, "the service has no such mount");
-    };
-    let lines = ["volumes", "tmpfs"]
-        .iter()
-        .filter_map(|key| editor.own(service.node, key))
-        .find_map(|entry| editor.lines_of(service.node, entry, mount.node));
-    let Some(lines) = lines else {
-        return refuse(
-            mount.span,
-            "the mount is not written in the service itself: other services may share it",
-        );
-    };
-    editor.verified(compose, vec![Edit::replace(lines?, "")], mount.span, |before| {
+    let mut going = Vec::new();
+    for &index in indexes {
+        let Some(mount) = service.mounts.get(index) else {
+            return refuse(service.name.span, "the service has no such mount");
+        };
+        going.push(mount);
+    }
+    let nodes: Vec<NodeId> = going.iter().map(|mount| mount.node).collect();
+    let entries: Vec<Entry> =
+        ["volumes", "tmpfs"].iter().filter_map(|key| editor.own(service.node, key)).collect();
+    let mut lines = Vec::new();
+    for mount in &going {
+        let found =
+            entries.iter().find_map(|entry| editor.lines_of(service.node, *entry, mount.node, &nodes));
+        let Some(found) = found else {
+            return refuse(
+                mount.span,
+                "the mount is not written in the service itself: other services may share it",
+            );
+        };
+        lines.push(found?);
+    }
+    // The last entries of a list go together, with its key.
+    lines.dedup();
+    let edits = lines.into_iter().map(|span| Edit::replace(span, "")).collect();
+    let at = going.first().map_or(service.name.span, |mount| mount.span);
+    editor.verified(compose, edits, at, |before| {
         let mut wanted = shape(before);
-        if before.name.value == service.name.value && index < wanted.mounts.len() {
-            wanted.mounts.remove(index);
+        if before.name.value == service.name.value {
+            let mut index = 0;
+            wanted.mounts.retain(|_| {
+                index += 1;
+                !indexes.contains(&(index - 1))
+            });
         }
         wanted
     })
 }
 
 impl Editor<'_> {
-    /// The lines to delete so that the item goes; `None` if the item is not below the entry.
-    fn lines_of(&self, service: NodeId, entry: Entry, item: NodeId) -> Option<Result<Span, Refused>> {
+    /// The lines to delete so that the item goes, one of those that are `going`; `None` if the item is not below the
+    /// entry.
+    fn lines_of(
+        &self,
+        service: NodeId,
+        entry: Entry,
+        item: NodeId,
+        going: &[NodeId],
+    ) -> Option<Result<Span, Refused>> {
         let alone = match &self.tree.node(entry.value).kind {
             Kind::Sequence { items, style } => {
                 if !items.contains(&item) {
@@ -55,7 +80,7 @@ impl Editor<'_> {
                 if *style == Style::Flow {
                     return Some(refuse(self.span(item), "the list is in flow style: change it by hand"));
                 }
-                items.len() == 1
+                items.iter().all(|item| going.contains(item))
             }
             Kind::Scalar { .. } if entry.value == item => true,
             _ => return None,
