@@ -7,6 +7,10 @@ use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 const PAGE: &str = "frontend/templates/index.html";
 
+/// What nobody may change: the checkout, the containers, the images, the volumes.
+const STATE: &str = "git rev-parse HEAD; git status --porcelain; docker ps -aq --no-trunc | sort; \
+                     docker images -q --no-trunc | sort; docker volume ls -q | sort";
+
 /// `unstale` in the developer's checkout.
 fn unstale(lab: &Lab, args: &[&str]) -> Ran {
     Ran::new(lab.in_dev(UNSTALE).args(args))
@@ -46,11 +50,10 @@ fn commit_to_verified(engine: Engine, builder: Builder) {
     lab.edit(PAGE, |page| page.replace("/v3/", "/v4/"));
     let deploy = ["deploy", "web", "-m", "SciChart 4"];
 
-    let before = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc; docker images -q --no-trunc").ok();
+    let before = lab.ssh(STATE).ok();
     let planned = at_server(&lab, &[&deploy[..], &["--dry-run"]].concat());
     assert_eq!(planned.1, 0, "{:#}", planned.0);
-    let after = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc; docker images -q --no-trunc").ok();
-    assert_eq!(before, after, "a dry run touches nothing");
+    assert_eq!(lab.ssh(STATE).ok(), before, "a dry run touches nothing");
     assert_eq!(lab.serves(), "v3");
 
     let done = at_server(&lab, &deploy);
