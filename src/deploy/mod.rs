@@ -18,7 +18,7 @@ use transport::{Local, Lost, Ssh, Transport};
 
 use crate::protocol::{
     Candidate, Container, Desired, Event, Found, Health, Judgement, Logged, Observed, Options, Outcome, Plan,
-    Question, Record, Refused, Report, Sample, Sha, Target, command, judge, last_verified, plan,
+    Question, Record, Refused, Relation, Report, Sample, Sha, Target, command, judge, last_verified, plan,
     refuse_service,
 };
 
