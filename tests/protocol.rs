@@ -152,6 +152,7 @@ fn a_dirty_tree_with_a_message_is_committed_first_and_its_commit_is_not_known_ye
     seen.here.modified = vec!["a b.txt".into()];
     let plan = planned(&seen, Some("go to v4"));
     assert_eq!(ids(&plan)[..2], ["commit", "push"]);
+    assert_eq!(plan.steps[0].argv().resolve(&sha(NEW)), ["git", "commit", "-a", "-m", "go to v4"]);
     assert_eq!(plan.commit, None);
     let merge = plan.steps.iter().find(|s| s.id() == "merge").expect("there is one");
     assert_eq!(
@@ -662,6 +663,16 @@ fn every_cause_has_its_mechanism_and_its_cure() {
             with(vec![stale()], |e| e.builder = Some(Builder::Classic)),
         ),
         (Cause::Image, None, "unstale deploy web", evidence(vec![other_len()])),
+        (
+            Cause::Image,
+            None,
+            "unstale deploy web",
+            with(vec![stale()], |e| {
+                // Retaining an image moves the time of its last tag: it says nothing about the build any more.
+                let tags = &mut e.tagged.as_mut().expect("there is one").tags;
+                tags.push("unstale-retained/shop-web:x".into());
+            }),
+        ),
         (
             Cause::Container,
             None,
