@@ -15,8 +15,8 @@ fn sha(text: &str) -> Sha {
     Sha::parse(text).expect("40 digits")
 }
 
-fn upstream() -> Option<Upstream> {
-    Some(Upstream { remote: "origin".into(), branch: "main".into() })
+fn upstream() -> Upstream {
+    Upstream { remote: "origin".into(), branch: "main".into() }
 }
 
 fn container() -> Container {
@@ -55,7 +55,7 @@ fn seen() -> Observed {
             git_dir: "/home/me/shop/.git".into(),
             head: Some(sha(NEW)),
             branch: Some("main".into()),
-            upstream: upstream(),
+            upstream: Some(upstream()),
             modified: Vec::new(),
             untracked: Vec::new(),
             tip: Some(Tip::At(sha(OLD), Relation::Behind)),
@@ -71,7 +71,7 @@ fn seen() -> Observed {
                 git_dir: "/opt/my repo/.git".into(),
                 head: Some(sha(OLD)),
                 branch: Some("main".into()),
-                upstream: upstream(),
+                upstream: Some(upstream()),
                 modified: Vec::new(),
                 untracked: Vec::new(),
                 has_commit: false,
@@ -152,6 +152,7 @@ fn a_dirty_tree_with_a_message_is_committed_first_and_its_commit_is_not_known_ye
     seen.here.modified = vec!["a b.txt".into()];
     let plan = planned(&seen, Some("go to v4"));
     assert_eq!(ids(&plan)[..2], ["commit", "push"]);
+    assert_eq!(plan.steps[0].argv().resolve(&sha(NEW)), ["git", "commit", "-a", "-m", "go to v4"]);
     assert_eq!(plan.commit, None);
     let merge = plan.steps.iter().find(|s| s.id() == "merge").expect("there is one");
     assert_eq!(
@@ -183,7 +184,7 @@ fn every_way_to_refuse_has_its_own_reason() {
         ("server-no-checkout", |s| git(s).head = None),
         ("server-detached", |s| git(s).branch = None),
         ("server-wrong-branch", |s| {
-            git(s).upstream = Some(Upstream { remote: "origin".into(), branch: "x".into() })
+            git(s).upstream = Some(Upstream { branch: "x".into(), ..upstream() });
         }),
         ("server-dirty", |s| git(s).modified = vec!["hotfix.py".into()]),
         ("server-ahead", |s| s.here.server_head = Relation::Ahead),
@@ -193,7 +194,7 @@ fn every_way_to_refuse_has_its_own_reason() {
         ("no-docker", |s| s.server.engine = None),
         ("no-compose", |s| s.server.compose = Some(Err("yaml: line 3".into()))),
         ("unknown-service", |s| {
-            s.server.compose = Some(Ok(Compose { services: vec!["db".into()], ..compose() }))
+            s.server.compose = Some(Ok(Compose { services: vec!["db".into()], ..compose() }));
         }),
         ("not-built", |s| s.server.compose = Some(Ok(Compose { builds: false, ..compose() }))),
         ("wrong-project", |s| {
@@ -662,6 +663,16 @@ fn every_cause_has_its_mechanism_and_its_cure() {
             with(vec![stale()], |e| e.builder = Some(Builder::Classic)),
         ),
         (Cause::Image, None, "unstale deploy web", evidence(vec![other_len()])),
+        (
+            Cause::Image,
+            None,
+            "unstale deploy web",
+            with(vec![stale()], |e| {
+                // Retaining an image moves the time of its last tag: it says nothing about the build any more.
+                let tags = &mut e.tagged.as_mut().expect("there is one").tags;
+                tags.push("unstale-retained/shop-web:x".into());
+            }),
+        ),
         (
             Cause::Container,
             None,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::protocol::{
     Actor, Again, Event, Holds, Logged, Outcome, Phase, Place, Plan, Probe, Record, Refused, Report, Sample,
-    Sha, State, Stdin, Step, command,
+    Sha, State, Stdin, Step, Undo, command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -256,8 +256,11 @@ impl Run<'_, '_> {
             return;
         }
         let now = if gone {
-            "the server cannot be asked what runs; look at it with `docker ps` when it answers again"
-                .to_owned()
+            // The command may still run there: taking something back now could meet it half-way.
+            let undo =
+                self.plan.steps[..=index].iter().rev().find_map(Step::undo_of).map(|u| self.by_hand(u));
+            let undo = undo.map(|line| format!("; to bring the old image back: {line}")).unwrap_or_default();
+            format!("what runs on the server is not known; look with `docker ps` when it answers again{undo}")
         } else {
             self.take_back(index, on)
         };
@@ -288,14 +291,11 @@ impl Run<'_, '_> {
                     break;
                 }
             }
-            let words =
-                |argv: &crate::protocol::Argv| argv.0.iter().filter_map(text).collect::<Vec<String>>();
-            let by_hand = || self.session.target.paste_all(&undo.argvs.iter().map(words).collect::<Vec<_>>());
             match failed {
                 Some(why) => {
                     return format!(
                         "taking it back failed too ({why}), and nothing may run; by hand: {}",
-                        by_hand()
+                        self.by_hand(undo)
                     );
                 }
                 None => brought = Some(undo.cause.clone()),
@@ -303,6 +303,11 @@ impl Run<'_, '_> {
             self.steps[n].record.state = State::Undone;
         }
         self.what_runs(brought)
+    }
+
+    fn by_hand(&self, undo: &Undo) -> String {
+        let words = |argv: &crate::protocol::Argv| argv.0.iter().filter_map(text).collect::<Vec<String>>();
+        self.session.target.paste_all(&undo.argvs.iter().map(words).collect::<Vec<_>>())
     }
 
     fn what_runs(&mut self, brought: Option<String>) -> String {
