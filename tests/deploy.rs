@@ -169,9 +169,7 @@ fn failed_build(engine: Engine, builder: Builder) {
 fn refusals(engine: Engine, builder: Builder) {
     let lab = Lab::new(engine, builder);
     lab.deploy_naively().ok();
-    let state = || {
-        lab.ssh("git rev-parse HEAD; git status --porcelain; docker ps -aq --no-trunc; docker images -q --no-trunc").ok()
-    };
+    let state = || lab.ssh(STATE).ok();
     let before = state();
     let refused = |args: &[&str], says: &str| {
         let (document, code) = at_server(&lab, args);

@@ -199,7 +199,7 @@ impl Merged {
 }
 
 fn shown_diff(job: &Job, fixed: &Fixed) -> String {
-    report::diff::unified(&job.project.snapshot, &fixed.snapshot)
+    report::diff::unified(&job.project.snapshot, &fixed.snapshot, &|path| job.name(path))
 }
 
 fn write(job: &Job, fixed: &Fixed) -> Result<(), Stop> {

@@ -6,11 +6,12 @@ use similar::TextDiff;
 
 use crate::text::Snapshot;
 
-/// The changes of every file between two states of a snapshot; empty if there are none.
+/// The changes of every file between two states of a snapshot; empty if there are none. `name` gives the path that a
+/// person would write for a file.
 ///
 /// # Panics
 /// Never: writing to a String does not fail.
-pub fn unified(before: &Snapshot, after: &Snapshot) -> String {
+pub fn unified(before: &Snapshot, after: &Snapshot, name: &dyn Fn(&str) -> String) -> String {
     let mut out = String::new();
     for (id, old) in before.files() {
         let new = after.file(id);
@@ -21,7 +22,7 @@ pub fn unified(before: &Snapshot, after: &Snapshot) -> String {
         let unified = diff
             .unified_diff()
             .context_radius(3)
-            .header(&header("a", &old.path), &header("b", &new.path))
+            .header(&header("a", &name(&old.path)), &header("b", &name(&new.path)))
             .to_string();
         write!(out, "{unified}").expect("writing to a String does not fail");
     }
