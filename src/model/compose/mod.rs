@@ -3,6 +3,7 @@
 pub mod edit;
 mod mounts;
 mod read;
+mod reader;
 
 use crate::{
     syntax::{

@@ -4,7 +4,7 @@ use std::{iter, ops::Range};
 
 use super::{
     Mount, MountKind, Value,
-    read::{Fields, Reader, first_line},
+    reader::{Fields, Reader, first_line},
 };
 use crate::{
     syntax::{dockerignore, dotenv::substitute, yaml::NodeId},

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     Args, Body, Delimiter,
     check::excerpt,
+    keywords::known,
     words::{self, Json, WHITE},
 };
 use crate::{
@@ -75,32 +76,6 @@ fn args(
         "ONBUILD" => Args::Nested(Box::new(read(rest, escape, errors, Place::OnBuild))),
         _ => Args::Text,
     }
-}
-
-/// The instructions that there are.
-pub(super) const KEYWORDS: [&str; 18] = [
-    "ADD",
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "FROM",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "RUN",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
-
-pub(super) fn known(upper: &str) -> bool {
-    KEYWORDS.contains(&upper)
 }
 
 fn non_empty(words: Vec<Spanned<String>>) -> Args {

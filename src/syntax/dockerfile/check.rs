@@ -2,9 +2,8 @@
 //! many, instructions where none may stand.
 
 use super::{
-    Args, Body, Tree,
-    args::{KEYWORDS, known},
-    csv_fields, heredoc_word,
+    Args, Body, Tree, csv_fields, heredoc_word,
+    keywords::{KEYWORDS, known},
 };
 use crate::{
     syntax::SyntaxError,

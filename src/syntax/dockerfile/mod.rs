@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod heredoc;
+mod keywords;
 mod lines;
 mod words;
 
