@@ -11,6 +11,7 @@ mod incident;
 mod pages;
 mod projects;
 mod protocol;
+mod readme;
 mod rules;
 mod shell;
 mod support;

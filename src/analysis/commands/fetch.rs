@@ -94,13 +94,14 @@ fn git(call: &Call<'_>) -> Option<(String, Moves, bool)> {
 
 fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
     let url = call.args().find(|a| is_url(a))?;
-    let moves = if url.contains('$') {
+    let path = url_path(url);
+    // A version in the file's own name wins over `stable` or `master` in a folder above it.
+    let versioned = path.rsplit('/').next().is_some_and(pinned);
+    let moves = if url.contains('$') || versioned {
         Moves::No
-    } else if let Some(part) =
-        url_path(url).split(['/', '?', '=', '&']).find(|part| is_moving_name(strip_suffix(part)))
-    {
+    } else if let Some(part) = path.split(['/', '?', '=', '&']).find(|part| is_moving_name(strip_suffix(part))) {
         Moves::Yes(format!("`{part}`"))
-    } else if url_path(url).split('/').any(pinned) {
+    } else if path.split('/').any(pinned) {
         Moves::No
     } else if piped {
         Moves::Yes("what the server gives today".to_owned())
