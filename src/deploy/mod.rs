@@ -366,10 +366,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The command line that deploys again.
-    fn again(&self) -> String {
+    /// The command line of another command for the same service and server.
+    fn command_line(&self, command: &str) -> String {
         let words =
-            ["unstale", "deploy", self.service].map(str::to_owned).into_iter().chain(self.target.words());
+            ["unstale", command, self.service].map(str::to_owned).into_iter().chain(self.target.words());
         words.map(|w| crate::protocol::quote(&w)).collect::<Vec<_>>().join(" ")
     }
 }

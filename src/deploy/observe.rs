@@ -143,7 +143,10 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         answers.get(&format!("{name}-rc")).code == 0 && (answer.code == 0 || !answer.words().is_empty())
     };
     if asked(Question::Containers) && told("containers") {
-        server.containers = Some(json_lines(answers, "containers").filter_map(|v| container(&v)).collect());
+        let mut containers: Vec<Container> =
+            json_lines(answers, "containers").filter_map(|v| container(&v)).collect();
+        containers.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+        server.containers = Some(containers);
     }
     if asked(Question::Images) && told("images") {
         server.images = Some(json_lines(answers, "images").filter_map(|v| image(&v)).collect());

@@ -217,21 +217,13 @@ impl Run<'_, '_> {
 
     fn report(self) -> Report {
         let mut report = self.summary();
-        let again = || self.session.again();
-        match &report.outcome {
-            Outcome::Stopped { .. } => report.next = vec![again()],
+        report.next = match &report.outcome {
+            Outcome::Stopped { .. } => vec![self.session.command_line("deploy")],
             Outcome::Judged(judgement) if judgement.verdict != crate::protocol::Verdict::Verified => {
-                let mut cures: Vec<String> = judgement
-                    .replicas
-                    .iter()
-                    .filter_map(|r| r.diagnosis.as_ref())
-                    .map(|d| d.cure.clone())
-                    .collect();
-                cures.dedup();
-                report.next = cures;
+                vec![self.session.command_line("verify")]
             }
-            _ => {}
-        }
+            _ => Vec::new(),
+        };
         report
     }
 
