@@ -9,6 +9,17 @@ pub struct Observed {
     pub here: Here,
     /// The server.
     pub server: Server,
+    /// Whether the two are one.
+    pub checkouts: Checkouts,
+}
+
+/// How many checkouts there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkouts {
+    /// The developer works in the very folder that the service is built from.
+    One,
+    /// Two. Equal paths on two machines are two.
+    Two,
 }
 
 /// A remote and a branch of it.
