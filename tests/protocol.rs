@@ -65,6 +65,7 @@ fn seen() -> Observed {
         },
         server: Server {
             dir: Some("/opt/my repo".into()),
+            named: Some("/opt/link".into()),
             now: Moment(2000),
             git: Some(Ok(ServerGit {
                 toplevel: "/opt/my repo".into(),
@@ -318,6 +319,13 @@ fn containers_of_other_projects_are_left_alone() {
     let plan = planned(&seen, None);
     let remove = plan.steps.iter().find(|s| s.id() == "remove").expect("there is one");
     assert_eq!(remove.argv().resolve(&sha(NEW)), ["docker", "rm", "-f", "c0ffee"]);
+}
+
+#[test]
+fn a_container_that_was_started_through_a_link_to_the_folder_is_ours() {
+    let mut seen = seen();
+    seen.server.containers = Some(vec![Container { working_dir: "/opt/link".into(), ..container() }]);
+    assert!(ids(&planned(&seen, None)).contains(&"remove"));
 }
 
 #[test]

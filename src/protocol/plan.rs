@@ -164,7 +164,9 @@ fn refuse_server<'a>(
     };
     refuse_service(compose, &desired.service)?;
     let dir = server.dir.as_deref().unwrap_or_default();
-    if let Some(foreign) = server.replicas().find(|c| !c.working_dir.is_empty() && c.working_dir != dir) {
+    if let Some(foreign) =
+        server.replicas().find(|c| !c.working_dir.is_empty() && !server.is_dir(&c.working_dir))
+    {
         let message = format!(
             "container `{}` of project `{}` was started from `{}`, not from `{dir}`; deploy there, or remove it first",
             foreign.name, compose.project, foreign.working_dir
