@@ -332,6 +332,8 @@ mod tests {
         assert_eq!(telling(&new, old).as_deref(), Some("https://cdn.example/v4/x.js"));
         assert_eq!(telling("short\n", ""), None);
         assert_eq!(telling(old, old), None);
+        let moved = telling("alpha-beta-gamma two\n", "alpha-beta-gamma one\n");
+        assert_eq!(moved.as_deref(), Some("alpha-beta-gamma two"), "its longest word was there before");
         assert_eq!(telling("a b c d e f g\n", "").as_deref(), Some("a b c d e f g"));
         assert_eq!(
             telling("same line here and more\nsame line here\n", old).as_deref(),

@@ -428,7 +428,7 @@ mod tests {
 
     #[test]
     fn only_context_snapshots_that_nothing_uses_count() {
-        let text = r#"[{"CacheType":"source.local","InUse":"false"},{"CacheType":"source.local","InUse":"true"},{"CacheType":"regular","InUse":"false"}]"#;
+        let text = r#"[{"CacheType":"source.local","InUse":"false"},{"CacheType":"source.local","InUse":"true"},{"CacheType":"regular","InUse":"false"},{"CacheType":"regular","InUse":"false"}]"#;
         assert_eq!(snapshots(text), Some(1));
         assert_eq!(snapshots("[]"), Some(0));
         assert_eq!(snapshots("template: error"), None);
