@@ -1,11 +1,11 @@
 //! The deploy protocol without a machine: from what was seen to the plan and its views, from evidence to the verdict.
 
 use unstale::protocol::{
-    Again, Builder, Bytes, Candidate, Cause, Compose, Container, Desired, Digest, Engine, Evidence,
-    FileEvidence, FileState, Found, Generation, Health, Here, Holds, Image, ImageId, LedgerFile, Logged,
-    Moment, Mount, MountSource, Observed, Options, Outcome, Place, Plan, Probe, Reach, Record, Refused,
-    Relation, ReplicaEvidence, Report, Server, ServerGit, Sha, Stat, Target, Tip, Upstream, Verdict, command,
-    dry_run, judge, last_verified, plan, quote, state_of,
+    Again, Builder, Bytes, Candidate, Cause, Checkouts, Compose, Container, Desired, Digest, Engine,
+    Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds, Image, ImageId, LedgerFile,
+    Logged, Moment, Mount, MountSource, Observed, Options, Outcome, Place, Plan, Probe, Reach, Record,
+    Refused, Relation, ReplicaEvidence, Report, Server, ServerGit, Sha, Stat, Target, Tip, Upstream, Verdict,
+    command, dry_run, judge, last_verified, plan, quote, state_of,
 };
 
 const OLD: &str = "1111111111111111111111111111111111111111";
@@ -65,6 +65,7 @@ fn seen() -> Observed {
         },
         server: Server {
             dir: Some("/opt/my repo".into()),
+            named: Some("/opt/link".into()),
             now: Moment(2000),
             git: Some(Ok(ServerGit {
                 toplevel: "/opt/my repo".into(),
@@ -88,6 +89,7 @@ fn seen() -> Observed {
             snapshots: None,
             ledger: None,
         },
+        checkouts: Checkouts::Two,
     }
 }
 
@@ -320,9 +322,17 @@ fn containers_of_other_projects_are_left_alone() {
 }
 
 #[test]
+fn a_container_that_was_started_through_a_link_to_the_folder_is_ours() {
+    let mut seen = seen();
+    seen.server.containers = Some(vec![Container { working_dir: "/opt/link".into(), ..container() }]);
+    assert!(ids(&planned(&seen, None)).contains(&"remove"));
+}
+
+#[test]
 fn one_checkout_for_both_has_one_ledger() {
     let mut seen = seen();
-    "/opt/my repo/.git".clone_into(&mut seen.here.git_dir);
+    seen.checkouts = Checkouts::One;
+    git(&mut seen).modified = vec!["x".into()];
     let ids = ids(&planned(&seen, None)).join(" ");
     assert!(ids.ends_with("verify ledger-folder record"), "{ids}");
 }

@@ -351,3 +351,47 @@ pub(super) fn converted(
     q.ask_with("filtered", command, names.iter().filter(|n| !odd(n)).map(String::as_str));
     Ok(hashes(&q.send(to)?.get("filtered")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tar(size: &str, kind: u8, content: &[u8]) -> Answer {
+        let mut out = vec![0; 512];
+        out[124..124 + size.len()].copy_from_slice(size.as_bytes());
+        out[156] = kind;
+        out[257..262].copy_from_slice(b"ustar");
+        out.extend(content);
+        Answer { out, code: 0 }
+    }
+
+    #[test]
+    fn only_a_whole_regular_file_is_taken_from_an_archive() {
+        assert_eq!(tar_file(&tar("00000000003", b'0', b"abcpadding")), Some(b"abc".as_slice()));
+        assert_eq!(tar_file(&tar("00000000003", b'2', b"abc")), None, "a link");
+        assert_eq!(tar_file(&tar("00000000009", b'0', b"abc")), None, "cut off");
+        assert_eq!(tar_file(&tar("77777777777", b'0', b"abc")), None, "a size that is a lie");
+        assert_eq!(tar_file(&Answer { code: 1, ..tar("00000000003", b'0', b"abc") }), None);
+        assert_eq!(tar_file(&Answer { out: b"Error".to_vec(), code: 0 }), None);
+    }
+
+    #[test]
+    fn tools_answers_are_read_by_name() {
+        let hash = "a".repeat(64);
+        let out = format!("{hash}  /app/a b\n\\{hash}  /odd\\n\nsha256sum: x: no\n");
+        let found = hashes(&Answer { out: out.into_bytes(), code: 1 });
+        assert_eq!(found.len(), 1);
+        assert!(found.contains_key("/app/a b"));
+        let found = stats(&Answer { out: b"0 1:22 1700000000 /app/a b\njunk\n".to_vec(), code: 0 });
+        assert_eq!(
+            found["/app/a b"],
+            Stat { links: 0, inode: "1:22".into(), changed: Moment(1_700_000_000) }
+        );
+    }
+
+    #[test]
+    fn odd_names_are_written_as_octal_escapes() {
+        assert_eq!(octal("/a\n%"), "\\0057\\0141\\0012\\0045");
+        assert!(odd("a\\b") && odd("a\nb") && !odd("it's $(x)"));
+    }
+}

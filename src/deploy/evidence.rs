@@ -320,3 +320,24 @@ fn telling(new: &str, old: &str) -> Option<String> {
     let line = || added.iter().map(|l| l.trim()).filter(fits).min_by_key(|l| l.len());
     word.or_else(line).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_telling_text_is_new_and_long_enough() {
+        let old = "<script src=\"https://cdn.example/v3/x.js\"></script>\nsame line here\n";
+        let new = old.replace("v3", "v4");
+        assert_eq!(telling(&new, old).as_deref(), Some("https://cdn.example/v4/x.js"));
+        assert_eq!(telling("short\n", ""), None);
+        assert_eq!(telling(old, old), None);
+        let moved = telling("alpha-beta-gamma two\n", "alpha-beta-gamma one\n");
+        assert_eq!(moved.as_deref(), Some("alpha-beta-gamma two"), "its longest word was there before");
+        assert_eq!(telling("a b c d e f g\n", "").as_deref(), Some("a b c d e f g"));
+        assert_eq!(
+            telling("same line here and more\nsame line here\n", old).as_deref(),
+            Some("same line here and more")
+        );
+    }
+}

@@ -145,3 +145,35 @@ pub(super) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_kept_apart_whatever_they_hold() {
+        let out = b"motd\n\nM > a\nx\0\ny\n\nM < 0\n\nM > b\n\nM < 3\n\nM > c\nN > fake\n\nN < 0\n\nM < 255\n\nM > open\ncut";
+        let answers = parse(out, "M");
+        assert_eq!(answers["a"].out, b"x\0\ny\n");
+        assert_eq!((answers["b"].out.as_slice(), answers["b"].code), (b"".as_slice(), 3));
+        assert_eq!(answers["c"].out, b"N > fake\n\nN < 0\n");
+        assert_eq!(answers["c"].code, 255);
+        assert!(!answers.contains_key("open"), "an answer that was cut off is none");
+        for cut in 0..out.len() {
+            parse(&out[..cut], "M");
+        }
+    }
+
+    #[test]
+    fn a_script_really_gives_its_answers() {
+        let mut q = Questions::new();
+        q.ask("bytes", "printf 'a\\000b\\n'");
+        q.ask("fails", "exit_code_7() { return 7; }; exit_code_7");
+        q.ask_with("lines", "cat", ["$(id) `x` 'q' \"q\" \\\\n", "-rf"]);
+        let answers = q.send(&crate::deploy::transport::Local::new("/")).expect("sh is there");
+        assert_eq!(answers.get("bytes").out, b"a\0b\n");
+        assert_eq!(answers.get("fails").code, 7);
+        assert_eq!(answers.get("lines").lines(), ["$(id) `x` 'q' \"q\" \\\\n", "-rf"]);
+        assert_eq!(answers.get("never asked").code, -1);
+    }
+}

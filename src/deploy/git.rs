@@ -330,3 +330,16 @@ fn strings(out: &[u8]) -> Vec<String> {
         .map(|p| String::from_utf8_lossy(p).into_owned())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_status_are_whole() {
+        let out = b" M a b\0?? new\nline\0R  to\0from\0MM -x\0";
+        let names: Vec<(String, String)> = parse_status(out);
+        let pairs: Vec<(&str, &str)> = names.iter().map(|(c, p)| (c.as_str(), p.as_str())).collect();
+        assert_eq!(pairs, [(" M", "a b"), ("??", "new\nline"), ("R ", "to"), ("MM", "-x")]);
+    }
+}

@@ -17,9 +17,9 @@ use git::Repo;
 use transport::{Local, Lost, Ssh, Transport};
 
 use crate::protocol::{
-    Candidate, Container, Desired, Event, Found, Health, Judgement, Logged, Observed, Options, Outcome, Plan,
-    Question, Record, Refused, Relation, Report, Sample, Sha, Target, command, judge, last_verified, plan,
-    refuse_service,
+    Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement, Logged, Observed, Options,
+    Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha, Target, command, judge,
+    last_verified, plan, refuse_service,
 };
 
 /// Given a service and the paths that git tracks, says which of them matter for the service, in the checkout as it is
@@ -187,9 +187,13 @@ impl<'a> Session<'a> {
         let about: Vec<Question> = Question::ALL.into_iter().filter(|q| *q != Question::BuildCache).collect();
         let server = observe::ask(to.as_ref(), subject, &about)?;
         let here = repo.here(server.git().and_then(|g| g.head.as_ref()), git::Remote::Leave)?;
+        let local = matches!(job.target, Target::Local { .. });
+        let one =
+            local && server.git().is_some_and(|g| g.git_dir == here.git_dir && g.toplevel == here.toplevel);
+        let checkouts = if one { Checkouts::One } else { Checkouts::Two };
         Ok(Self {
             local: Local::new(here.toplevel.clone()),
-            seen: Observed { here, server },
+            seen: Observed { here, server, checkouts },
             repo,
             to,
             target: &job.target,
@@ -372,10 +376,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The command line that deploys again.
-    fn again(&self) -> String {
+    /// The command line of another command for the same service and server.
+    fn command_line(&self, command: &str) -> String {
         let words =
-            ["unstale", "deploy", self.service].map(str::to_owned).into_iter().chain(self.target.words());
+            ["unstale", command, self.service].map(str::to_owned).into_iter().chain(self.target.words());
         words.map(|w| crate::protocol::quote(&w)).collect::<Vec<_>>().join(" ")
     }
 }

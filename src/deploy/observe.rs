@@ -37,7 +37,7 @@ pub(super) fn ask(to: &dyn Transport, subject: Subject<'_>, about: &[Question]) 
 /// Compose files that the running container names and that Compose would not find by itself.
 fn chosen_files(server: &Server) -> Vec<String> {
     let dir = server.dir.clone().unwrap_or_default();
-    let Some(container) = server.containers.iter().flatten().find(|c| c.working_dir == dir) else {
+    let Some(container) = server.containers.iter().flatten().find(|c| server.is_dir(&c.working_dir)) else {
         return Vec::new();
     };
     let default = |file: &String| {
@@ -54,6 +54,7 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
         |word: &str| shlex::try_quote(word).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned);
     q.line(&format!("there=; cd -- {} 2>/dev/null && there=1 || cd /", quote(subject.dir)));
     q.ask("dir", "[ -n \"$there\" ] && pwd -P");
+    q.ask("named", "[ -n \"$there\" ] && pwd -L");
     q.ask("now", "date -u +%s");
     for question in about {
         match question {
@@ -128,6 +129,7 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
     let asked = |question| about.contains(&question);
     let mut server = Server {
         dir: answers.get("dir").text(),
+        named: answers.get("named").text(),
         now: Moment(answers.get("now").words().parse().unwrap_or(0)),
         git: asked(Question::Git).then(|| read_git(answers)),
         engine: asked(Question::Engine).then(|| read_engine(answers)),
@@ -143,7 +145,10 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         answers.get(&format!("{name}-rc")).code == 0 && (answer.code == 0 || !answer.words().is_empty())
     };
     if asked(Question::Containers) && told("containers") {
-        server.containers = Some(json_lines(answers, "containers").filter_map(|v| container(&v)).collect());
+        let mut containers: Vec<Container> =
+            json_lines(answers, "containers").filter_map(|v| container(&v)).collect();
+        containers.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+        server.containers = Some(containers);
     }
     if asked(Question::Images) && told("images") {
         server.images = Some(json_lines(answers, "images").filter_map(|v| image(&v)).collect());
@@ -232,7 +237,7 @@ fn read_compose(
         Generation::Standalone => config_yaml(&text, subject.service),
     };
     let running =
-        server.containers.iter().flatten().find(|c| c.working_dir == dir).map(|c| c.project.clone());
+        server.containers.iter().flatten().find(|c| server.is_dir(&c.working_dir)).map(|c| c.project.clone());
     let project = running.or(file.name).unwrap_or_else(|| {
         let wish = answers.get("project").words();
         let wish = wish
@@ -385,4 +390,47 @@ fn snapshots(text: &str) -> Option<u64> {
         word(r, "CacheType").as_deref() == Some("source.local") && word(r, "InUse").as_deref() != Some("true")
     });
     Some(free.count() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_style_of_compose_1_is_read() {
+        let text = "networks:\n  web: {}\nservices:\n  db:\n    image: postgres:16\n  web:\n    build:\n      context: /opt/x\n      image: no\n    image: 'shop:1'\nversion: '3'\nvolumes:\n  web:\n    image: no\n";
+        let web = config_yaml(text, "web");
+        assert_eq!(
+            (web.services.join(" ").as_str(), web.image.as_deref(), web.builds),
+            ("db web", Some("shop:1"), true)
+        );
+        assert!(!config_yaml(text, "db").builds);
+    }
+
+    #[test]
+    fn json_of_compose_2_is_read() {
+        let text = r#"{"name":"shop","services":{"web":{"build":{"context":"/x"},"image":"shop"},"db":{"build":null}}}"#;
+        let web = config_json(text, "web").expect("JSON");
+        assert_eq!(
+            (web.name.as_deref(), web.image.as_deref(), web.builds),
+            (Some("shop"), Some("shop"), true)
+        );
+        assert!(!config_json(text, "db").expect("JSON").builds);
+        assert!(config_json("services: {}", "web").is_none());
+    }
+
+    #[test]
+    fn a_folder_names_a_project_as_compose_does() {
+        for (folder, project) in [("My App.v2", "myappv2"), ("_x-y_", "x-y_"), ("shop", "shop"), ("é", "")] {
+            assert_eq!(project_name(folder), project);
+        }
+    }
+
+    #[test]
+    fn only_context_snapshots_that_nothing_uses_count() {
+        let text = r#"[{"CacheType":"source.local","InUse":"false"},{"CacheType":"source.local","InUse":"true"},{"CacheType":"regular","InUse":"false"},{"CacheType":"regular","InUse":"false"}]"#;
+        assert_eq!(snapshots(text), Some(1));
+        assert_eq!(snapshots("[]"), Some(0));
+        assert_eq!(snapshots("template: error"), None);
+    }
 }

@@ -7,8 +7,8 @@ use super::{
     transport::{Finished, Lost, Transport as _},
 };
 use crate::protocol::{
-    Actor, Again, Event, Holds, Logged, Outcome, Phase, Place, Plan, Probe, Record, Refused, Report, Sample,
-    Sha, State, Stdin, Step, Undo, command,
+    Actor, Again, Event, Holds, Judgement, Logged, Outcome, Phase, Place, Plan, Probe, Record, Refused,
+    Report, Sample, Sha, State, Stdin, Step, Undo, command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -182,7 +182,8 @@ impl Run<'_, '_> {
         let commit = self.commit.clone().expect("the plan knows the commit, or its first step made it");
         let (judgement, sample) = match self.session.judge(&commit, self.from.as_ref(), on) {
             Ok(found) => found,
-            Err(Stop::Refused(refused)) => return Err(Failure::Said(refused.message)),
+            // The new version is up: that it cannot be measured is no reason to take it back.
+            Err(Stop::Refused(refused)) => (Judgement::unmeasured(refused.message), None),
             Err(Stop::Lost(lost)) => return Err(lost.into()),
         };
         let verified = judgement.verdict == crate::protocol::Verdict::Verified;
@@ -217,21 +218,13 @@ impl Run<'_, '_> {
 
     fn report(self) -> Report {
         let mut report = self.summary();
-        let again = || self.session.again();
-        match &report.outcome {
-            Outcome::Stopped { .. } => report.next = vec![again()],
+        report.next = match &report.outcome {
+            Outcome::Stopped { .. } => vec![self.session.command_line("deploy")],
             Outcome::Judged(judgement) if judgement.verdict != crate::protocol::Verdict::Verified => {
-                let mut cures: Vec<String> = judgement
-                    .replicas
-                    .iter()
-                    .filter_map(|r| r.diagnosis.as_ref())
-                    .map(|d| d.cure.clone())
-                    .collect();
-                cures.dedup();
-                report.next = cures;
+                vec![self.session.command_line("verify")]
             }
-            _ => {}
-        }
+            _ => Vec::new(),
+        };
         report
     }
 

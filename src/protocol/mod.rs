@@ -16,8 +16,8 @@ pub use event::{Event, Record, State};
 pub use evidence::{Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Reach, ReplicaEvidence, Stat};
 pub use names::{ImageId, Moment, Sha};
 pub use observed::{
-    Builder, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile, Mount, MountSource,
-    Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
+    Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile, Mount,
+    MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
 pub use plan::{Desired, Options, Plan, Refused, plan, refuse_service};
 pub use report::{LedgerEntry, LedgerStep, Logged, Outcome, Report, Sample, last_verified};

@@ -9,6 +9,17 @@ pub struct Observed {
     pub here: Here,
     /// The server.
     pub server: Server,
+    /// Whether the two are one.
+    pub checkouts: Checkouts,
+}
+
+/// How many checkouts there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkouts {
+    /// The developer works in the very folder that the service is built from.
+    One,
+    /// Two. Equal paths on two machines are two.
+    Two,
 }
 
 /// A remote and a branch of it.
@@ -265,6 +276,8 @@ pub struct Image {
 pub struct Server {
     /// The folder, links resolved; `None` if it does not exist.
     pub dir: Option<String>,
+    /// The folder as it was named, links not resolved: Compose labels containers with the one or the other.
+    pub named: Option<String>,
     /// Its clock.
     pub now: Moment,
     /// The checkout, or git's words on why there is none.
@@ -284,6 +297,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// Whether a path is the server's folder, by either of its names.
+    pub fn is_dir(&self, path: &str) -> bool {
+        [&self.dir, &self.named].into_iter().flatten().any(|d| d == path)
+    }
+
     /// The checkout, where it is known.
     pub fn git(&self) -> Option<&ServerGit> {
         self.git.as_ref()?.as_ref().ok()

@@ -2,7 +2,9 @@
 
 use super::{
     names::{ImageId, Sha},
-    observed::{Builder, Compose, Container, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream},
+    observed::{
+        Builder, Checkouts, Compose, Container, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream,
+    },
     step::{Argv, Phase, Place, Probe, Stdin, Step, Undo},
 };
 
@@ -162,7 +164,9 @@ fn refuse_server<'a>(
     };
     refuse_service(compose, &desired.service)?;
     let dir = server.dir.as_deref().unwrap_or_default();
-    if let Some(foreign) = server.replicas().find(|c| !c.working_dir.is_empty() && c.working_dir != dir) {
+    if let Some(foreign) =
+        server.replicas().find(|c| !c.working_dir.is_empty() && !server.is_dir(&c.working_dir))
+    {
         let message = format!(
             "container `{}` of project `{}` was started from `{}`, not from `{dir}`; deploy there, or remove it first",
             foreign.name, compose.project, foreign.working_dir
@@ -211,7 +215,8 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
         let want = &upstream.branch;
         return refuse("server-wrong-branch", format!("the server is on `{follows}`, you push `{want}`"));
     }
-    if !git.modified.is_empty() {
+    // With one checkout, what is changed is what gets committed.
+    if !git.modified.is_empty() && seen.checkouts == Checkouts::Two {
         let names = list(&git.modified);
         return refuse("server-dirty", format!("changed on the server and not committed: {names}"));
     }
@@ -377,7 +382,7 @@ fn verify(steps: &mut Vec<Step>, desired: &Desired, options: &Options, seen: &Ob
     let mut ledgers = Vec::new();
     if let Some(git) = seen.server.git() {
         ledgers.push((Place::Server, git.git_dir.clone(), "ledger-folder", "record"));
-        if git.git_dir == seen.here.git_dir {
+        if seen.checkouts == Checkouts::One {
             // One checkout is both: one ledger, one line.
             return record(steps, options, ledgers);
         }

@@ -102,6 +102,13 @@ pub struct Judgement {
     pub replicas: Vec<Judged>,
 }
 
+impl Judgement {
+    /// Nothing could be measured, and why.
+    pub fn unmeasured(why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Inconclusive, reason: why.into(), replicas: Vec::new() }
+    }
+}
+
 /// Judges.
 pub fn judge(evidence: &Evidence) -> Judgement {
     let replicas: Vec<Judged> = evidence.replicas.iter().map(|r| judge_replica(evidence, r)).collect();

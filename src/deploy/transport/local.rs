@@ -18,7 +18,11 @@ impl Local {
     pub(crate) fn output(&self, argv: &[&str], stdin: &[u8]) -> Result<(i32, Vec<u8>, Vec<u8>), Lost> {
         let (name, words) = argv.split_first().expect("a command has a program");
         let lost = |e: std::io::Error| Lost(format!("`{name}` cannot be started: {e}"));
-        capture(program(name).args(words).current_dir(&self.dir), stdin).map_err(lost)
+        let mut command = program(name);
+        command.args(words).current_dir(&self.dir);
+        // Reading takes no lock in the user's repository, and nobody answers a prompt.
+        command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
+        capture(&mut command, stdin).map_err(lost)
     }
 }
 
@@ -31,7 +35,9 @@ impl Transport for Local {
     fn run(&self, argv: &[String], stdin: &str, on_line: &mut dyn FnMut(&str)) -> Result<Finished, Lost> {
         let (name, words) = argv.split_first().expect("a command has a program");
         let mut tail = Vec::new();
-        let code = stream(program(name).args(words).current_dir(&self.dir), stdin.as_bytes(), &mut |line| {
+        let mut command = program(name);
+        command.args(words).current_dir(&self.dir).env("GIT_TERMINAL_PROMPT", "0");
+        let code = stream(&mut command, stdin.as_bytes(), &mut |line| {
             keep(&mut tail, &line);
             on_line(&line);
         });

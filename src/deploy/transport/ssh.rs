@@ -86,7 +86,7 @@ impl Transport for Ssh {
         let words = argv.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ");
         // The document's mark is quoted: nothing in it is expanded. It ends with a newline, as a ledger line does.
         let script = format!(
-            "cd -- {dir} || exit\n{{ {words}\n}} 2>&1 <<'{mark}'\n{stdin}{mark}\nprintf '\\n%s %d\\n' {mark} \"$?\"\n",
+            "GIT_TERMINAL_PROMPT=0; export GIT_TERMINAL_PROMPT\ncd -- {dir} || exit\n{{ {words}\n}} 2>&1 <<'{mark}'\n{stdin}{mark}\nprintf '\\n%s %d\\n' {mark} \"$?\"\n",
             dir = word(&self.dir)
         );
         let (mut tail, mut ended) = (Vec::new(), None);
