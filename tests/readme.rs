@@ -15,7 +15,12 @@ fn printed(folder: &str, args: &[&str]) -> String {
 fn table() -> String {
     let rows = RULES.iter().map(|rule| {
         let fix = rule.page.fix.map_or("", |safety| safety.as_str());
-        format!("| [`{0}`](rules/{0}.md) | {1} | {2} | {fix} |\n", rule.id, rule.page.title, rule.page.severity.as_str())
+        format!(
+            "| [`{0}`](rules/{0}.md) | {1} | {2} | {fix} |\n",
+            rule.id,
+            rule.page.title,
+            rule.page.severity.as_str()
+        )
     });
     "| rule | what is wrong | level | fix |\n|---|---|---|---|\n".to_owned() + &rows.collect::<String>()
 }
@@ -43,7 +48,9 @@ fn renewed(readme: &str) -> String {
     let mut lines = readme.split_inclusive('\n').peekable();
     while let Some(line) = lines.next() {
         out.push_str(line);
-        let Some(mark) = line.trim_end().strip_prefix("<!-- ").and_then(|l| l.strip_suffix(" -->")) else { continue };
+        let Some(mark) = line.trim_end().strip_prefix("<!-- ").and_then(|l| l.strip_suffix(" -->")) else {
+            continue;
+        };
         out.push_str(&block(mark));
         // The old block: fenced, or a table, or not there yet.
         if lines.peek().is_some_and(|l| l.starts_with("```")) {

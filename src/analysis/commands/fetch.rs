@@ -99,7 +99,9 @@ fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
     let versioned = path.rsplit('/').next().is_some_and(pinned);
     let moves = if url.contains('$') || versioned {
         Moves::No
-    } else if let Some(part) = path.split(['/', '?', '=', '&']).find(|part| is_moving_name(strip_suffix(part))) {
+    } else if let Some(part) =
+        path.split(['/', '?', '=', '&']).find(|part| is_moving_name(strip_suffix(part)))
+    {
         Moves::Yes(format!("`{part}`"))
     } else if path.split('/').any(pinned) {
         Moves::No
