@@ -6,6 +6,7 @@ mod compose;
 mod dockerfile;
 mod dockerignore;
 mod incident;
+mod lab;
 mod pages;
 mod projects;
 mod rules;
