@@ -328,7 +328,8 @@ fn inert_cache_bust(engine: Engine, builder: Builder) {
         INERT.iter().map(|form| (form.folder, form.body)).chain(services.map(|s| (s, PASSABLE)))
     {
         let before = if folder == "before-from" { "ARG CACHEBUST=1\n" } else { "" };
-        let dockerfile = format!("{before}ARG BASE_IMAGE=alpine:3.20\nFROM ${{BASE_IMAGE}}\n{body}");
+        let dockerfile =
+            format!("{before}ARG BASE_IMAGE=alpine:3.20\nFROM ${{BASE_IMAGE}}\nWORKDIR /{folder}\n{body}");
         files.push((format!("{folder}/Dockerfile"), dockerfile));
         files.push((format!("{folder}/src/build.sh"), NONCE.replace("@LAB@", &format!("@LAB@ {folder}"))));
     }
