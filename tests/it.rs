@@ -8,6 +8,7 @@ mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
 mod incident;
+mod lab;
 mod pages;
 mod projects;
 mod protocol;
