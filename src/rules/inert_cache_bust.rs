@@ -7,7 +7,6 @@ use crate::{
         commands::Effect,
         layer,
         stages::{Base, What},
-        vars::Origin,
     },
     diag::{Safety, Severity, Sink},
     model::dockerfile::{Instruction, Kind, Pair},
@@ -147,31 +146,37 @@ fn nothing_after(dockerfile: &DockerfileFacts, one: &Declared<'_>, sink: &mut Si
     true
 }
 
-/// `ENV X=constant` wins over `ARG X`.
+/// `ENV X=constant` and `ARG X`: the ENV wins where it stands below; where it stands above, the builders differ.
 fn shadowed(dockerfile: &DockerfileFacts, stage: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
     let name = &one.pair.name.value;
-    let constant = dockerfile.stages.chain(stage).into_iter().flat_map(|s| &dockerfile.stages.all[s].steps).find_map(|step| {
+    let steps = dockerfile.stages.chain(stage).into_iter().flat_map(|s| &dockerfile.stages.all[s].steps);
+    let constant = steps.filter_map(|step| {
         let Kind::Env(pairs) = &dockerfile.model.instructions[step.instruction].kind else { return None };
         let pair = pairs.iter().find(|p| p.name.value == *name)?;
         let moves = pair.value.as_ref().is_some_and(|v| v.value.contains('$'));
         (!moves).then_some((step.instruction, pair))
     });
-    let Some((at, pair)) = constant else { return false };
+    // The last one decides.
+    let Some((at, pair)) = constant.last() else { return false };
     // A RUN between the two still sees the ARG.
     let between = dockerfile.stages.all[stage]
         .steps
         .iter()
         .any(|s| matches!(s.what, What::Run(_)) && one.at < s.instruction && s.instruction < at);
-    let wins = matches!(dockerfile.stages.all[stage].scope().get(name), Some((_, Origin::Env)));
-    if between || !wins {
+    if between {
         return false;
     }
-    sink.report(
-        Location::new(dockerfile.model.file, one.pair.name.span),
-        format!("`ENV {name}` wins over this ARG: its value never changes, and it busts nothing"),
-    )
-    .label(Location::new(dockerfile.model.file, pair.name.span), "the value that every RUN sees")
-    .fix(Safety::Manual, "remove the ENV, or give it the argument's value", Vec::new());
+    let here = Location::new(dockerfile.model.file, one.pair.name.span);
+    let (message, severity) = if one.at < at {
+        (format!("`ENV {name}` wins over this ARG: its value never changes, and it busts nothing"), Severity::Error)
+    } else {
+        let message = format!("the classic builder takes `ENV {name}` above instead of this ARG, and it busts nothing there");
+        (message, Severity::Info)
+    };
+    sink.report(here, message)
+        .at_most(severity)
+        .label(Location::new(dockerfile.model.file, pair.name.span), "a value that never changes")
+        .fix(Safety::Manual, "remove the ENV, or give it the argument's value", Vec::new());
     true
 }
 

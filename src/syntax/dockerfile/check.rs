@@ -376,23 +376,8 @@ fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
     }
     names
         .iter()
-        .map(|name| (distance(word, name), *name))
+        .map(|name| (strsim::osa_distance(word, name), *name))
         .filter(|&(d, name)| d <= limit && d < name.len().min(length))
         .min()
         .map(|(_, name)| name)
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
