@@ -40,7 +40,7 @@ fn commands(document: &Value) -> Vec<&str> {
     document["steps"].as_array().unwrap().iter().map(|s| s["command"].as_str().unwrap()).collect()
 }
 
-on_real_engines!(commit_to_verified, snapshot, volume, restart, failed_build, refusals);
+on_real_engines!(commit_to_verified, on_this_machine, snapshot, volume, restart, failed_build, refusals);
 
 /// From an uncommitted change to `verified`; then there is nothing left to do, and `verify` agrees.
 fn commit_to_verified(engine: Engine, builder: Builder) {
@@ -73,10 +73,34 @@ fn commit_to_verified(engine: Engine, builder: Builder) {
     let last: Value = serde_json::from_str(ledger.lines().last().unwrap()).unwrap();
     assert_eq!(last["verdict"], "verified", "{last:#}");
     assert_eq!(last["to"].as_str(), done.0["expected"].as_str());
+    assert_eq!(ids(&last), ids(&done.0)[..ids(&last).len()], "and so does the log, up to the line itself");
+    assert!(ids(&last).contains(&"verify"));
 
     verdict(&at_server(&lab, &["verify", "web"]), "verified", 0);
     let head = lab.git(&["rev-parse", "HEAD"]).ok();
     assert_eq!(lab.ssh("git rev-parse HEAD").ok(), head);
+}
+
+/// `--local`: the same steps without ssh, in the folder in which it is called.
+fn on_this_machine(engine: Engine, builder: Builder) {
+    let lab = Lab::new(engine, builder);
+    lab.deploy_naively().ok();
+    let server = |args: &[&str]| {
+        let ran = Ran::new(lab.in_server(UNSTALE).args(args).args(["--local", "--format", "json"]));
+        let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
+        (document, ran.code)
+    };
+    verdict(&server(&["verify", "web"]), "verified", 0);
+    lab.push_v4();
+    lab.ssh("git pull").ok();
+    verdict(&server(&["verify", "web"]), "stale", 1);
+    verdict(&server(&["deploy", "web"]), "verified", 0);
+    assert_eq!(lab.serves(), "v4");
+    lab.ssh("sed -i s,/v4/,/v5/, frontend/templates/index.html").ok();
+    verdict(&server(&["deploy", "web", "-m", "SciChart 5"]), "verified", 0);
+    assert_eq!(lab.serves(), "v5");
+    let pushed = lab.git(&["ls-remote", "origin", "main"]).ok();
+    assert!(pushed.starts_with(&lab.ssh("git rev-parse HEAD").ok()), "and it is pushed: {pushed}");
 }
 
 /// (a) Stale by BuildKit's context snapshot: `verify` says so, and one `deploy` ends it.
@@ -95,9 +119,39 @@ fn snapshot(engine: Engine, builder: Builder) {
         "{replica:#}"
     );
     assert!(replica["cure"].as_str().unwrap().contains("source.local"), "{replica:#}");
+    as_in_the_readme(&lab);
     verdict(&at_server(&lab, &["deploy", "web"]), "verified", 0);
     assert_eq!(lab.serves(), "v4");
     verdict(&at_server(&lab, &["verify", "web"]), "verified", 0);
+}
+
+/// The first screen of the README shows this very verdict, but for the names of the server and the commits.
+fn as_in_the_readme(lab: &Lab) {
+    if lab.engine.compose != "docker compose" {
+        return;
+    }
+    let dir = lab.server();
+    let dir = dir.to_string_lossy();
+    let said = unstale(lab, &["verify", "web", "--host", "testhost", "--dir", &dir]).stdout;
+    let names = [(dir.as_ref(), "/opt/repo"), (lab.project(), "repo"), ("testhost", "server")];
+    let said = names.iter().fold(said, |text, (from, to)| text.replace(from, to));
+    let readme = include_str!("../README.md");
+    let (_, shown) = readme.split_once("$ unstale verify web --host server --dir /opt/repo\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    assert_eq!(
+        without_commits(&said),
+        without_commits(shown),
+        "the README shows:\n{shown}\nunstale says:\n{said}"
+    );
+}
+
+/// The words of a text, commits made equal.
+fn without_commits(text: &str) -> Vec<String> {
+    let commit =
+        |word: &str| word.len() >= 12 && word.trim_end_matches(':').chars().all(|c| c.is_ascii_hexdigit());
+    text.split_whitespace()
+        .map(|word| if commit(word) { "<commit>".to_owned() } else { word.to_owned() })
+        .collect()
 }
 
 /// (b) Stale by a named volume: no deploy ends it, `check` names it beforehand, and its fix does.

@@ -166,7 +166,13 @@ impl Report {
         }
         for replica in self.outcome.judged() {
             let c = replica.counts;
-            line(format!("  {}  {}: {}", replica.container, replica.verdict.as_str(), replica.detail));
+            // The first line has said it already, where there is one replica.
+            let detail = if replica.detail == self.outcome.reason() {
+                String::new()
+            } else {
+                format!(": {}", replica.detail)
+            };
+            line(format!("  {}  {}{detail}", replica.container, replica.verdict.as_str()));
             line(format!(
                 "    files     {} checked, {} fresh, {} stale, {} missing, {} unknown",
                 c.checked, c.fresh, c.stale, c.missing, c.unknown

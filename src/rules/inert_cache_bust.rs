@@ -150,14 +150,14 @@ fn nothing_after(dockerfile: &DockerfileFacts, one: &Declared<'_>, sink: &mut Si
 fn shadowed(dockerfile: &DockerfileFacts, stage: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
     let name = &one.pair.name.value;
     let steps = dockerfile.stages.chain(stage).into_iter().flat_map(|s| &dockerfile.stages.all[s].steps);
-    let constant = steps.filter_map(|step| {
+    let mut constant = steps.filter_map(|step| {
         let Kind::Env(pairs) = &dockerfile.model.instructions[step.instruction].kind else { return None };
         let pair = pairs.iter().find(|p| p.name.value == *name)?;
         let moves = pair.value.as_ref().is_some_and(|v| v.value.contains('$'));
         (!moves).then_some((step.instruction, pair))
     });
     // The last one decides.
-    let Some((at, pair)) = constant.last() else { return false };
+    let Some((at, pair)) = constant.next_back() else { return false };
     // A RUN between the two still sees the ARG.
     let between = dockerfile.stages.all[stage]
         .steps
