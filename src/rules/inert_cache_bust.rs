@@ -10,7 +10,7 @@ use crate::{
     },
     diag::{Safety, Severity, Sink},
     model::dockerfile::{Instruction, Kind, Pair},
-    text::{Edit, FileId, Location},
+    text::{Edit, FileId, Location, Newline},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -56,7 +56,7 @@ fn replace(
     layer::shell(&dockerfile.stages, stage)?;
     let model = &dockerfile.model;
     let name = layer::name(model);
-    let newline = facts.snapshot.file(model.file).newline().as_str();
+    let newline = Newline::of(&facts.snapshot.file(model.file).text).as_str();
     let at = model.instructions.iter().position(|i| i.span == instruction.span).unwrap_or(0);
     let lines = layer::lines(model, at, &name).join(newline);
     let mut edits = vec![(model.file, Edit::replace(instruction.span, lines))];

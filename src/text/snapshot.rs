@@ -34,6 +34,12 @@ pub enum Newline {
 }
 
 impl Newline {
+    /// The newline that a text uses most; `\n` for a text of one line.
+    pub fn of(text: &str) -> Self {
+        let all = text.bytes().filter(|&b| b == b'\n').count();
+        if text.matches("\r\n").count() * 2 > all { Self::CrLf } else { Self::Lf }
+    }
+
     /// The bytes.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,15 +56,6 @@ pub struct SourceFile {
     pub path: String,
     /// The whole content, a byte order mark included.
     pub text: String,
-}
-
-impl SourceFile {
-    /// The newline that the file uses most; `\n` for a file of one line.
-    pub fn newline(&self) -> Newline {
-        let all = self.text.bytes().filter(|&b| b == b'\n').count();
-        let crlf = self.text.matches("\r\n").count();
-        if crlf * 2 > all { Newline::CrLf } else { Newline::Lf }
-    }
 }
 
 /// What a path of the project is.

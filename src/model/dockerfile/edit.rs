@@ -32,7 +32,7 @@ impl fmt::Display for Refusal {
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn insert_before(text: &str, dockerfile: &Dockerfile, instruction: usize, lines: &[String]) -> Edit {
     let at = start_with_comments(text, dockerfile, instruction);
-    let newline = newline(text).as_str();
+    let newline = Newline::of(text).as_str();
     Edit::insert(at, lines.iter().map(|line| own_newlines(line, newline) + newline).collect::<String>())
 }
 
@@ -71,7 +71,7 @@ pub fn insert_after(
     if instruction + 1 == dockerfile.instructions.len() && syntax::parse(text).open_end {
         return Err(Refusal::OpenEnd);
     }
-    let newline = newline(text).as_str();
+    let newline = Newline::of(text).as_str();
     let lines = lines.iter().map(|line| own_newlines(line, newline));
     Ok(if text[..at].ends_with('\n') {
         Edit::insert(at, lines.map(|line| line + newline).collect::<String>())
@@ -87,12 +87,6 @@ pub fn keyword(dockerfile: &Dockerfile, near: usize, upper: &str) -> String {
         !own.is_empty() && *own == own.to_lowercase()
     });
     if lower { upper.to_ascii_lowercase() } else { upper.to_owned() }
-}
-
-/// The newline that most lines end with.
-fn newline(text: &str) -> Newline {
-    let all = text.bytes().filter(|&b| b == b'\n').count();
-    if text.matches("\r\n").count() * 2 > all { Newline::CrLf } else { Newline::Lf }
 }
 
 fn own_newlines(line: &str, newline: &str) -> String {

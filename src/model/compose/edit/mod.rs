@@ -9,7 +9,7 @@ use std::fmt;
 use super::{Compose, Env, MountKind, Service, Value, parse};
 use crate::{
     syntax::yaml::{Entry, Kind, NodeId, ScalarStyle, Style, Tree},
-    text::{Edit, EditSet, Newline, SourceFile, Span},
+    text::{Edit, EditSet, Newline, Span},
 };
 
 pub use args::add_build_arg;
@@ -79,9 +79,7 @@ impl<'a> Editor<'a> {
             let span = compose.tree.errors().first().map_or(Span::point(0), |e| e.span);
             return refuse(span, "the file does not parse: correct it first");
         }
-        let newline = SourceFile { path: String::new(), text: text.to_owned() }.newline();
-        let newline = if text.contains('\n') { newline } else { Newline::Lf };
-        Ok(Self { text, tree: &compose.tree, newline: newline.as_str() })
+        Ok(Self { text, tree: &compose.tree, newline: Newline::of(text).as_str() })
     }
 
     fn span(&self, node: NodeId) -> Span {
