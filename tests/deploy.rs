@@ -97,8 +97,15 @@ fn on_this_machine(engine: Engine, builder: Builder) {
     verdict(&server(&["deploy", "web"]), "verified", 0);
     assert_eq!(lab.serves(), "v4");
     lab.ssh("sed -i s,/v4/,/v5/, frontend/templates/index.html").ok();
-    verdict(&server(&["deploy", "web", "-m", "SciChart 5"]), "verified", 0);
+    let place = "/app/frontend/templates/index.html";
+    verdict(
+        &server(&["deploy", "web", "-m", "SciChart 5", "--expect", "/v5/", "--in", place]),
+        "verified",
+        0,
+    );
     assert_eq!(lab.serves(), "v5");
+    let absent = server(&["verify", "web", "--expect", "/v6/", "--in", place]);
+    assert_ne!(absent.0["verdict"], "verified", "{:#}", absent.0);
     let pushed = lab.git(&["ls-remote", "origin", "main"]).ok();
     assert!(pushed.starts_with(&lab.ssh("git rev-parse HEAD").ok()), "and it is pushed: {pushed}");
 }

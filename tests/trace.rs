@@ -180,3 +180,10 @@ fn a_file_that_a_run_sees_through_a_mount_is_used_in_the_build() {
     ]);
     assert_eq!(way(&p, "a.c"), nowhere(Verdict::BuildOnly));
 }
+
+#[test]
+fn the_values_of_one_env_see_what_was_before_it() {
+    let dockerfile = "FROM x\nENV A=/old\nENV A=/new B=$A\nCOPY a $B/\n";
+    let p = project(&[COMPOSE, ("Dockerfile", dockerfile), ("a", "")]);
+    assert_eq!(way(&p, "a"), reaches(&["/old/a"]));
+}

@@ -127,11 +127,9 @@ pub struct RunFacts {
     pub workdir: Val,
     /// What its commands do.
     pub effects: Vec<Effect>,
-    /// Names of ARGs that are in scope: each is part of BuildKit's and of the classic builder's cache key, used or not
-    /// (measured on engines 20.10, 26.1 and 28.5).
+    /// Names of the ARGs whose values are part of the cache key: those in scope, used or not, and those that stand in
+    /// an ENV, also of a parent stage (measured on engines 20.10, 26.1 and 28.5).
     pub args: Vec<String>,
-    /// ENV values that are not constant, because an ARG stands in them.
-    pub moving_env: Vec<String>,
     /// The stage's or image's own `--mount=type=bind` sources of the context: (source, target).
     pub context_mounts: Vec<(Val, Val)>,
 }
@@ -144,8 +142,8 @@ struct State {
     scope: Scope,
     workdir: Val,
     dirs: BTreeSet<String>,
-    /// ENV names whose value contains an ARG.
-    moving_env: Vec<String>,
+    /// ENVs whose value contains ARGs, and which.
+    env_args: BTreeMap<String, Vec<String>>,
 }
 
 impl Stages {
@@ -305,7 +303,7 @@ fn initial(base: &Base, before: &[Stage]) -> State {
             scope: Scope::default(),
             workdir: if *base == Base::Scratch { Val::Known("/".to_owned()) } else { Val::Unknown },
             dirs: BTreeSet::new(),
-            moving_env: Vec::new(),
+            env_args: BTreeMap::new(),
         },
     }
 }
@@ -394,11 +392,9 @@ impl Resolver<'_> {
         for pair in pairs {
             let raw = pair.value.as_ref().map_or("", |v| v.value.as_str());
             let value = expand(raw, &before, self.dockerfile.escape, self.undeclared);
-            let moves = before.names(Origin::Arg).any(|arg| mentions(raw, arg));
-            self.state.moving_env.retain(|name| *name != pair.name.value);
-            if moves {
-                self.state.moving_env.push(pair.name.value.clone());
-            }
+            let args =
+                before.names(Origin::Arg).filter(|arg| mentions(raw, arg)).map(str::to_owned).collect();
+            self.state.env_args.insert(pair.name.value.clone(), args);
             self.state.scope.set_env(&pair.name.value, value);
         }
         What::Env(pairs.iter().map(|p| p.name.value.clone()).collect())
@@ -454,8 +450,13 @@ impl Resolver<'_> {
         RunFacts {
             workdir: self.state.workdir.clone(),
             effects,
-            args: self.state.scope.names(Origin::Arg).map(str::to_owned).collect(),
-            moving_env: self.state.moving_env.clone(),
+            args: self
+                .state
+                .scope
+                .names(Origin::Arg)
+                .chain(self.state.env_args.values().flatten().map(String::as_str))
+                .map(str::to_owned)
+                .collect(),
             context_mounts,
         }
     }
