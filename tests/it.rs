@@ -7,6 +7,7 @@ mod deploy;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
+mod fix;
 mod incident;
 mod lab;
 mod pages;

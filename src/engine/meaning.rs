@@ -79,3 +79,37 @@ fn service_line(service: &compose::Service) -> String {
         mounts.join(",")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::SourceFile;
+
+    fn project(dockerfile: &str, compose: &str) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for (path, text) in [("Dockerfile", dockerfile), ("compose.yaml", compose)] {
+            snapshot.add_file(SourceFile { path: path.into(), text: text.into() });
+        }
+        snapshot
+    }
+
+    #[test]
+    fn a_cache_bust_changes_nothing_and_everything_else_does() {
+        let compose = "services:\n  web:\n    build: .\n";
+        let before = project("FROM x\nCOPY . /app\nRUN make\n", compose);
+        let busted =
+            "FROM x\nARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\nCOPY . /app\nRUN make\n";
+        let args = "services:\n  web:\n    build:\n      context: .\n      args:\n        CACHE_BUST: ${CACHE_BUST:-}\n";
+        assert_eq!(differs(&before, &project(busted, args)), None);
+        for (dockerfile, compose) in [
+            ("FROM x\nCOPY . /srv\nRUN make\n", compose),
+            ("FROM x\nRUN make\nCOPY . /app\n", compose),
+            ("FROM x\nCOPY . /app\nRUN make\nRUN touch /x\n", compose),
+            ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: ./web\n"),
+            ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: .\n    volumes: [\"a:/b\"]\n"),
+            ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: {context: ., args: {A: b}}\n"),
+        ] {
+            assert!(differs(&before, &project(dockerfile, compose)).is_some(), "{dockerfile}{compose}");
+        }
+    }
+}

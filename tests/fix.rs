@@ -1,0 +1,119 @@
+//! The fix loop on findings made for it: what it merges, what waits, what it withholds.
+
+use unstale::{
+    diag::{Finding, Fix, Report, Safety, Severity},
+    fix::{Door, Fixed, fix},
+    text::{Edit, FileId, Location, Snapshot, SourceFile, Span},
+};
+
+fn text(text: &str) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    snapshot.add_file(SourceFile { path: "x".into(), text: text.into() });
+    snapshot
+}
+
+/// A finding for every occurrence of a word, whose fix puts another in its place.
+fn words(snapshot: &Snapshot, rule: &'static str, word: &str, instead: &str, safety: Safety) -> Vec<Finding> {
+    let id = FileId(0);
+    let content = &snapshot.file(id).text;
+    content
+        .match_indices(word)
+        .map(|(at, _)| {
+            let span = Span::new(at, at + word.len());
+            Finding {
+                rule,
+                severity: Severity::Warning,
+                message: format!("{word} at {at}"),
+                at: Location::new(id, span),
+                labels: Vec::new(),
+                mechanisms: &[],
+                help: None,
+                fix: Some(Fix {
+                    safety,
+                    title: String::new(),
+                    edits: vec![(id, Edit::replace(span, instead))],
+                }),
+            }
+        })
+        .collect()
+}
+
+fn run(start: &str, check: &dyn Fn(&Snapshot) -> Vec<Finding>, differs: bool) -> (Fixed, String) {
+    let check = |snapshot: &Snapshot| Report { findings: check(snapshot), files: 1 };
+    let differs = |_: &Snapshot, _: &Snapshot| differs.then(|| "everything".to_owned());
+    let fixed = fix(&text(start), Safety::Unsafe, &Door { check: &check, differs: &differs });
+    let text = fixed.snapshot.file(FileId(0)).text.clone();
+    (fixed, text)
+}
+
+#[test]
+fn what_can_be_merged_is_made_in_one_go() {
+    let (fixed, text) = run("a b a", &|s| words(s, "a", "a", "x", Safety::Safe), false);
+    assert_eq!((text.as_str(), fixed.applied.len()), ("x b x", 2));
+}
+
+#[test]
+fn a_fix_that_touches_another_waits_for_the_next_round() {
+    let both = |s: &Snapshot| {
+        let mut all = words(s, "ab", "ab", "c", Safety::Safe);
+        all.extend(words(s, "b", "b", "d", Safety::Safe));
+        all
+    };
+    let (fixed, text) = run("ab b", &both, false);
+    assert_eq!(text, "c d");
+    assert!(fixed.withheld.is_empty(), "{:?}", fixed.withheld);
+}
+
+#[test]
+fn a_fix_that_brings_a_new_finding_is_withheld_alone() {
+    let check = |s: &Snapshot| {
+        let mut all = words(s, "bad", "a", "NEW", Safety::Safe);
+        all.extend(words(s, "new", "NEW", "NEW", Safety::Manual));
+        all.extend(words(s, "fine", "b", "y", Safety::Safe));
+        all
+    };
+    let (fixed, text) = run("a b", &check, false);
+    assert_eq!(text, "a y", "the innocent one is made");
+    assert_eq!(fixed.withheld.iter().map(|w| w.rule).collect::<Vec<_>>(), ["bad"]);
+    assert!(fixed.withheld[0].reason.contains("`new`"), "{:?}", fixed.withheld);
+}
+
+#[test]
+fn a_fix_that_does_not_end_its_finding_is_withheld() {
+    let (fixed, text) = run("a", &|s| words(s, "idle", "a", "aa", Safety::Safe), false);
+    assert_eq!(text, "a");
+    assert_eq!(fixed.withheld.len(), 1);
+    let (fixed, text) = run("a", &|s| words(s, "idle", "a", "a ", Safety::Safe), false);
+    assert_eq!((text.as_str(), fixed.withheld.len()), ("a", 1));
+    assert!(fixed.withheld[0].reason.contains("still"), "{:?}", fixed.withheld);
+}
+
+#[test]
+fn a_safe_fix_that_changes_the_meaning_is_withheld_and_an_unsafe_one_is_not() {
+    let (fixed, text) = run("a", &|s| words(s, "safe", "a", "x", Safety::Safe), true);
+    assert_eq!((text.as_str(), fixed.withheld.len()), ("a", 1));
+    let (_, text) = run("a", &|s| words(s, "unsafe", "a", "x", Safety::Unsafe), true);
+    assert_eq!(text, "x");
+}
+
+#[test]
+fn what_is_not_trusted_enough_is_not_made() {
+    let check = |s: &Snapshot| Report { findings: words(s, "unsafe", "a", "x", Safety::Unsafe), files: 1 };
+    let same = |_: &Snapshot, _: &Snapshot| None;
+    let fixed = fix(&text("a"), Safety::Safe, &Door { check: &check, differs: &same });
+    assert_eq!(fixed.snapshot.file(FileId(0)).text, "a");
+}
+
+#[test]
+fn a_chain_of_fixes_ends_after_ten_rounds() {
+    let longer = |s: &Snapshot| {
+        let n = s.file(FileId(0)).text.len();
+        if n > 1000 {
+            Vec::new()
+        } else {
+            words(s, "chain", &"a".repeat(n), &"a".repeat(n + 1), Safety::Unsafe)
+        }
+    };
+    let (fixed, _) = run("a", &|s| longer(s).into_iter().take(1).collect(), false);
+    assert!(fixed.applied.len() <= 10, "{}", fixed.applied.len());
+}
