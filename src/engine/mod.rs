@@ -29,6 +29,8 @@ pub fn check(snapshot: &Snapshot, settings: &Settings) -> Report {
     allow::apply(&facts, settings, &mut findings);
     // The registry's order decides between findings at one place; the sort is stable.
     findings.sort_by_key(|f: &Finding| (f.at.file, f.at.span));
+    // Services that share a text through an anchor share its findings.
+    findings.dedup_by(|a, b| (a.rule, a.at, &a.message) == (b.rule, b.at, &b.message));
     let files = snapshot.files().filter(|(_, f)| is_checked(&f.path)).count();
     Report { findings, files }
 }

@@ -3,7 +3,7 @@
 use crate::{
     analysis::{Facts, links::Service, paths},
     diag::{Safety, Sink},
-    model::compose::{Mount, MountKind, Value, edit},
+    model::compose::{Mount, MountKind, edit},
     text::{Edit, EntryKind, Location},
 };
 
@@ -36,28 +36,28 @@ fn look(facts: &Facts<'_>, service: &Service, mount: &Mount, sink: &mut Sink<'_>
     .fix(
         Safety::Unsafe,
         "mount the folder that holds it",
-        folder(facts, file, source, &mount.target, written).unwrap_or_default().into_iter().map(|e| (file, e)).collect(),
+        folder(facts, service, mount, written).unwrap_or_default().into_iter().map(|e| (file, e)).collect(),
     );
     Some(())
 }
 
 /// Both sides end in the same folder and file name (`./conf.d/x.conf:/etc/nginx/conf.d/x.conf`): the folder is mirrored
-/// already, so mounting it brings the same file.
-fn folder(
-    facts: &Facts<'_>,
-    file: crate::text::FileId,
-    source: &Value,
-    target: &Value,
-    written: &str,
-) -> Option<Vec<Edit>> {
-    let inside = target.known.as_deref()?;
+/// already, so mounting it brings the same file. Beside another mount there it would hide that, or be there twice.
+fn folder(facts: &Facts<'_>, service: &Service, mount: &Mount, written: &str) -> Option<Vec<Edit>> {
+    let inside = mount.target.known.as_deref()?;
     let (from, to) = (paths::parent(written), paths::parent(inside));
     let mirrored = paths::base_name(written) == paths::base_name(inside)
         && paths::base_name(from) == paths::base_name(to)
         && !matches!(paths::base_name(from), "" | "." | "..");
-    if !mirrored || to.is_empty() {
+    let clashes = |other: &&Mount| {
+        other.span != mount.span && other.target.known.as_deref().is_none_or(|t| paths::below(to, t).is_some())
+    };
+    if !mirrored || to.is_empty() || facts.model(service).mounts.iter().any(|other| clashes(&other)) {
         return None;
     }
-    let text = &facts.snapshot.file(file).text;
-    Some(vec![edit::set_scalar(text, source.span, from), edit::set_scalar(text, target.span, to)])
+    let (source, target) = (mount.source.as_ref()?, &mount.target);
+    let compose = &facts.composes[service.compose];
+    let text = &facts.snapshot.file(compose.file).text;
+    let side = |value, new| edit::set_value(text, compose, value, new).ok();
+    Some(vec![side(source, from)?, side(target, to)?])
 }
