@@ -13,7 +13,10 @@ pub(crate) use engine::{Builder, Engine, run_on};
 pub(crate) use lab::Lab;
 pub(crate) use sshd::HOST;
 
-/// Turns functions `fn(Engine, Builder)` into a test for every engine and builder: `<function>::e20_classic` and so on.
+/// Turns functions `fn(Engine, Builder)` into a test for every engine and builder: `<function>::classic_e20` and so on.
+///
+/// Tests start in the order of their names, and one engine serves one test at a time: the builder stands first, so that
+/// neighbours are on different engines.
 ///
 /// A test whose engine is not up says so and passes, unless `UNSTALE_REQUIRE_REAL=1`.
 macro_rules! on_real_engines {
@@ -22,22 +25,22 @@ macro_rules! on_real_engines {
             use crate::support::{Builder, run_on};
 
             #[test]
-            fn e20_classic() {
+            fn classic_e20() {
                 run_on("e20", Builder::Classic, super::$function);
             }
 
             #[test]
-            fn e20_buildkit() {
+            fn buildkit_e20() {
                 run_on("e20", Builder::BuildKit, super::$function);
             }
 
             #[test]
-            fn e26_classic() {
+            fn classic_e26() {
                 run_on("e26", Builder::Classic, super::$function);
             }
 
             #[test]
-            fn e26_buildkit() {
+            fn buildkit_e26() {
                 run_on("e26", Builder::BuildKit, super::$function);
             }
         }
