@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod cli;
 mod compose;
 mod deploy;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
+mod hostile;
 mod incident;
 mod pages;
 mod projects;
