@@ -202,9 +202,19 @@ fn large_files_take_bounded_time() {
 fn thousands_of_findings_take_bounded_time() {
     let wrong = format!("FROM x\n{}", "FRM a\n".repeat(5_000));
     survives("5k unknown instructions", &project(&[("Dockerfile", &wrong)]));
+    let fetches = format!("FROM alpine\n{}", "RUN curl -o x http://example.org/latest\n".repeat(2_000));
+    survives(
+        "2k moving fetches",
+        &project(&[("Dockerfile", &fetches), ("compose.yaml", "services:\n  web:\n    build: .\n")]),
+    );
     let mut stages = String::new();
     for n in 0..1_000 {
-        writeln!(stages, "FROM alpine AS s{n}\nWORKDIR /a\nCOPY . .\nRUN apk add curl\n").unwrap();
+        writeln!(
+            stages,
+            "FROM alpine AS s{n}\nWORKDIR /a\nCOPY . .\nRUN apk add curl\nCOPY --from=s{} /x /y",
+            n.max(1) - 1
+        )
+        .unwrap();
     }
     survives(
         "1k stages to fix",
@@ -273,6 +283,7 @@ fn nesting_and_expansion_are_bounded() {
         "a variable that doubles",
         &project(&[("Dockerfile", &format!("{vars}WORKDIR $A2000\nCOPY . .\n"))]),
     );
+    survives("50k sudo", &shell("sudo ".repeat(50_000)));
     let ignore = format!("{}x\n", "*/".repeat(20_000)) + &"**/a*b*c*d*e*\n".repeat(2_000);
     let long = format!("{}/x", "a".repeat(200));
     survives(

@@ -110,8 +110,8 @@ pub fn bust(
             What::Run(run) => run
                 .args
                 .iter()
-                .chain(&run.moving_env)
-                .find(|name| is_moving_name(name) && moves(facts, dockerfile, name))
+                .chain(run.moving_env.iter())
+                .find(|name| moves(facts, dockerfile, name))
                 .cloned(),
             What::Copy(copy) => moving_add(copy).map(str::to_owned),
             _ => None,

@@ -1,9 +1,13 @@
 //! The stages of a Dockerfile with their variables and paths resolved: what starts from what, and what each
 //! instruction does to the file system.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
+    cache::is_moving_name,
     commands::{self, Effect},
     paths,
     vars::{Origin, Scope, Undeclared, Val, expand},
@@ -127,11 +131,11 @@ pub struct RunFacts {
     pub workdir: Val,
     /// What its commands do.
     pub effects: Vec<Effect>,
-    /// Names of ARGs that are in scope: each is part of BuildKit's and of the classic builder's cache key, used or not
-    /// (measured on engines 20.10, 26.1 and 28.5).
-    pub args: Vec<String>,
-    /// ENV values that are not constant, because an ARG stands in them.
-    pub moving_env: Vec<String>,
+    /// Names of ARGs in scope that say that they change with every deploy ([`is_moving_name`]): each is part of
+    /// BuildKit's and of the classic builder's cache key, used or not (measured on engines 20.10, 26.1 and 28.5).
+    pub args: Arc<[String]>,
+    /// ENVs of such names whose values are not constant, because an ARG stands in them.
+    pub moving_env: Arc<[String]>,
     /// The stage's or image's own `--mount=type=bind` sources of the context: (source, target).
     pub context_mounts: Vec<(Val, Val)>,
 }
@@ -144,8 +148,10 @@ struct State {
     scope: Scope,
     workdir: Val,
     dirs: BTreeSet<String>,
-    /// ENV names whose value contains an ARG.
-    moving_env: Vec<String>,
+    /// See [`RunFacts::args`].
+    args: Arc<[String]>,
+    /// See [`RunFacts::moving_env`].
+    moving_env: Arc<[String]>,
 }
 
 impl Stages {
@@ -299,13 +305,15 @@ fn initial(base: &Base, before: &[Stage]) -> State {
                 }
             }
             state.scope = scope;
+            state.args = Arc::default();
             state
         }
         Base::Scratch | Base::Image(_) => State {
             scope: Scope::default(),
             workdir: if *base == Base::Scratch { Val::Known("/".to_owned()) } else { Val::Unknown },
             dirs: BTreeSet::new(),
-            moving_env: Vec::new(),
+            args: Arc::default(),
+            moving_env: Arc::default(),
         },
     }
 }
@@ -385,23 +393,36 @@ impl Resolver<'_> {
             );
             self.state.scope.set_arg(&pair.name.value, value);
         }
+        self.moving_args(pairs);
         What::Arg(pairs.iter().map(|p| p.name.value.clone()).collect())
     }
 
     fn env(&mut self, pairs: &[Pair]) -> What {
         // Every value of one ENV sees the variables as they were before it.
-        let before = self.state.scope.clone();
-        for pair in pairs {
-            let raw = pair.value.as_ref().map_or("", |v| v.value.as_str());
-            let value = expand(raw, &before, self.dockerfile.escape, self.undeclared);
-            let moves = before.names(Origin::Arg).any(|arg| mentions(raw, arg));
-            self.state.moving_env.retain(|name| *name != pair.name.value);
-            if moves {
-                self.state.moving_env.push(pair.name.value.clone());
-            }
+        let scope = &self.state.scope;
+        let values: Vec<Val> = pairs
+            .iter()
+            .map(|pair| expand(raw(pair), scope, self.dockerfile.escape, self.undeclared))
+            .collect();
+        for pair in pairs.iter().filter(|pair| is_moving_name(&pair.name.value)) {
+            let name = &pair.name.value;
+            let moves = scope.names(Origin::Arg).any(|arg| mentions(raw(pair), arg));
+            let others = self.state.moving_env.iter().filter(|other| *other != name).cloned();
+            self.state.moving_env = others.chain(moves.then(|| name.clone())).collect();
+        }
+        for (pair, value) in pairs.iter().zip(values) {
             self.state.scope.set_env(&pair.name.value, value);
         }
+        self.moving_args(pairs);
         What::Env(pairs.iter().map(|p| p.name.value.clone()).collect())
+    }
+
+    /// Looks again at the moving ARGs after these declarations.
+    fn moving_args(&mut self, declared: &[Pair]) {
+        if declared.iter().any(|pair| is_moving_name(&pair.name.value)) {
+            let names = self.state.scope.names(Origin::Arg).filter(|name| is_moving_name(name));
+            self.state.args = names.map(str::to_owned).collect();
+        }
     }
 
     fn copy(&mut self, copy: &Copy, flags: &[Flag], is_add: bool) -> CopyFacts {
@@ -454,11 +475,15 @@ impl Resolver<'_> {
         RunFacts {
             workdir: self.state.workdir.clone(),
             effects,
-            args: self.state.scope.names(Origin::Arg).map(str::to_owned).collect(),
+            args: self.state.args.clone(),
             moving_env: self.state.moving_env.clone(),
             context_mounts,
         }
     }
+}
+
+fn raw(pair: &Pair) -> &str {
+    pair.value.as_ref().map_or("", |value| value.value.as_str())
 }
 
 /// Whether `$name` or `${name…` stands in the text.

@@ -1,6 +1,6 @@
 //! The report for people, drawn with codespan-reporting from sanitised text, long lines cut around what is shown.
 
-use std::{collections::BTreeMap, fmt::Write as _, io, ops::Range};
+use std::{collections::BTreeMap, fmt::Write as _, io, ops::Range, rc::Rc};
 
 use codespan_reporting::{
     diagnostic::{Diagnostic, Label as Drawn, LabelStyle, Severity as Level},
@@ -139,7 +139,7 @@ fn message_line(text: &str) -> String {
 /// The files, and where the lines of those that were shown start.
 struct Sources<'a> {
     snapshot: &'a Snapshot,
-    lines: BTreeMap<FileId, LineIndex>,
+    lines: BTreeMap<FileId, Rc<LineIndex>>,
 }
 
 impl<'a> Sources<'a> {
@@ -153,7 +153,7 @@ impl<'a> Sources<'a> {
     /// The page that shows the spans, none of which is longer than a line.
     fn page(&mut self, file: FileId, spans: &[Span]) -> Page<'a> {
         let source = self.snapshot.file(file);
-        let index = self.lines.entry(file).or_insert_with(|| LineIndex::new(&source.text));
+        let index = self.lines.entry(file).or_insert_with(|| Rc::new(LineIndex::new(&source.text)));
         let mut shown: BTreeMap<usize, Vec<Span>> = BTreeMap::new();
         for span in spans {
             let line = index.line(span.start());
@@ -163,7 +163,14 @@ impl<'a> Sources<'a> {
                 shown.entry(line + 1).or_default();
             }
         }
-        let mut page = Page { name: sanitise::line(&source.path), source: &source.text, ..Page::default() };
+        let mut page = Page {
+            name: sanitise::line(&source.path),
+            source: &source.text,
+            index: Rc::clone(index),
+            text: String::new(),
+            lines: Vec::new(),
+            pieces: Vec::new(),
+        };
         for (line, spans) in shown {
             let end = if line < index.count() { index.start_of(line + 1) } else { source.text.len() };
             page.add(line, index.start_of(line)..end, &spans);
@@ -178,10 +185,10 @@ const WIDEST: usize = 200;
 const AROUND: usize = 70;
 
 /// The lines of a file that one finding shows, sanitised, long ones cut around what is shown.
-#[derive(Default)]
 struct Page<'a> {
     name: String,
     source: &'a str,
+    index: Rc<LineIndex>,
     text: String,
     /// In order of the file.
     lines: Vec<Line>,
@@ -290,8 +297,7 @@ impl<'p> Files<'p> for Pages<'_> {
 
     fn column_number(&'p self, id: usize, line: usize, byte: usize) -> Result<usize, files::Error> {
         let (page, line) = (self.page(id)?, self.line(id, line)?);
-        let byte = boundary(page.source, page.drawn(byte)).max(line.start);
-        Ok(page.source[line.start..byte].chars().count() + 1)
+        Ok(page.index.position(page.source, page.drawn(byte).max(line.start)).column)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
         Facts, cache,
         commands::{Effect, Fetch, Moves},
         layer,
-        stages::{RunFacts, Step, What},
+        stages::{RunFacts, What},
     },
     diag::{Safety, Sink},
     text::Location,
@@ -14,9 +14,10 @@ use crate::{
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     for (index, dockerfile) in facts.dockerfiles.iter().enumerate() {
         for (stage, resolved) in dockerfile.stages.all.iter().enumerate() {
+            let last_pin = resolved.steps.iter().rposition(|s| matches!(&s.what, What::Run(r) if pins(&r.effects)));
             for (at, step) in resolved.steps.iter().enumerate() {
                 let What::Run(run) = &step.what else { continue };
-                let Some((fetch, follows)) = moving(run, &resolved.steps[at + 1..]) else { continue };
+                let Some((fetch, follows)) = moving(run, last_pin.is_some_and(|pin| pin > at)) else { continue };
                 if cache::bust(facts, index, &dockerfile.stages, stage, at).is_none() {
                     report(facts, index, stage, fetch, follows, sink);
                 }
@@ -26,20 +27,24 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
 }
 
 /// The first fetch of the RUN that moves, unless a commit, a checksum or a later checkout pins it.
-fn moving<'a>(run: &'a RunFacts, later: &[Step]) -> Option<(&'a Fetch, &'a str)> {
+fn moving(run: &RunFacts, later_pins: bool) -> Option<(&Fetch, &str)> {
     if run.effects.iter().any(|e| matches!(e, Effect::Checks)) {
         return None;
     }
-    let pins = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Pins { .. }));
-    let later_pins = later.iter().any(|step| matches!(&step.what, What::Run(r) if pins(&r.effects)));
+    let last_pin = run.effects.iter().rposition(|e| matches!(e, Effect::Pins { .. }));
+    let pinned = |at: usize| later_pins || last_pin.is_some_and(|pin| pin > at);
     run.effects.iter().enumerate().find_map(|(at, effect)| match effect {
         Effect::Fetch(fetch) => match &fetch.moves {
-            Moves::Yes(_) if fetch.is_clone && (pins(&run.effects[at..]) || later_pins) => None,
+            Moves::Yes(_) if fetch.is_clone && pinned(at) => None,
             Moves::Yes(follows) => Some((fetch, follows.as_str())),
             _ => None,
         },
         _ => None,
     })
+}
+
+fn pins(effects: &[Effect]) -> bool {
+    effects.iter().any(|e| matches!(e, Effect::Pins { .. }))
 }
 
 fn report(

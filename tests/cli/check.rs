@@ -238,6 +238,7 @@ fn a_dockerfile_that_only_compose_knows_is_found() {
     let ran = ends(folder.run(&["check"]), 1);
     assert!(ran.stdout.contains("─ ops/web.image:2:1"), "{}", ran.stdout);
     assert!(ran.stdout.ends_with("2 files: 1 error\n"), "{}", ran.stdout);
+    folder.commit();
     ends(folder.run(&["check", "ops/web.image"]), 1);
 }
 
