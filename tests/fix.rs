@@ -41,7 +41,8 @@ fn words(snapshot: &Snapshot, rule: &'static str, word: &str, instead: &str, saf
 fn run(start: &str, check: &dyn Fn(&Snapshot) -> Vec<Finding>, differs: bool) -> (Fixed, String) {
     let check = |snapshot: &Snapshot| Report { findings: check(snapshot), files: 1 };
     let differs = |_: &Snapshot, _: &Snapshot| differs.then(|| "everything".to_owned());
-    let fixed = fix(&text(start), Safety::Unsafe, &Door { check: &check, differs: &differs });
+    let fixed =
+        fix(&text(start), Safety::Unsafe, &Door { check: &check, differs: &differs, wants: &|_| true });
     let text = fixed.snapshot.file(FileId(0)).text.clone();
     (fixed, text)
 }
@@ -100,7 +101,7 @@ fn a_safe_fix_that_changes_the_meaning_is_withheld_and_an_unsafe_one_is_not() {
 fn what_is_not_trusted_enough_is_not_made() {
     let check = |s: &Snapshot| Report { findings: words(s, "unsafe", "a", "x", Safety::Unsafe), files: 1 };
     let same = |_: &Snapshot, _: &Snapshot| None;
-    let fixed = fix(&text("a"), Safety::Safe, &Door { check: &check, differs: &same });
+    let fixed = fix(&text("a"), Safety::Safe, &Door { check: &check, differs: &same, wants: &|_| true });
     assert_eq!(fixed.snapshot.file(FileId(0)).text, "a");
 }
 

@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod cli;
 mod compose;
 mod deploy;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
 mod fix;
+mod hostile;
 mod incident;
 mod lab;
 mod pages;

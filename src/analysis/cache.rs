@@ -107,9 +107,7 @@ pub fn bust(
         let steps = &stages.all[s].steps;
         let until = if s == stage { (at + 1).min(steps.len()) } else { steps.len() };
         steps[..until].iter().find_map(|step| match &step.what {
-            What::Run(run) => {
-                run.args.iter().find(|name| is_moving_name(name) && moves(facts, dockerfile, name)).cloned()
-            }
+            What::Run(run) => run.args.iter().find(|name| moves(facts, dockerfile, name)).cloned(),
             What::Copy(copy) => moving_add(copy).map(str::to_owned),
             _ => None,
         })

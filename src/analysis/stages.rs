@@ -1,9 +1,13 @@
 //! The stages of a Dockerfile with their variables and paths resolved: what starts from what, and what each
 //! instruction does to the file system.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
+    cache::is_moving_name,
     commands::{self, Effect},
     paths,
     vars::{Origin, Scope, Undeclared, Val, expand},
@@ -127,9 +131,10 @@ pub struct RunFacts {
     pub workdir: Val,
     /// What its commands do.
     pub effects: Vec<Effect>,
-    /// Names of the ARGs whose values are part of the cache key: those in scope, used or not, and those that stand in
-    /// an ENV, also of a parent stage (measured on engines 20.10, 26.1 and 28.5).
-    pub args: Vec<String>,
+    /// Names of the ARGs that say that they change with every deploy ([`is_moving_name`]) and whose values are part of
+    /// the cache key: those in scope, used or not, and those that stand in an ENV, also of a parent stage (measured on
+    /// engines 20.10, 26.1 and 28.5).
+    pub args: Arc<[String]>,
     /// The stage's or image's own `--mount=type=bind` sources of the context: (source, target).
     pub context_mounts: Vec<(Val, Val)>,
 }
@@ -142,7 +147,9 @@ struct State {
     scope: Scope,
     workdir: Val,
     dirs: BTreeSet<String>,
-    /// ENVs whose value contains ARGs, and which.
+    /// See [`RunFacts::args`].
+    args: Arc<[String]>,
+    /// ENVs whose values contain such ARGs, and which.
     env_args: BTreeMap<String, Vec<String>>,
 }
 
@@ -297,12 +304,15 @@ fn initial(base: &Base, before: &[Stage]) -> State {
                 }
             }
             state.scope = scope;
+            // The parent's ARGs are gone, but those behind its ENVs stay in the key.
+            state.args = state.env_args.values().flatten().cloned().collect();
             state
         }
         Base::Scratch | Base::Image(_) => State {
             scope: Scope::default(),
             workdir: if *base == Base::Scratch { Val::Known("/".to_owned()) } else { Val::Unknown },
             dirs: BTreeSet::new(),
+            args: Arc::default(),
             env_args: BTreeMap::new(),
         },
     }
@@ -383,21 +393,45 @@ impl Resolver<'_> {
             );
             self.state.scope.set_arg(&pair.name.value, value);
         }
+        if pairs.iter().any(|pair| is_moving_name(&pair.name.value)) {
+            self.moving_args();
+        }
         What::Arg(pairs.iter().map(|p| p.name.value.clone()).collect())
     }
 
     fn env(&mut self, pairs: &[Pair]) -> What {
         // Every value of one ENV sees the variables as they were before it.
-        let before = self.state.scope.clone();
-        for pair in pairs {
-            let raw = pair.value.as_ref().map_or("", |v| v.value.as_str());
-            let value = expand(raw, &before, self.dockerfile.escape, self.undeclared);
-            let args =
-                before.names(Origin::Arg).filter(|arg| mentions(raw, arg)).map(str::to_owned).collect();
-            self.state.env_args.insert(pair.name.value.clone(), args);
+        let scope = &self.state.scope;
+        let made: Vec<(Val, Vec<String>)> = pairs
+            .iter()
+            .map(|pair| {
+                let value = expand(raw(pair), scope, self.dockerfile.escape, self.undeclared);
+                let args = self.state.args.iter().filter(|arg| mentions(raw(pair), arg)).cloned().collect();
+                (value, args)
+            })
+            .collect();
+        let mut touched = false;
+        for (pair, (value, args)) in pairs.iter().zip(made) {
+            let name = &pair.name.value;
+            let old = if args.is_empty() {
+                self.state.env_args.remove(name)
+            } else {
+                self.state.env_args.insert(name.clone(), args)
+            };
+            touched |= old.is_some() || self.state.env_args.contains_key(name);
             self.state.scope.set_env(&pair.name.value, value);
         }
+        if touched || pairs.iter().any(|pair| is_moving_name(&pair.name.value)) {
+            self.moving_args();
+        }
         What::Env(pairs.iter().map(|p| p.name.value.clone()).collect())
+    }
+
+    /// Looks again at which moving ARGs are part of the key.
+    fn moving_args(&mut self) {
+        let scoped = self.state.scope.names(Origin::Arg).filter(|name| is_moving_name(name));
+        let behind = self.state.env_args.values().flatten().map(String::as_str);
+        self.state.args = scoped.chain(behind).map(str::to_owned).collect();
     }
 
     fn copy(&mut self, copy: &Copy, flags: &[Flag], is_add: bool) -> CopyFacts {
@@ -450,16 +484,14 @@ impl Resolver<'_> {
         RunFacts {
             workdir: self.state.workdir.clone(),
             effects,
-            args: self
-                .state
-                .scope
-                .names(Origin::Arg)
-                .chain(self.state.env_args.values().flatten().map(String::as_str))
-                .map(str::to_owned)
-                .collect(),
+            args: self.state.args.clone(),
             context_mounts,
         }
     }
+}
+
+fn raw(pair: &Pair) -> &str {
+    pair.value.as_ref().map_or("", |value| value.value.as_str())
 }
 
 /// Whether `$name` or `${name…` stands in the text.

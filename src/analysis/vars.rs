@@ -76,7 +76,7 @@ pub enum Undeclared {
 /// character, `$x`, `${x}`, `${x:-y}`, `${x-y}`, `${x:+y}` and `${x+y}` are replaced. Other modifiers are `Unknown`.
 pub fn expand(word: &str, scope: &Scope, escape: char, undeclared: Undeclared) -> Val {
     let mut chars = word.chars().peekable();
-    let mut lex = Lex { scope, escape, undeclared, depth: 0 };
+    let mut lex = Lex { scope, escape, undeclared, depth: 0, length: 0 };
     match lex.words(&mut chars, None) {
         Some(text) => Val::Known(text),
         None => Val::Unknown,
@@ -90,7 +90,12 @@ struct Lex<'a> {
     escape: char,
     undeclared: Undeclared,
     depth: u32,
+    /// How many bytes of values were put in.
+    length: usize,
 }
+
+/// Longer values are not followed: `ENV A=$A$A` doubles with every line.
+const LONGEST: usize = 64 << 10;
 
 /// Nested defaults deeper than this are not followed: nobody writes them, and recursion must end.
 const MAX_DEPTH: u32 = 32;
@@ -161,21 +166,29 @@ impl Lex<'_> {
         self.depth -= 1;
         chars.next();
         let set = match self.scope.get(&name) {
+            Some(_) if self.length > LONGEST => None,
             Some((Val::Known(value), _)) => Some((!colon || !value.is_empty()).then(|| value.clone())),
             None if self.undeclared == Undeclared::Empty => Some(None),
             Some((Val::Unknown, _)) | None => None,
         };
         match (op?, set?) {
-            ('-', Some(value)) => Some(value),
+            ('-', Some(value)) => {
+                self.length = self.length.saturating_add(value.len());
+                (self.length <= LONGEST).then_some(value)
+            }
             ('+', None) => Some(String::new()),
             ('-', None) | ('+', Some(_)) => word,
             _ => None,
         }
     }
 
-    fn value(&self, name: &str) -> Option<String> {
+    fn value(&mut self, name: &str) -> Option<String> {
         match self.scope.get(name) {
-            Some((value, _)) => value.known().map(str::to_owned),
+            Some((value, _)) => {
+                let value = value.known()?;
+                self.length = self.length.saturating_add(value.len());
+                (self.length <= LONGEST).then(|| value.to_owned())
+            }
             None if self.undeclared == Undeclared::Empty => Some(String::new()),
             None => None,
         }
@@ -237,6 +250,17 @@ mod tests {
         scope.set_env("X", known("env"));
         scope.set_arg("X", known("arg"));
         assert_eq!(scope.get("X"), Some(&(Val::Unknown, Origin::Arg)));
+    }
+
+    #[test]
+    fn values_that_double_are_given_up() {
+        let mut scope = Scope::default();
+        scope.set_env("A", Val::Known("xx".to_owned()));
+        for _ in 0..1_000 {
+            let next = expand("$A${A:-}", &scope, '\\', Undeclared::Unknown);
+            scope.set_env("A", next);
+        }
+        assert_eq!(scope.get("A"), Some(&(Val::Unknown, Origin::Env)));
     }
 
     #[test]

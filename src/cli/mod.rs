@@ -17,7 +17,7 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{analysis, engine, project};
+use crate::{analysis, engine, project, report::sanitise};
 
 /// Against stale Docker deploys: lint, fix, trace, deploy, and prove that what runs is what git says.
 #[derive(Debug, Parser)]
@@ -140,12 +140,12 @@ fn print(text: &str) -> Result<(), Stop> {
 /// Writes `error: …` to standard error.
 fn complain(message: &str) {
     // There is nowhere left to say that standard error is closed.
-    let _ = writeln!(anstream::stderr(), "error: {message}");
+    let _ = writeln!(anstream::stderr(), "error: {}", sanitise::line(message));
 }
 
 /// Writes a note to standard error.
 fn note(message: &str) {
-    let _ = writeln!(anstream::stderr(), "{message}");
+    let _ = writeln!(anstream::stderr(), "{}", sanitise::line(message));
 }
 
 /// Reads the project around a folder.

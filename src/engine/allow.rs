@@ -1,6 +1,9 @@
 //! `# unstale: allow <id>: reason` on the line above a finding silences it; one that silences nothing is a finding.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use crate::{
     analysis::Facts,
@@ -31,17 +34,24 @@ pub(super) fn apply(facts: &Facts<'_>, settings: &Settings, findings: &mut Vec<F
     if allows.is_empty() {
         return;
     }
+    let mut lines =
+        Lines { facts, indexes: BTreeMap::new(), instructions: BTreeMap::new(), above: BTreeMap::new() };
+    let mut by: BTreeMap<(FileId, &str), Vec<(usize, usize)>> = BTreeMap::new();
+    for (number, allow) in allows.iter().enumerate() {
+        by.entry((allow.file, allow.rule)).or_default().push((allow.line, number));
+    }
     let mut used = BTreeSet::new();
     findings.retain(|finding| {
-        let reach = reach(facts, finding);
-        let by = allows
-            .iter()
-            .position(|a| a.file == finding.at.file && a.rule == finding.rule && reach.contains(&a.line));
-        used.extend(by);
-        by.is_none()
+        let Some(allows) = by.get(&(finding.at.file, finding.rule)) else { return true };
+        let silenced = lines.reach(finding).into_iter().find_map(|reach| {
+            let first = allows.partition_point(|(line, _)| *line < reach.start);
+            allows.get(first).filter(|(line, _)| reach.contains(line)).map(|(_, number)| *number)
+        });
+        used.extend(silenced);
+        silenced.is_none()
     });
     if settings.runs(UNUSED) {
-        report(facts, settings, &allows, &used, findings);
+        report(&mut lines, settings, &allows, &used, findings);
     }
 }
 
@@ -60,27 +70,57 @@ fn comments(file: FileId, text: &str) -> impl Iterator<Item = Allow<'_>> {
     })
 }
 
-/// The lines on which a comment silences the finding: the comment lines directly above the finding's own line, and
-/// those above the instruction that it lies in.
-fn reach(facts: &Facts<'_>, finding: &Finding) -> BTreeSet<usize> {
-    let text = &facts.snapshot.file(finding.at.file).text;
-    let index = LineIndex::new(text);
-    let mut starts = vec![index.line(finding.at.span.start())];
-    let instruction = facts
-        .dockerfiles
-        .iter()
-        .filter(|d| d.model.file == finding.at.file)
-        .flat_map(|d| &d.model.instructions)
-        .find(|i| i.lines.contains(finding.at.span));
-    starts.extend(instruction.map(|i| index.line(i.span.start())));
-    let mut lines = BTreeSet::new();
-    for mut line in starts {
-        while line > 1 && is_comment(text, &index, line - 1) {
-            line -= 1;
-            lines.insert(line);
-        }
+/// The lines of the files that have comments, each file read once.
+struct Lines<'a> {
+    facts: &'a Facts<'a>,
+    indexes: BTreeMap<FileId, LineIndex>,
+    /// Whole lines of every instruction and the first of its own bytes, in order.
+    instructions: BTreeMap<FileId, Vec<(Span, usize)>>,
+    /// The first comment line above a line.
+    above: BTreeMap<(FileId, usize), usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn text(&self, file: FileId) -> &'a str {
+        &self.facts.snapshot.file(file).text
     }
-    lines
+
+    fn index(&mut self, file: FileId) -> &LineIndex {
+        let text = self.text(file);
+        self.indexes.entry(file).or_insert_with(|| LineIndex::new(text))
+    }
+
+    /// The lines on which a comment silences the finding: the comment lines directly above the finding's own line, and
+    /// those above the instruction that it lies in.
+    fn reach(&mut self, finding: &Finding) -> Vec<Range<usize>> {
+        let file = finding.at.file;
+        let facts = self.facts;
+        let instructions = self.instructions.entry(file).or_insert_with(|| {
+            let model = facts.dockerfiles.iter().find(|d| d.model.file == file);
+            let all = model.iter().flat_map(|d| &d.model.instructions);
+            all.map(|i| (i.lines, i.span.start())).collect()
+        });
+        let at = instructions.partition_point(|(lines, _)| lines.start <= finding.at.span.start);
+        let inside = at.checked_sub(1).map(|at| instructions[at]);
+        let instruction = inside.filter(|(lines, _)| lines.contains(finding.at.span)).map(|(_, start)| start);
+        let starts = [instruction, Some(finding.at.span.start())];
+        starts.into_iter().flatten().map(|start| self.comments_above(file, start)).collect()
+    }
+
+    fn comments_above(&mut self, file: FileId, byte: usize) -> Range<usize> {
+        let text = self.text(file);
+        let line = self.index(file).line(byte);
+        if let Some(first) = self.above.get(&(file, line)) {
+            return *first..line;
+        }
+        let index = self.index(file);
+        let mut first = line;
+        while first > 1 && is_comment(text, index, first - 1) {
+            first -= 1;
+        }
+        self.above.insert((file, line), first);
+        first..line
+    }
 }
 
 fn is_comment(text: &str, index: &LineIndex, line: usize) -> bool {
@@ -88,7 +128,7 @@ fn is_comment(text: &str, index: &LineIndex, line: usize) -> bool {
 }
 
 fn report(
-    facts: &Facts<'_>,
+    lines: &mut Lines<'_>,
     settings: &Settings,
     allows: &[Allow<'_>],
     used: &BTreeSet<usize>,
@@ -106,8 +146,8 @@ fn report(
         } else {
             format!("`allow {}` names no rule", allow.rule)
         };
-        let text = &facts.snapshot.file(allow.file).text;
-        let lines = LineIndex::new(text);
+        let text = lines.text(allow.file);
+        let lines = lines.index(allow.file);
         let end = if allow.line < lines.count() { lines.start_of(allow.line + 1) } else { text.len() };
         let whole = Span::new(lines.start_of(allow.line), end);
         sink.report(Location::new(allow.file, allow.span), message).fix(

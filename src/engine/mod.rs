@@ -11,7 +11,7 @@ use crate::{
     model::kind::FileKind,
     rules::RULES,
     settings::Settings,
-    text::Snapshot,
+    text::{FileId, Snapshot},
 };
 
 /// Whether a file of that name is read at all.
@@ -21,6 +21,10 @@ pub fn wants(path: &str) -> bool {
 
 /// Everything that the rules find in the snapshot.
 pub fn check(snapshot: &Snapshot, settings: &Settings) -> Report {
+    narrow(look(snapshot, settings), snapshot, settings)
+}
+
+fn look(snapshot: &Snapshot, settings: &Settings) -> Report {
     let facts = Facts::new(snapshot);
     let mut findings = Vec::new();
     for rule in RULES.iter().filter(|rule| settings.runs(rule.id)) {
@@ -31,17 +35,28 @@ pub fn check(snapshot: &Snapshot, settings: &Settings) -> Report {
     findings.sort_by_key(|f: &Finding| (f.at.file, f.at.span));
     // Services that share a text through an anchor share its findings.
     findings.dedup_by(|a, b| (a.rule, a.at, &a.message) == (b.rule, b.at, &b.message));
-    let files = snapshot.files().filter(|(_, f)| is_checked(&f.path)).count();
+    let ignores =
+        snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore)).count();
+    // What a person would say was checked: not manifests or `.env` files, which are only looked up.
+    let files = facts.dockerfiles.len() + facts.composes.len() + ignores;
     Report { findings, files }
 }
 
 /// Makes every fix that is trusted at least as far as `limit`. Nothing is written.
 pub fn fix(snapshot: &Snapshot, settings: &Settings, limit: Safety) -> Fixed {
-    let check = |snapshot: &Snapshot| check(snapshot, settings);
-    fix::fix(snapshot, limit, &Door { check: &check, differs: &meaning::differs })
+    let check = |snapshot: &Snapshot| look(snapshot, settings);
+    let wants = |file: FileId| settings.looks_at(&snapshot.file(file).path);
+    let mut fixed =
+        fix::fix(snapshot, limit, &Door { check: &check, differs: &meaning::differs, wants: &wants });
+    fixed.report = narrow(fixed.report, &fixed.snapshot, settings);
+    fixed
 }
 
-/// Files that a person would say were checked: not manifests or `.env` files, which are only looked up.
-fn is_checked(path: &str) -> bool {
-    matches!(FileKind::of(path), Some(FileKind::Dockerfile | FileKind::Compose | FileKind::Dockerignore))
+/// Leaves what the settings look at.
+fn narrow(mut report: Report, snapshot: &Snapshot, settings: &Settings) -> Report {
+    if !settings.files.is_empty() {
+        report.findings.retain(|f| settings.looks_at(&snapshot.file(f.at.file).path));
+        report.files = settings.files.len();
+    }
+    report
 }

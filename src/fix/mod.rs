@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diag::{Finding, Fix, Report, Safety},
-    text::{EditSet, FileId, Snapshot},
+    text::{Edit, EditSet, FileId, Inserted, Snapshot},
 };
 
 /// After this many rounds the loop ends; a real file needs two or three.
@@ -16,6 +16,8 @@ pub struct Door<'a> {
     pub check: &'a dyn Fn(&Snapshot) -> Report,
     /// Why the second snapshot means something else than the first; `None` if it means the same.
     pub differs: &'a dyn Fn(&Snapshot, &Snapshot) -> Option<String>,
+    /// Whether the findings of a file are to be fixed. The others are looked at: a fix must not add to them.
+    pub wants: &'a dyn Fn(FileId) -> bool,
 }
 
 impl std::fmt::Debug for Door<'_> {
@@ -76,6 +78,7 @@ pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
             .report
             .findings
             .iter()
+            .filter(|finding| (door.wants)(finding.at.file))
             .filter_map(|finding| Some((finding.clone(), finding.fix.clone()?)))
             .filter(|(finding, fix)| {
                 fix.safety >= limit && !fix.edits.is_empty() && !refused.contains(&key(finding))
@@ -103,32 +106,34 @@ fn key(finding: &Finding) -> (&'static str, FileId, String) {
 /// next round, whole.
 fn choose(candidates: &[(Finding, Fix)]) -> Vec<(Finding, Fix)> {
     let mut sets = BTreeMap::new();
-    candidates
-        .iter()
-        .filter(|(_, fix)| match merged(&sets, fix) {
-            Some(next) => {
-                sets = next;
-                true
-            }
-            None => false,
-        })
-        .cloned()
-        .collect()
+    candidates.iter().filter(|(_, fix)| add(&mut sets, fix)).cloned().collect()
 }
 
-fn merged(sets: &BTreeMap<FileId, EditSet>, fix: &Fix) -> Option<BTreeMap<FileId, EditSet>> {
-    let mut next = sets.clone();
-    for (file, edit) in &fix.edits {
-        next.entry(*file).or_default().insert(edit.clone()).ok()?;
+/// Adds every edit of the fix, or none.
+fn add(sets: &mut BTreeMap<FileId, EditSet>, fix: &Fix) -> bool {
+    let mut made: Vec<&(FileId, Edit)> = Vec::new();
+    for edit in &fix.edits {
+        match sets.entry(edit.0).or_default().insert(edit.1.clone()) {
+            Ok(Inserted::New) => made.push(edit),
+            Ok(Inserted::Already) => {}
+            Err(_) => {
+                for (file, edit) in made {
+                    sets.entry(*file).or_default().remove(edit);
+                }
+                return false;
+            }
+        }
     }
-    Some(next)
+    true
 }
 
 /// Makes the fixes and looks again.
 fn attempt(state: &Fixed, chosen: &[(Finding, Fix)], door: &Door<'_>) -> Result<Fixed, String> {
     let mut sets: BTreeMap<FileId, EditSet> = BTreeMap::new();
     for (_, fix) in chosen {
-        sets = merged(&sets, fix).ok_or("its edits overlap each other")?;
+        if !add(&mut sets, fix) {
+            return Err("its edits overlap each other".to_owned());
+        }
     }
     let mut snapshot = state.snapshot.clone();
     for (file, set) in sets {
@@ -166,12 +171,14 @@ fn compare(before: &Report, after: &Report, chosen: &[(Finding, Fix)]) -> Result
             return Err(format!("afterwards `{rule}` finds something new"));
         }
     }
+    let mut made: BTreeMap<(&'static str, FileId), usize> = BTreeMap::new();
     for (finding, _) in chosen {
-        let key = (finding.rule, finding.at.file);
-        let made = chosen.iter().filter(|(f, _)| (f.rule, f.at.file) == key).count();
+        *made.entry((finding.rule, finding.at.file)).or_default() += 1;
+    }
+    for (key, made) in made {
         let left = new.get(&key).copied().unwrap_or(0);
         if left + made > old.get(&key).copied().unwrap_or(0) {
-            return Err(format!("afterwards `{}` still finds it", finding.rule));
+            return Err(format!("afterwards `{}` still finds it", key.0));
         }
     }
     Ok(())

@@ -53,10 +53,12 @@ pub fn read(
     fs::metadata(root)?;
     let mut project =
         Project { root: root.to_path_buf(), snapshot: Snapshot::default(), problems: Vec::new() };
+    // The ignore files above a folder of a checkout hold in it; those above the checkout do not.
+    let in_checkout = fs::canonicalize(root).is_ok_and(|real| find_root(&real).join(".git").exists());
     let walk = WalkBuilder::new(root)
         .hidden(false)
-        .require_git(false)
-        .parents(false)
+        .require_git(in_checkout)
+        .parents(in_checkout)
         .git_global(false)
         .git_exclude(true)
         .filter_entry(|entry| entry.file_name() != ".git")
@@ -65,7 +67,15 @@ pub fn read(
     for entry in walk {
         // A folder that cannot be entered hides nothing that could be fixed here; the files around it still count.
         let Ok(entry) = entry else { continue };
-        let (Some(path), Some(kind)) = (relative(root, entry.path()), entry.file_type()) else { continue };
+        let Some(kind) = entry.file_type() else { continue };
+        let Some(path) = relative(root, entry.path()) else {
+            let lossy = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_string_lossy();
+            if !kind.is_dir() && wants(&lossy) {
+                let reason = "its path is not UTF-8: rename it".to_owned();
+                project.problems.push(Problem { path: lossy.into_owned(), reason });
+            }
+            continue;
+        };
         let kind = if kind.is_dir() {
             EntryKind::Dir
         } else if kind.is_symlink() {

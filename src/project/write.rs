@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one place that writes the project's files")]
 
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -10,19 +11,21 @@ use std::{
 /// One file to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct Changed<'a> {
-    /// Path from the root.
-    pub path: &'a str,
+    /// Where it lies.
+    pub path: &'a Path,
     /// What was read.
     pub before: &'a str,
     /// What is to stand there.
     pub after: &'a str,
 }
 
-/// Why a file was not written.
+/// Why the files were not written.
 #[derive(Debug)]
 pub enum WriteError {
     /// It is not what was read any more: somebody else changed it meanwhile.
     Moved(PathBuf),
+    /// It is reached in two ways (a link, or two paths), and each wants another text.
+    Torn(PathBuf),
     /// The file system said no.
     Io(PathBuf, io::Error),
 }
@@ -37,42 +40,43 @@ impl std::fmt::Display for WriteError {
                     path.display()
                 )
             }
-            Self::Io(path, error) => write!(f, "`{}` cannot be written: {error}", path.display()),
+            Self::Torn(path) => {
+                write!(
+                    f,
+                    "`{}` is reached in two ways (a link, or two paths) whose fixes differ: nothing was written, name one of them",
+                    path.display()
+                )
+            }
+            Self::Io(path, error) => {
+                write!(f, "`{}` cannot be written: {error}; nothing was written", path.display())
+            }
         }
     }
 }
 
 impl std::error::Error for WriteError {}
 
-/// Writes the files, or none of them: every new text lies on disk before the first file is replaced.
+/// Writes the files, or none of them: every new text lies on disk before the first file is replaced, and what was
+/// replaced is put back if a later one cannot be.
 ///
 /// # Errors
-/// [`WriteError`]; nothing was replaced then, unless the file system failed between two renames.
-pub fn write(root: &Path, files: &[Changed<'_>]) -> Result<(), WriteError> {
-    let mut ready: Vec<(PathBuf, PathBuf)> = Vec::new();
-    let result = files.iter().try_for_each(|file| {
-        // A link stays a link: what it leads to is written.
-        let path =
-            fs::canonicalize(root.join(file.path)).map_err(|e| WriteError::Io(root.join(file.path), e))?;
-        if fs::read(&path).map_err(|e| WriteError::Io(path.clone(), e))? != file.before.as_bytes() {
-            return Err(WriteError::Moved(path));
-        }
-        let temporary = beside(&path);
-        prepare(&path, &temporary, file.after).map_err(|e| {
-            // What cannot be removed was not made.
-            let _ = fs::remove_file(&temporary);
-            WriteError::Io(path.clone(), e)
-        })?;
-        ready.push((temporary, path));
-        Ok(())
-    });
-    let result = result.and_then(|()| {
-        ready
-            .iter()
-            .try_for_each(|(from, to)| fs::rename(from, to).map_err(|e| WriteError::Io(to.clone(), e)))
-    });
+/// [`WriteError`]; every file is then what it was, as far as the file system lets it.
+pub fn write(files: &[Changed<'_>]) -> Result<(), WriteError> {
+    let targets = targets(files)?;
+    let mut ready: Vec<Ready<'_>> = Vec::new();
+    let result = targets
+        .into_iter()
+        .try_for_each(|(path, file)| {
+            unmoved(&path, file.before)?;
+            let temporary = beside(&path, ready.len());
+            prepare(&path, &temporary, file.after).map_err(|e| WriteError::Io(path.clone(), e))?;
+            ready.push(Ready { temporary, path, before: file.before });
+            Ok(())
+        })
+        .and_then(|()| ready.iter().try_for_each(|r| unmoved(&r.path, r.before)))
+        .and_then(|()| replace(&ready));
     if result.is_err() {
-        for (temporary, _) in &ready {
+        for Ready { temporary, .. } in &ready {
             // The ones that were renamed already are not there any more.
             let _ = fs::remove_file(temporary);
         }
@@ -80,15 +84,76 @@ pub fn write(root: &Path, files: &[Changed<'_>]) -> Result<(), WriteError> {
     result
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.unstale-{}", std::process::id()))
+/// A new text that lies beside the file which it replaces.
+struct Ready<'a> {
+    temporary: PathBuf,
+    path: PathBuf,
+    before: &'a str,
 }
 
-fn prepare(path: &Path, temporary: &Path, text: &str) -> io::Result<()> {
-    let mode = fs::metadata(path)?.permissions();
-    let mut file = OpenOptions::new().write(true).create_new(true).open(temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.set_permissions(mode)?;
-    file.sync_all()
+/// What is written: a link stays a link, what it leads to is written once.
+fn targets<'a>(files: &[Changed<'a>]) -> Result<BTreeMap<PathBuf, Changed<'a>>, WriteError> {
+    let mut targets: BTreeMap<PathBuf, Changed<'a>> = BTreeMap::new();
+    for file in files {
+        let path = fs::canonicalize(file.path).map_err(|e| WriteError::Io(file.path.to_path_buf(), e))?;
+        if targets.insert(path.clone(), *file).is_some_and(|other| other.after != file.after) {
+            return Err(WriteError::Torn(path));
+        }
+    }
+    Ok(targets)
 }
+
+fn unmoved(path: &Path, before: &str) -> Result<(), WriteError> {
+    let now = fs::read(path).map_err(|e| WriteError::Io(path.to_path_buf(), e))?;
+    if now == before.as_bytes() { Ok(()) } else { Err(WriteError::Moved(path.to_path_buf())) }
+}
+
+fn replace(ready: &[Ready<'_>]) -> Result<(), WriteError> {
+    for (done, Ready { temporary, path, .. }) in ready.iter().enumerate() {
+        if let Err(error) = fs::rename(temporary, path) {
+            for Ready { temporary, path, before } in &ready[..done] {
+                // It could be written a moment ago; if that has changed, the first error says more than the second.
+                let _ = prepare(path, temporary, before).and_then(|()| fs::rename(temporary, path));
+            }
+            return Err(WriteError::Io(path.clone(), error));
+        }
+    }
+    Ok(())
+}
+
+/// A name that no rule looks at, and no longer than the file system takes.
+fn beside(path: &Path, number: usize) -> PathBuf {
+    path.with_file_name(format!(".unstale-{}-{number}", std::process::id()))
+}
+
+/// Puts the text into a new file with the mode and, where that is allowed, the owner of `path`.
+fn prepare(path: &Path, temporary: &Path, text: &str) -> io::Result<()> {
+    let meta = fs::metadata(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    // Nobody else reads it before it has its own mode.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(temporary)?;
+    let filled = (|| {
+        file.write_all(text.as_bytes())?;
+        own(temporary, &meta);
+        file.set_permissions(meta.permissions())?;
+        file.sync_all()
+    })();
+    if filled.is_err() {
+        // It was made here, and is of no use.
+        let _ = fs::remove_file(temporary);
+    }
+    filled
+}
+
+/// Gives the file the owner that the old one has; only root may, so that a failure means nothing.
+#[cfg(unix)]
+fn own(temporary: &Path, meta: &fs::Metadata) {
+    use std::os::unix::fs::MetadataExt as _;
+    let _ = std::os::unix::fs::chown(temporary, Some(meta.uid()), Some(meta.gid()));
+}
+
+#[cfg(not(unix))]
+fn own(_: &Path, _: &fs::Metadata) {}

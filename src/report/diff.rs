@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use similar::TextDiff;
 
+use super::sanitise;
 use crate::text::Snapshot;
 
 /// The changes of every file between two states of a snapshot; empty if there are none. `name` gives the path that a
@@ -18,22 +19,39 @@ pub fn unified(before: &Snapshot, after: &Snapshot, name: &dyn Fn(&str) -> Strin
         if old.text == new.text {
             continue;
         }
-        let diff = TextDiff::from_lines(old.text.as_str(), new.text.as_str());
-        let unified = diff
-            .unified_diff()
-            .context_radius(3)
-            .header(&header("a", &name(&old.path)), &header("b", &name(&new.path)))
-            .to_string();
-        write!(out, "{unified}").expect("writing to a String does not fail");
+        // git counts lines by `\n` alone; a lone `\r` is part of its line.
+        let (a, b): (Vec<&str>, Vec<&str>) =
+            (old.text.split_inclusive('\n').collect(), new.text.split_inclusive('\n').collect());
+        let diff = TextDiff::from_slices(&a, &b);
+        out.push_str(&header("---", "a", &name(&old.path)));
+        out.push_str(&header("+++", "b", &name(&old.path)));
+        for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
+            writeln!(out, "{}", hunk.header()).expect("writing to a String does not fail");
+            for change in hunk.iter_changes() {
+                write!(out, "{}{}", change.tag(), change.value()).expect("writing to a String does not fail");
+                if !change.value().ends_with('\n') {
+                    out.push_str("\n\\ No newline at end of file\n");
+                }
+            }
+        }
     }
     out
 }
 
-/// `a/path`, quoted as git does when the name would break the line.
-fn header(side: &str, path: &str) -> String {
-    if path.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) {
-        format!("\"{side}/{}\"", path.escape_default())
-    } else {
-        format!("{side}/{path}")
+/// `--- a/path`, quoted as git does when the name would break the line or deceive its reader.
+fn header(sign: &str, side: &str, path: &str) -> String {
+    if sanitise::is_plain(path) && !path.contains(['"', '\\']) {
+        // The tab ends a name that holds a space.
+        let end = if path.contains(' ') { "\t" } else { "" };
+        return format!("{sign} {side}/{path}{end}\n");
     }
+    let mut quoted = format!("{sign} \"{side}/");
+    for byte in path.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            _ => write!(quoted, "\\{byte:03o}").expect("writing to a String does not fail"),
+        }
+    }
+    quoted + "\"\n"
 }

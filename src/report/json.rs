@@ -1,9 +1,11 @@
 //! The JSON of `check`, version 1: structs of its own, so that the inside can change. Fields may be added, never changed.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
-    diag::{Finding, Report, Safety, Severity},
+    diag::{Finding, Report, Safety, Severity, Unreadable},
     text::{FileId, LineIndex, Location, Snapshot, Span},
 };
 
@@ -12,6 +14,13 @@ struct Document<'a> {
     schema: u32,
     summary: Summary,
     findings: Vec<Found<'a>>,
+    not_checked: Vec<NotChecked<'a>>,
+}
+
+#[derive(Serialize)]
+struct NotChecked<'a> {
+    file: &'a str,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -101,9 +110,8 @@ pub fn counts(report: &Report) -> Counts {
 ///
 /// # Panics
 /// Never: plain structs with string keys serialise.
-pub fn check(snapshot: &Snapshot, report: &Report) -> String {
-    let lines: Vec<LineIndex> = snapshot.files().map(|(_, f)| LineIndex::new(&f.text)).collect();
-    let writer = Writer { snapshot, lines };
+pub fn check(snapshot: &Snapshot, report: &Report, unreadable: &[Unreadable]) -> String {
+    let writer = Writer::new(snapshot, report);
     let counts = counts(report);
     let document = Document {
         schema: 1,
@@ -115,6 +123,7 @@ pub fn check(snapshot: &Snapshot, report: &Report) -> String {
             fixable: counts.fixable,
         },
         findings: report.findings.iter().map(|f| writer.finding(f)).collect(),
+        not_checked: unreadable.iter().map(|u| NotChecked { file: &u.path, reason: &u.reason }).collect(),
     };
     let mut text =
         serde_json::to_string_pretty(&document).expect("plain structs with string keys always serialise");
@@ -124,10 +133,24 @@ pub fn check(snapshot: &Snapshot, report: &Report) -> String {
 
 struct Writer<'a> {
     snapshot: &'a Snapshot,
-    lines: Vec<LineIndex>,
+    /// Of the files that the report names.
+    lines: BTreeMap<FileId, LineIndex>,
 }
 
 impl<'a> Writer<'a> {
+    fn new(snapshot: &'a Snapshot, report: &Report) -> Self {
+        let mut lines = BTreeMap::new();
+        let mut add = |file: FileId| {
+            lines.entry(file).or_insert_with(|| LineIndex::new(&snapshot.file(file).text));
+        };
+        for finding in &report.findings {
+            add(finding.at.file);
+            finding.labels.iter().for_each(|label| add(label.at.file));
+            finding.fix.iter().flat_map(|fix| &fix.edits).for_each(|(file, _)| add(*file));
+        }
+        Self { snapshot, lines }
+    }
+
     fn finding(&self, finding: &'a Finding) -> Found<'a> {
         Found {
             rule: finding.rule,
@@ -166,7 +189,7 @@ impl<'a> Writer<'a> {
         let Span { start, end } = at.span;
         let place = |byte: u32| {
             let text = &self.snapshot.file(at.file).text;
-            let p = self.lines[at.file.0 as usize].position(text, byte as usize);
+            let p = self.lines[&at.file].position(text, byte as usize);
             Place { byte: p.byte, line: p.line, column: p.column }
         };
         Range { start: place(start), end: place(end) }

@@ -20,10 +20,15 @@ pub fn line(text: &str) -> String {
     out
 }
 
+/// Whether a terminal would show the text as it is, on one line.
+pub fn is_plain(text: &str) -> bool {
+    !text.chars().any(|c| obeyed(c) || matches!(c, '\n' | '\t'))
+}
+
 /// Control characters, and those that reorder what is shown (CVE-2021-42574).
 fn obeyed(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
 }
 
 fn stand_in(c: char) -> char {

@@ -1,17 +1,17 @@
 //! The report for people, drawn with codespan-reporting from sanitised text, long lines cut around what is shown.
 
-use std::{collections::BTreeMap, fmt::Write as _, io};
+use std::{collections::BTreeMap, fmt::Write as _, io, ops::Range, rc::Rc};
 
 use codespan_reporting::{
     diagnostic::{Diagnostic, Label as Drawn, LabelStyle, Severity as Level},
-    files::SimpleFiles,
+    files::{self, Files},
     term::{self, Config, termcolor::WriteColor},
 };
 
 use super::{json::counts, sanitise};
 use crate::{
     diag::{Finding, Report, Safety, Severity},
-    text::{FileId, Location, Snapshot, Span},
+    text::{FileId, LineIndex, Location, Snapshot, Span},
 };
 
 /// Which findings are drawn.
@@ -29,12 +29,13 @@ pub enum Show {
 /// What writing to `out` gives.
 pub fn check(out: &mut dyn WriteColor, snapshot: &Snapshot, report: &Report, show: Show) -> io::Result<()> {
     let config = Config { before_label_lines: 0, after_label_lines: 0, ..Config::default() };
+    let mut sources = Sources { snapshot, lines: BTreeMap::new() };
     for finding in &report.findings {
         if finding.severity == Severity::Info && show == Show::Warnings {
             continue;
         }
-        let drawing = Drawing::new(snapshot, finding);
-        term::emit_to_write_style(out, &config, &drawing.files, &drawing.diagnostic)
+        let drawing = Drawing::new(&mut sources, finding);
+        term::emit_to_write_style(out, &config, &drawing.pages, &drawing.diagnostic)
             .map_err(io::Error::other)?;
     }
     writeln!(out, "{}", summary(report, show))
@@ -74,38 +75,30 @@ pub fn summary(report: &Report, show: Show) -> String {
     line
 }
 
-struct Drawing {
-    files: SimpleFiles<String, String>,
+struct Drawing<'a> {
+    pages: Pages<'a>,
     diagnostic: Diagnostic<usize>,
 }
 
-impl Drawing {
-    fn new(snapshot: &Snapshot, finding: &Finding) -> Self {
+impl<'a> Drawing<'a> {
+    fn new(sources: &mut Sources<'a>, finding: &'a Finding) -> Self {
         let mut places: Vec<(Location, LabelStyle, &str)> = vec![(finding.at, LabelStyle::Primary, "")];
         places.extend(finding.labels.iter().map(|l| (l.at, LabelStyle::Secondary, l.message.as_str())));
-        let mut excerpts: BTreeMap<FileId, Excerpt> = BTreeMap::new();
+        let mut ids: BTreeMap<FileId, usize> = BTreeMap::new();
+        let mut pages = Vec::new();
         for (at, ..) in &places {
-            excerpts.entry(at.file).or_insert_with(|| {
-                let spans: Vec<Span> = places
-                    .iter()
-                    .filter(|(p, ..)| p.file == at.file)
-                    .map(|(p, ..)| first_line(snapshot, *p))
-                    .collect();
-                Excerpt::new(&snapshot.file(at.file).text, &spans)
+            ids.entry(at.file).or_insert_with(|| {
+                let here = places.iter().filter(|(p, ..)| p.file == at.file);
+                let spans: Vec<Span> = here.map(|(p, ..)| sources.first_line(*p)).collect();
+                pages.push(sources.page(at.file, &spans));
+                pages.len() - 1
             });
         }
-        let mut files = SimpleFiles::new();
-        let ids: BTreeMap<FileId, usize> = excerpts
-            .iter()
-            .map(|(id, excerpt)| {
-                (*id, files.add(sanitise::line(&snapshot.file(*id).path), excerpt.text.clone()))
-            })
-            .collect();
         let labels = places.iter().map(|(at, style, message)| {
-            let excerpt = &excerpts[&at.file];
-            let span = first_line(snapshot, *at);
-            let range = excerpt.place(span.start())..excerpt.place(span.end());
-            Drawn::new(*style, ids[&at.file], range).with_message(sanitise::line(message))
+            let page = ids[&at.file];
+            let span = sources.first_line(*at);
+            let range = pages[page].place(span.start())..pages[page].place(span.end());
+            Drawn::new(*style, page, range).with_message(message_line(message))
         });
         let level = match finding.severity {
             Severity::Error => Level::Error,
@@ -114,7 +107,7 @@ impl Drawing {
         };
         let mut notes = Vec::new();
         if let Some(help) = &finding.help {
-            notes.push(format!("help: {}", sanitise::line(help)));
+            notes.push(format!("help: {}", message_line(help)));
         }
         if let Some(fix) = &finding.fix {
             let how = match fix.safety {
@@ -122,23 +115,68 @@ impl Drawing {
                 Safety::Unsafe => "fix (--fix --unsafe-fixes)",
                 Safety::Manual => "by hand",
             };
-            notes.push(format!("{how}: {}", sanitise::line(&fix.title)));
+            notes.push(format!("{how}: {}", message_line(&fix.title)));
         }
         let diagnostic = Diagnostic::new(level)
             .with_code(finding.rule)
-            .with_message(sanitise::line(&finding.message))
+            .with_message(message_line(&finding.message))
             .with_labels(labels.collect())
             .with_notes(notes);
-        Self { files, diagnostic }
+        Self { pages: Pages(pages), diagnostic }
     }
 }
 
-/// An instruction of twenty lines is shown by its first.
-fn first_line(snapshot: &Snapshot, at: Location) -> Span {
-    let text = &snapshot.file(at.file).text;
-    let (start, end) = (at.span.start().min(text.len()), at.span.end().min(text.len()));
-    let line = text[start..end].find('\n').map_or(end, |n| start + n);
-    Span::new(start, line)
+/// Longest message that is shown whole, in characters: a message may quote a line of the file.
+const LONGEST: usize = 400;
+
+fn message_line(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => sanitise::line(&text[..end]) + "…",
+        None => sanitise::line(text),
+    }
+}
+
+/// The files, and where the lines of those that were shown start.
+struct Sources<'a> {
+    snapshot: &'a Snapshot,
+    lines: BTreeMap<FileId, Rc<LineIndex>>,
+}
+
+impl<'a> Sources<'a> {
+    /// An instruction of twenty lines is shown by its first.
+    fn first_line(&self, at: Location) -> Span {
+        let text = &self.snapshot.file(at.file).text;
+        let (start, end) = (at.span.start().min(text.len()), at.span.end().min(text.len()));
+        Span::new(start, text[start..end].find('\n').map_or(end, |n| start + n))
+    }
+
+    /// The page that shows the spans, none of which is longer than a line.
+    fn page(&mut self, file: FileId, spans: &[Span]) -> Page<'a> {
+        let source = self.snapshot.file(file);
+        let index = self.lines.entry(file).or_insert_with(|| Rc::new(LineIndex::new(&source.text)));
+        let mut shown: BTreeMap<usize, Vec<Span>> = BTreeMap::new();
+        for span in spans {
+            let line = index.line(span.start());
+            shown.entry(line).or_default().push(*span);
+            // A single line between two labels is drawn, too.
+            if line < index.count() {
+                shown.entry(line + 1).or_default();
+            }
+        }
+        let mut page = Page {
+            name: sanitise::line(&source.path),
+            source: &source.text,
+            index: Rc::clone(index),
+            text: String::new(),
+            lines: Vec::new(),
+            pieces: Vec::new(),
+        };
+        for (line, spans) in shown {
+            let end = if line < index.count() { index.start_of(line + 1) } else { source.text.len() };
+            page.add(line, index.start_of(line)..end, &spans);
+        }
+        page
+    }
 }
 
 /// Longest line that is drawn whole, in bytes.
@@ -146,54 +184,68 @@ const WIDEST: usize = 200;
 /// What is kept of a longer one around each label.
 const AROUND: usize = 70;
 
-/// A file's text, sanitised, with long lines cut around the spans that are shown; and where each byte went.
-struct Excerpt {
+/// The lines of a file that one finding shows, sanitised, long ones cut around what is shown.
+struct Page<'a> {
+    name: String,
+    source: &'a str,
+    index: Rc<LineIndex>,
     text: String,
+    /// In order of the file.
+    lines: Vec<Line>,
     /// Pieces that were kept: start in the source, start here, length.
     pieces: Vec<(usize, usize, usize)>,
 }
 
-impl Excerpt {
-    fn new(source: &str, spans: &[Span]) -> Self {
-        let mut excerpt = Self { text: String::with_capacity(source.len()), pieces: Vec::new() };
-        let mut at = 0;
-        for line in source.split_inclusive('\n') {
-            if line.len() <= WIDEST {
-                excerpt.keep(source, at, at + line.len());
-            } else {
-                excerpt.cut(source, at, at + line.len(), spans);
-            }
-            at += line.len();
+struct Line {
+    /// From 1.
+    number: usize,
+    /// Where it starts in the source.
+    start: usize,
+    /// Where it lies in the page.
+    range: Range<usize>,
+}
+
+impl Page<'_> {
+    fn add(&mut self, number: usize, range: Range<usize>, spans: &[Span]) {
+        let Range { start, end } = range;
+        let from = self.text.len();
+        if end - start <= WIDEST {
+            self.keep(start, end);
+        } else {
+            self.cut(start, end, spans);
         }
-        excerpt
+        if !self.text[from..].ends_with('\n') {
+            self.text.push('\n');
+        }
+        self.lines.push(Line { number, start, range: from..self.text.len() });
     }
 
-    fn keep(&mut self, source: &str, from: usize, to: usize) {
-        if from < to {
-            self.pieces.push((from, self.text.len(), to - from));
-            self.text.push_str(&sanitise::same_length(&source[from..to]));
-        }
+    fn keep(&mut self, from: usize, to: usize) {
+        self.pieces.push((from, self.text.len(), to - from));
+        self.text.push_str(&sanitise::same_length(&self.source[from..to]));
     }
 
-    fn cut(&mut self, source: &str, from: usize, to: usize, spans: &[Span]) {
-        let here = spans.iter().filter(|s| from <= s.start() && s.start() < to);
-        let mut windows: Vec<(usize, usize)> = here
+    fn cut(&mut self, from: usize, to: usize, spans: &[Span]) {
+        let mut windows: Vec<(usize, usize)> = spans
+            .iter()
             .flat_map(|s| [s.start(), s.end().min(to)])
             .map(|place| (place.saturating_sub(AROUND).max(from), (place + AROUND).min(to)))
             .collect();
+        if windows.is_empty() {
+            windows.push((from, from + 2 * AROUND));
+        }
         windows.sort_unstable();
         let mut done = from;
         for (start, end) in windows {
-            let (start, end) = (boundary(source, start.max(done)), boundary(source, end));
+            let (start, end) = (boundary(self.source, start.max(done)), boundary(self.source, end));
             if start > done {
                 self.text.push('…');
             }
-            self.keep(source, start, end.max(start));
+            self.keep(start, end.max(start));
             done = end.max(done);
         }
         if done < to {
             self.text.push('…');
-            self.text.push('\n');
         }
     }
 
@@ -205,9 +257,65 @@ impl Excerpt {
         };
         to + (byte - from).min(length)
     }
+
+    /// The byte of the source that is drawn at a place: the reverse of [`Self::place`].
+    fn drawn(&self, place: usize) -> usize {
+        let index = self.pieces.partition_point(|&(_, to, _)| to <= place);
+        let Some(&(from, to, length)) = index.checked_sub(1).and_then(|i| self.pieces.get(i)) else {
+            return 0;
+        };
+        from + (place - to).min(length)
+    }
 }
 
-fn boundary(text: &str, mut at: usize) -> usize {
+/// The pages of one finding, under the line numbers of the files.
+struct Pages<'a>(Vec<Page<'a>>);
+
+impl<'p> Files<'p> for Pages<'_> {
+    type FileId = usize;
+    type Name = &'p str;
+    type Source = &'p str;
+
+    fn name(&'p self, id: usize) -> Result<&'p str, files::Error> {
+        Ok(&self.page(id)?.name)
+    }
+
+    fn source(&'p self, id: usize) -> Result<&'p str, files::Error> {
+        Ok(&self.page(id)?.text)
+    }
+
+    fn line_index(&'p self, id: usize, byte: usize) -> Result<usize, files::Error> {
+        let lines = &self.page(id)?.lines;
+        let at = lines.partition_point(|line| line.range.start <= byte);
+        let line = at.checked_sub(1).and_then(|at| lines.get(at)).ok_or(files::Error::FileMissing)?;
+        Ok(line.number - 1)
+    }
+
+    fn line_range(&'p self, id: usize, line: usize) -> Result<Range<usize>, files::Error> {
+        Ok(self.line(id, line)?.range.clone())
+    }
+
+    fn column_number(&'p self, id: usize, line: usize, byte: usize) -> Result<usize, files::Error> {
+        let (page, line) = (self.page(id)?, self.line(id, line)?);
+        Ok(page.index.position(page.source, page.drawn(byte).max(line.start)).column)
+    }
+}
+
+impl<'p> Pages<'p> {
+    fn page(&self, id: usize) -> Result<&Page<'p>, files::Error> {
+        self.0.get(id).ok_or(files::Error::FileMissing)
+    }
+
+    fn line(&self, id: usize, line: usize) -> Result<&Line, files::Error> {
+        let lines = &self.page(id)?.lines;
+        let max = lines.last().map_or(0, |l| l.number - 1);
+        let at = lines.binary_search_by_key(&(line + 1), |l| l.number);
+        at.map(|at| &lines[at]).map_err(|_| files::Error::LineTooLarge { given: line, max })
+    }
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
     }

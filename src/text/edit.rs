@@ -32,6 +32,15 @@ pub struct Overlap {
     pub refused: Edit,
 }
 
+/// What became of an edit that a set took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// The set has it now.
+    New,
+    /// The set had it, byte for byte.
+    Already,
+}
+
 /// Edits of one file.
 ///
 /// Invariant: sorted by start, and no two of them share a byte or an insertion point.
@@ -45,16 +54,27 @@ impl EditSet {
     ///
     /// # Errors
     /// [`Overlap`] if it wants bytes, or an insertion point, that another edit has.
-    pub fn insert(&mut self, edit: Edit) -> Result<(), Overlap> {
-        if self.edits.contains(&edit) {
-            return Ok(());
+    pub fn insert(&mut self, edit: Edit) -> Result<Inserted, Overlap> {
+        let at = self.edits.partition_point(|e| e.span < edit.span);
+        if self.edits.get(at) == Some(&edit) {
+            return Ok(Inserted::Already);
         }
-        if let Some(kept) = self.edits.iter().find(|kept| clash(kept.span, edit.span)) {
+        // The set is sorted and nothing in it touches: what clashes with any edit clashes with a neighbour.
+        if let Some(kept) =
+            self.edits[at.saturating_sub(1)..].iter().take(2).find(|kept| clash(kept.span, edit.span))
+        {
             return Err(Overlap { kept: kept.clone(), refused: edit });
         }
-        let at = self.edits.partition_point(|e| e.span < edit.span);
         self.edits.insert(at, edit);
-        Ok(())
+        Ok(Inserted::New)
+    }
+
+    /// Takes an edit out again.
+    pub fn remove(&mut self, edit: &Edit) {
+        let at = self.edits.partition_point(|e| e.span < edit.span);
+        if self.edits.get(at) == Some(edit) {
+            self.edits.remove(at);
+        }
     }
 
     /// Both sets together.

@@ -15,6 +15,15 @@ pub struct Position {
 #[derive(Debug, Clone)]
 pub struct LineIndex {
     starts: Vec<usize>,
+    /// How many bytes before each block are not the first of their character.
+    wide: Vec<usize>,
+}
+
+/// Bytes in a block: what finding a column may look at.
+const BLOCK: usize = 1024;
+
+fn wide(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&b| b & 0xc0 == 0x80).count()
 }
 
 impl LineIndex {
@@ -22,7 +31,12 @@ impl LineIndex {
     pub fn new(text: &str) -> Self {
         let mut starts = vec![0];
         starts.extend(text.bytes().enumerate().filter(|&(_, b)| b == b'\n').map(|(i, _)| i + 1));
-        Self { starts }
+        let mut all = vec![0];
+        all.extend(text.as_bytes().chunks(BLOCK).scan(0, |sum, block| {
+            *sum += wide(block);
+            Some(*sum)
+        }));
+        Self { starts, wide: all }
     }
 
     /// The line (from 1) that holds the byte.
@@ -48,8 +62,14 @@ impl LineIndex {
             byte -= 1;
         }
         let line = self.line(byte);
-        let column = text[self.start_of(line)..byte].chars().count() + 1;
+        let column = self.characters(text, byte) - self.characters(text, self.start_of(line)) + 1;
         Position { byte, line, column }
+    }
+
+    /// How many characters lie before a byte.
+    fn characters(&self, text: &str, byte: usize) -> usize {
+        let block = byte / BLOCK;
+        byte - self.wide[block] - wide(&text.as_bytes()[block * BLOCK..byte])
     }
 }
 
@@ -66,5 +86,11 @@ mod tests {
         assert_eq!(index.position(text, 6), Position { byte: 6, line: 2, column: 1 });
         assert_eq!(index.position(text, 99).line, 3);
         assert_eq!(index.count(), 3);
+        let long = format!("{}\nx{}", "é".repeat(1_500), "aü".repeat(2_000));
+        let index = LineIndex::new(&long);
+        for (byte, _) in long.char_indices().chain([(long.len(), ' ')]) {
+            let line = long[..byte].rfind('\n').map_or(0, |n| n + 1);
+            assert_eq!(index.position(&long, byte).column, long[line..byte].chars().count() + 1);
+        }
     }
 }

@@ -5,7 +5,7 @@ mod lines;
 mod snapshot;
 mod span;
 
-pub use edit::{Edit, EditSet, Overlap};
+pub use edit::{Edit, EditSet, Inserted, Overlap};
 pub use lines::{LineIndex, Position};
 pub use snapshot::{EntryKind, FileId, Location, Newline, Snapshot, SourceFile};
 pub use span::{Span, Spanned};

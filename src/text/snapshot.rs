@@ -1,6 +1,6 @@
 //! The input of everything: the texts that were read, and the names of what else lies in the project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Span;
 
@@ -73,6 +73,7 @@ pub enum EntryKind {
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     files: Vec<SourceFile>,
+    by_path: HashMap<String, FileId>,
     entries: BTreeMap<String, EntryKind>,
 }
 
@@ -83,13 +84,14 @@ impl Snapshot {
     /// Past 4 billion files.
     pub fn add_file(&mut self, file: SourceFile) -> FileId {
         self.add_entry(&file.path, EntryKind::File);
-        let at = self.files.iter().position(|f| f.path == file.path).unwrap_or(self.files.len());
-        if at == self.files.len() {
-            self.files.push(file);
-        } else {
-            self.files[at] = file;
+        if let Some(id) = self.find(&file.path) {
+            self.files[id.0 as usize] = file;
+            return id;
         }
-        FileId(u32::try_from(at).expect("a snapshot has fewer than 4 billion files"))
+        let next = u32::try_from(self.files.len()).expect("a snapshot has fewer than 4 billion files");
+        self.by_path.insert(file.path.clone(), FileId(next));
+        self.files.push(file);
+        FileId(next)
     }
 
     /// Notes that a path exists, and the folders above it with it.
@@ -123,7 +125,7 @@ impl Snapshot {
 
     /// The text of that path.
     pub fn find(&self, path: &str) -> Option<FileId> {
-        self.files().find(|(_, f)| f.path == path).map(|(id, _)| id)
+        self.by_path.get(path).copied()
     }
 
     /// What a path is, if it is known to exist. `None` is "not known to exist": git-ignored paths are not listed.

@@ -90,6 +90,8 @@ impl<'a> Call<'a> {
 pub fn effects(script: &Script) -> Vec<Effect> {
     let mut dir: Option<String> = Some(String::new());
     let mut effects = Vec::new();
+    let shells: Vec<Span> =
+        script.commands.iter().filter(|c| c.substitution == 0 && is_shell(c)).map(|c| c.span).collect();
     for (index, command) in script.commands.iter().enumerate() {
         let call = unwrap(command);
         if call.words.is_empty() {
@@ -102,7 +104,7 @@ pub fn effects(script: &Script) -> Vec<Effect> {
         if command.substitution > 0 && clock(&call) {
             continue;
         }
-        let piped = piped_into_shell(&script.commands, index);
+        let piped = piped_into_shell(&script.commands, index, &shells);
         effects.push(effect(&call, command, dir.as_deref(), piped));
     }
     effects
@@ -151,22 +153,14 @@ fn classify(call: &Call<'_>, dir: Option<&str>, piped: bool) -> Option<Effect> {
 
 /// Strips what only wraps another command: `sudo`, `env X=y`, `exec`, `time`, `nice`.
 fn unwrap(command: &Command) -> Call<'_> {
-    let mut words: Vec<&Word> = command.words.iter().collect();
-    while let Some(first) = words.first().and_then(|w| w.literal.as_deref()) {
-        match first {
-            "sudo" | "exec" | "time" | "nice" | "command" | "env" => {
-                words.remove(0);
-                while words
-                    .first()
-                    .is_some_and(|w| w.raw.starts_with('-') || (first == "env" && w.raw.contains('=')))
-                {
-                    words.remove(0);
-                }
-            }
-            _ => break,
-        }
+    let mut words = command.words.as_slice();
+    while let [first, rest @ ..] = words
+        && let Some(name @ ("sudo" | "exec" | "time" | "nice" | "command" | "env")) = first.literal.as_deref()
+    {
+        let own = |w: &Word| w.raw.starts_with('-') || (name == "env" && w.raw.contains('='));
+        words = &rest[rest.iter().take_while(|w| own(w)).count()..];
     }
-    Call { words, span: command.span }
+    Call { words: words.iter().collect(), span: command.span }
 }
 
 fn change(dir: Option<String>, call: &Call<'_>) -> Option<String> {
@@ -175,15 +169,18 @@ fn change(dir: Option<String>, call: &Call<'_>) -> Option<String> {
 }
 
 /// Whether the output of this command is run by a shell: `curl … | sh`, `sh -c "$(curl …)"`.
-fn piped_into_shell(commands: &[Command], index: usize) -> bool {
-    let is_shell =
-        |c: &Command| matches!(unwrap(c).program(), "sh" | "bash" | "ash" | "zsh" | "python" | "python3");
-    if commands[index].substitution > 0 {
-        return commands
-            .iter()
-            .any(|c| c.substitution == 0 && c.span.contains(commands[index].span) && is_shell(c));
+/// `shells` are the places of the shells outside of substitutions, in order; none of them lies in another.
+fn piped_into_shell(commands: &[Command], index: usize, shells: &[Span]) -> bool {
+    let command = &commands[index];
+    if command.substitution > 0 {
+        let before = shells.partition_point(|shell| shell.start <= command.span.start);
+        return shells[..before].last().is_some_and(|shell| shell.contains(command.span));
     }
     commands.get(index + 1).is_some_and(|next| next.link == Link::Pipe && is_shell(next))
+}
+
+fn is_shell(command: &Command) -> bool {
+    matches!(unwrap(command).program(), "sh" | "bash" | "ash" | "zsh" | "python" | "python3")
 }
 
 fn checks(call: &Call<'_>) -> bool {
