@@ -7,6 +7,7 @@ mod deploy;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
+mod hard;
 mod incident;
 mod pages;
 mod projects;

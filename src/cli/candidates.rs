@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     analysis::{Facts, links::Service, paths, route::route},
     project,
-    protocol::Candidate,
+    protocol::{Candidate, Makes, Reach},
     syntax::SyntaxError,
     text::{EntryKind, FileId, LineIndex},
 };
@@ -32,7 +32,31 @@ pub(super) fn of(here: &Path, service: &str, tracked: &[String]) -> Result<Vec<C
         let model = &facts.dockerfiles[dockerfile].model;
         no_errors(&facts, model.file, &model.errors)?;
     }
-    Ok(tracked.iter().filter_map(|path| Candidate::new(path.as_str(), &route(&facts, found, path))).collect())
+    let mut candidates: Vec<Candidate> = tracked
+        .iter()
+        .filter_map(|path| Candidate::new(path.as_str(), &route(&facts, found, path)))
+        .collect();
+    candidates.extend(recipes(&facts, found));
+    Ok(candidates)
+}
+
+/// The files that say how the image is built and how the container is made.
+fn recipes(facts: &Facts<'_>, service: &Service) -> Vec<Candidate> {
+    let path = |file: FileId| facts.snapshot.file(file).path.clone();
+    let mut found = Vec::new();
+    if let Some(build) = &service.build {
+        found.extend(build.dockerfile.map(|d| (path(facts.dockerfiles[d].model.file), Makes::Image)));
+        let ignore = build.context.as_ref().and_then(|context| context.ignore.as_ref());
+        found.extend(ignore.map(|ignore| (path(ignore.file), Makes::Image)));
+    }
+    let compose = path(facts.compose_file(service));
+    // Its override is read with it, whatever the file itself says.
+    if let Some((stem, extension)) = compose.rsplit_once('.') {
+        let beside = format!("{stem}.override.{extension}");
+        found.extend(facts.snapshot.entry(&beside).map(|_| (beside, Makes::Container)));
+    }
+    found.push((compose, Makes::Container));
+    found.into_iter().map(|(path, makes)| Candidate { path, reach: Reach::Recipe(makes) }).collect()
 }
 
 /// A file that Compose or BuildKit would refuse is found before anything is removed.
