@@ -529,6 +529,7 @@ fn mounted(source: MountSource, target: &str) -> impl FnOnce(&mut Evidence) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn only_complete_evidence_verifies() {
     use Verdict::{Inconclusive, Stale, Verified};
     let cases: Vec<(&str, Verdict, Evidence)> = vec![
@@ -730,6 +731,7 @@ fn the_worst_replica_decides() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_cause_has_its_mechanism_and_its_cure() {
     let named = || MountSource::Named("shop_code".into());
     let bind = || MountSource::Bind("/opt/my repo/index.html".into());

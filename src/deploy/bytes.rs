@@ -281,13 +281,16 @@ fn ask_archive(q: &mut Questions, container: &str, paths: &[&str]) {
     }
 }
 
+/// What `docker cp` says of a file that is not there: its own words since 23, and before.
+const NOT_THERE: [&str; 2] = ["ould not find the file", "o such container:path"];
+
 fn archived(answers: &Answers, paths: &[&str]) -> Vec<(String, Bytes)> {
     let mut found = Vec::new();
     for (n, path) in paths.iter().enumerate() {
         let answer = answers.get(&format!("archive{n}"));
         if let Some(bytes) = tar_file(&answer) {
             found.push(((*path).to_owned(), known(bytes)));
-        } else if answer.code > 0 && answer.words().contains("ould not find the file") {
+        } else if answer.code > 0 && NOT_THERE.iter().any(|words| answer.words().contains(words)) {
             found.push(((*path).to_owned(), Bytes::Missing));
         }
     }

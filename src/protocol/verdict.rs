@@ -433,16 +433,8 @@ fn proof(
             return open(format!("`{path}` changed, and its own bytes are not in the container; {advice}"));
         }
     }
-    let mut text = if expected { ", and the expected text is there" } else { "" }.to_owned();
-    let other =
-        states.iter().filter(|(f, s)| !f.changed && f.actual.digest().is_some() && *s == FileState::Unknown);
-    let other: Vec<&str> = other.map(|(f, _)| f.at.as_str()).collect();
-    if let Some(first) = other.first() {
-        let more = if other.len() == 1 { String::new() } else { format!(" and {} more", other.len() - 1) };
-        text.push_str(&format!(
-            "; `{first}`{more} did not change in git and differs: the build or the start made it"
-        ));
-    }
+    let text = if expected { ", and the expected text is there" } else { "" };
+    let text = format!("{text}{}", also_differs(states));
     if fresh > 0 {
         let files = plural(fresh, "changed file");
         return (Verdict::Verified, format!("{files} in `{name}` as in git{text}"), None);
@@ -457,6 +449,18 @@ fn proof(
         return (Verdict::Verified, format!("the expected text is in `{name}`"), None);
     }
     open(format!("no file of the repository could be compared in `{name}`; {advice}"))
+}
+
+/// What is different and was before: worth a word, and no sign of an old version.
+fn also_differs(states: &[(&FileEvidence, FileState<'_>)]) -> String {
+    let differs = |(file, state): &&(&FileEvidence, FileState<'_>)| {
+        !file.changed && file.actual.digest().is_some() && *state == FileState::Unknown
+    };
+    let mut files = states.iter().filter(differs);
+    let Some((first, _)) = files.next() else { return String::new() };
+    let more = files.count();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("; `{}`{more} did not change in git and differs: the build or the start made it", first.at)
 }
 
 fn why_open(file: &FileEvidence, state: FileState<'_>) -> String {
