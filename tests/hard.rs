@@ -35,11 +35,13 @@ fn seed(project: &std::path::Path) {
     std::os::unix::fs::symlink("run.sh", project.join("static/link")).unwrap();
 }
 
-/// A verdict of `verify`, and everything that was said.
+/// A verdict of `verify` for the checkout's top folder, and everything that was said.
 fn verify(lab: &Lab, more: &[&str]) -> (String, String) {
-    let dir = lab.server();
-    let dir = dir.to_string_lossy();
-    let mut all = vec!["verify", "web", "--host", "testhost", "--dir", &dir, "--format", "json"];
+    verify_in(lab, &lab.server().to_string_lossy(), more)
+}
+
+fn verify_in(lab: &Lab, dir: &str, more: &[&str]) -> (String, String) {
+    let mut all = vec!["verify", "web", "--host", "testhost", "--dir", dir, "--format", "json"];
     all.extend(more);
     let ran = Ran::new(lab.in_dev(UNSTALE).args(&all));
     let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
@@ -77,7 +79,7 @@ fn elsewhere(engine: &Engine, builder: Builder, name: &str, with: Builder) -> bo
 
 const SECRET: &str = "hunter2-d6f1c0";
 
-on_real_engines!(what_no_hash_shows, changed_in_place, whoever_answers, killed_and_watched);
+on_real_engines!(what_no_hash_shows, changed_in_place, whoever_answers, killed_and_watched, below_the_top);
 
 /// A change that no file's bytes in the container show: pulled and not built, it is never `verified`.
 fn what_no_hash_shows(engine: Engine, builder: Builder) {
@@ -328,4 +330,31 @@ fn killed_and_watched(engine: Engine, builder: Builder) {
     assert!(!all.contains(SECRET), "{all}");
     assert_eq!(seen.1, "", "no command line of ours names it");
     assert!(seen.0 > 20, "it was watched: {}", seen.0);
+}
+
+/// The service lies in a folder of the checkout, and another compose file at its top has a service of the same name.
+fn below_the_top(engine: Engine, builder: Builder) {
+    if elsewhere(&engine, builder, "e26", Builder::Classic) {
+        return;
+    }
+    let lab = Lab::seeded(engine, builder, |project| {
+        seed(project);
+        fs::create_dir(project.join("shop")).unwrap();
+        for name in ["Dockerfile", "compose.yaml", "frontend", "app.py", "static", "requirements.txt"] {
+            fs::rename(project.join(name), project.join("shop").join(name)).unwrap();
+        }
+        fs::write(project.join("compose.yaml"), "services:\n  web:\n    build: conf\n").unwrap();
+        fs::write(project.join("conf/Dockerfile"), "FROM scratch\nCOPY . /app\n").unwrap();
+    });
+    lab.ssh("cp .env shop/.env").ok();
+    let up = format!("cd shop && {c} build && {c} up -d", c = lab.engine.compose);
+    lab.ssh(&up).ok();
+    lab.edit(&format!("shop/{PAGE}"), |page| page.replace("/v3/", "/v4/"));
+    pull(&lab, "SciChart 4");
+    let dir = lab.server().join("shop");
+    let (have, said) = verify_in(&lab, &dir.to_string_lossy(), &[]);
+    assert_eq!(have, "stale", "{said}");
+    lab.ssh(&up).ok();
+    let (have, said) = verify_in(&lab, &dir.to_string_lossy(), &[]);
+    assert!(have == "verified" && said.contains("1 changed file"), "{said}");
 }

@@ -14,8 +14,14 @@ use crate::{
 /// (<https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file>).
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
-/// The files that get into the service's container, or into its build, as the checkout around `here` has them.
-pub(super) fn of(here: &Path, service: &str, tracked: &[String]) -> Result<Vec<Candidate>, String> {
+/// The files that get into the service's container, or into its build, as the checkout around `here` has them. `folder`
+/// is the compose file's, from the checkout's top; if it is not known, the current one.
+pub(super) fn of(
+    here: &Path,
+    folder: Option<&str>,
+    service: &str,
+    tracked: &[String],
+) -> Result<Vec<Candidate>, String> {
     let root = project::find_root(here);
     let mut project = super::read(&root).map_err(|stop| stop.0)?;
     for path in tracked {
@@ -25,7 +31,10 @@ pub(super) fn of(here: &Path, service: &str, tracked: &[String]) -> Result<Vec<C
         }
     }
     let facts = Facts::new(&project.snapshot);
-    let folder = here.strip_prefix(&root).map_err(|e| e.to_string())?.to_string_lossy().into_owned();
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => here.strip_prefix(&root).map_err(|e| e.to_string())?.to_string_lossy().into_owned(),
+    };
     readable(&facts, &folder)?;
     let found = find(&facts, &folder, service)?;
     if let Some(dockerfile) = found.build.as_ref().and_then(|build| build.dockerfile) {
@@ -69,7 +78,10 @@ fn no_errors(facts: &Facts<'_>, file: FileId, errors: &[SyntaxError]) -> Result<
 
 fn readable(facts: &Facts<'_>, folder: &str) -> Result<(), String> {
     match compose_file(facts, folder) {
-        None => Err("there is no compose file here or above: run it in the folder that has one".to_owned()),
+        None => Err(format!(
+            "there is no compose file in `{}` or above: name the folder that has one with `--dir`",
+            if folder.is_empty() { "." } else { folder }
+        )),
         Some(file) => facts
             .composes
             .iter()

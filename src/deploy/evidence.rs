@@ -383,7 +383,8 @@ fn older(ask: &Ask<'_>, replicas: &mut [ReplicaEvidence], convert: &HashSet<Stri
     for (path, digests) in &different {
         let found = ask.repo.older(ask.commit.as_str(), path, digests)?;
         let left: HashSet<Digest> = digests.iter().filter(|d| !found.contains_key(d)).cloned().collect();
-        if !left.is_empty() {
+        // Every branch is a long way: a few files are enough to tell.
+        if !left.is_empty() && elsewhere.len() < LOOKED_INTO {
             elsewhere.insert(path.clone(), ask.repo.older("--all", path, &left)?);
         }
         history.insert(path.clone(), found);

@@ -261,22 +261,20 @@ impl Repo {
     pub(super) fn deleted(&self, tip: &Sha, base: Option<&Sha>) -> Result<Vec<String>, Lost> {
         let max = format!("--max-count={HISTORY}");
         let range = base.map_or_else(|| tip.to_string(), |base| format!("{base}..{tip}"));
+        // The list first: `log` would count only the commits that deleted something, and walk on to the first one.
+        let commits = self.ask(&["rev-list", &max, &range], b"")?.unwrap_or_default();
         let words = [
-            "log",
-            &max,
-            "--format=",
-            "--name-only",
-            "--diff-filter=D",
-            "--no-renames",
+            "diff-tree",
+            "--stdin",
+            "-r",
             "-m",
             "-z",
-            &range,
-            "--",
+            "--no-commit-id",
+            "--no-renames",
+            "--diff-filter=D",
+            "--name-only",
         ];
-        let out = self.ask(&words, b"")?.unwrap_or_default();
-        let mut names: Vec<String> =
-            strings(&out).into_iter().map(|n| n.trim_start_matches('\n').to_owned()).collect();
-        names.retain(|n| !n.is_empty());
+        let mut names = strings(&self.ask(&words, &commits)?.unwrap_or_default());
         names.sort_unstable();
         names.dedup();
         names.truncate(DELETED);

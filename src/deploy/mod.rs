@@ -18,13 +18,13 @@ use transport::{Local, Lost, Ssh, Transport};
 
 use crate::protocol::{
     Base, Built, Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement, Logged, Observed,
-    Options, Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha, Target, command, judge,
-    last_verified, plan, refuse_service,
+    Options, Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha, Target, below, command,
+    judge, last_verified, plan, refuse_service,
 };
 
-/// Given a service and the paths that git tracks, says which of them matter for the service, in the checkout as it is
-/// now; or what is wrong with the project.
-pub type Candidates<'a> = &'a dyn Fn(&str, &[String]) -> Result<Vec<Candidate>, String>;
+/// Given a folder of the checkout, a service of its compose file and the paths that git tracks, says which of them matter
+/// for the service, in the checkout as it is now; or what is wrong with the project.
+pub type Candidates<'a> = &'a dyn Fn(Option<&str>, &str, &[String]) -> Result<Vec<Candidate>, String>;
 
 /// A text that must be in a file of the running container.
 #[derive(Debug, Clone)]
@@ -245,7 +245,11 @@ impl<'a> Session<'a> {
     }
 
     fn candidates_of(&self, paths: &[String]) -> Result<Vec<Candidate>, Stop> {
-        Ok((self.candidates)(self.service, paths).map_err(|why| Refused::new("project", why))?)
+        let server = &self.seen.server;
+        // The compose file that counts is the one of the server's folder, wherever the command is given here.
+        let top = server.git().map(|g| g.toplevel.as_str());
+        let folder = server.dir.as_deref().zip(top).and_then(|(dir, top)| below(dir, top));
+        Ok((self.candidates)(folder, self.service, paths).map_err(|why| Refused::new("project", why))?)
     }
 
     /// What a verification needs of the server.
