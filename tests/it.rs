@@ -9,6 +9,7 @@ mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
 mod fix;
+mod hard;
 mod hostile;
 mod incident;
 mod lab;

@@ -1,11 +1,11 @@
 //! The deploy protocol without a machine: from what was seen to the plan and its views, from evidence to the verdict.
 
 use unstale::protocol::{
-    Again, Builder, Bytes, Candidate, Cause, Checkouts, Compose, Container, Desired, Digest, Engine,
-    Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds, Image, ImageId, LedgerFile,
-    Logged, Moment, Mount, MountSource, Observed, Options, Outcome, Place, Plan, Probe, Reach, Record,
-    Refused, Relation, ReplicaEvidence, Report, Server, ServerGit, Sha, Stat, Target, Tip, Upstream, Verdict,
-    command, dry_run, judge, last_verified, plan, quote, state_of,
+    Again, Base, Builder, Built, Bytes, Candidate, Cause, Checkouts, Compose, Container, Desired, Digest,
+    Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds, Image, ImageId,
+    LedgerFile, Logged, Makes, Moment, Mount, MountSource, Observed, Options, Outcome, Place, Plan, Probe,
+    Reach, Recipe, Record, Refused, Relation, ReplicaEvidence, Report, Server, ServerGit, Sha, Stat, Target,
+    Tip, Upstream, Verdict, command, dry_run, judge, last_verified, plan, quote, state_of,
 };
 
 const OLD: &str = "1111111111111111111111111111111111111111";
@@ -26,6 +26,7 @@ fn container() -> Container {
         image: ImageId("sha256:aaaaaaaaaaaaaaaa".into()),
         status: "running".into(),
         pid: 77,
+        created: Some(Moment(1000)),
         started: Some(Moment(1000)),
         restarts: 0,
         health: Health::None,
@@ -431,7 +432,7 @@ fn bytes(name: &str) -> Bytes {
 }
 
 fn stat() -> Stat {
-    Stat { links: 1, inode: "1:7".into(), changed: Moment(500) }
+    Stat { links: 1, inode: "1:7".into(), changed: Moment(500), executable: None }
 }
 
 /// A changed file that the container has as it should.
@@ -444,8 +445,10 @@ fn fresh() -> FileEvidence {
         before: bytes("old"),
         actual: bytes("new"),
         older: None,
+        foreign: None,
         seen: Some(stat()),
         image: None,
+        unbuilt: false,
         checkout: None,
         host: None,
     }
@@ -465,6 +468,27 @@ fn odd() -> FileEvidence {
     FileEvidence { actual: bytes("built"), ..fresh() }
 }
 
+/// A file that the container has with bytes of its own since a moment.
+fn written(when: i64) -> FileEvidence {
+    FileEvidence { seen: Some(Stat { changed: Moment(when), ..stat() }), ..odd() }
+}
+
+/// As [`stale`], but no snapshot of the context explains it.
+fn resized() -> FileEvidence {
+    let old = || Bytes::Known { digest: Digest("old".into()), len: Some(9) };
+    FileEvidence { at: "/app/b".into(), actual: old(), image: Some(old()), ..stale() }
+}
+
+/// A file that git does not have any more; the container has its last bytes.
+fn deleted(image: Option<Bytes>) -> FileEvidence {
+    FileEvidence { expected: Bytes::Missing, older: Some(sha(OLD)), actual: bytes("old"), image, ..fresh() }
+}
+
+fn recipe(makes: Makes, when: i64, changed: bool) -> Evidence {
+    let recipe = Recipe { path: "Dockerfile".into(), makes, changed, when: Some(Moment(when)) };
+    with(vec![same(fresh())], |e| e.recipes = vec![recipe])
+}
+
 fn same(file: FileEvidence) -> FileEvidence {
     FileEvidence { path: "other".into(), at: "/app/other".into(), changed: false, ..file }
 }
@@ -474,6 +498,9 @@ fn evidence(files: Vec<FileEvidence>) -> Evidence {
         service: "web".into(),
         commit: sha(NEW),
         head: Some(sha(NEW)),
+        head_stands: Relation::Behind,
+        base: Base::Verified,
+        recipes: Vec::new(),
         modified: Vec::new(),
         tagged: Some(Image {
             id: container().image,
@@ -481,6 +508,7 @@ fn evidence(files: Vec<FileEvidence>) -> Evidence {
             tagged: Some(Moment(900)),
         }),
         builder: Some(Builder::BuildKit),
+        built: Built::Unknown,
         replicas: vec![ReplicaEvidence { container: container(), unsettled: None, files, expect: None }],
         unproven: Vec::new(),
         expect_in: None,
@@ -501,6 +529,7 @@ fn mounted(source: MountSource, target: &str) -> impl FnOnce(&mut Evidence) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn only_complete_evidence_verifies() {
     use Verdict::{Inconclusive, Stale, Verified};
     let cases: Vec<(&str, Verdict, Evidence)> = vec![
@@ -518,7 +547,12 @@ fn only_complete_evidence_verifies() {
         (
             "a new file is missing",
             Stale,
-            evidence(vec![FileEvidence { actual: Bytes::Missing, before: Bytes::Missing, ..fresh() }]),
+            evidence(vec![FileEvidence {
+                actual: Bytes::Missing,
+                before: Bytes::Missing,
+                unbuilt: true,
+                ..fresh()
+            }]),
         ),
         (
             "unreadable",
@@ -526,6 +560,93 @@ fn only_complete_evidence_verifies() {
             evidence(vec![FileEvidence { actual: Bytes::Unknown("x".into()), ..fresh() }]),
         ),
         ("old", Stale, evidence(vec![stale()])),
+        (
+            "old, and the server is ahead",
+            Inconclusive,
+            with(vec![stale()], |e| {
+                (e.head, e.head_stands) = (Some(sha(OLD)), Relation::Ahead);
+            }),
+        ),
+        ("old, and the server is behind", Stale, with(vec![stale()], |e| e.head = Some(sha(OLD)))),
+        (
+            "old bytes of another size beside new ones, in an image that was built after them",
+            Inconclusive,
+            evidence(vec![fresh(), resized()]),
+        ),
+        ("old bytes of another size alone", Stale, evidence(vec![resized()])),
+        (
+            "old bytes in an image that was built just now without a cache",
+            Inconclusive,
+            with(vec![stale()], |e| e.built = Built::Anew),
+        ),
+        (
+            "old bytes in a volume over an image that was built just now",
+            Stale,
+            with(vec![stale()], |e| {
+                e.built = Built::Anew;
+                mounted(MountSource::Named("shop_code".into()), "/app")(e);
+            }),
+        ),
+        (
+            "an untouched file of another branch",
+            Inconclusive,
+            evidence(vec![fresh(), same(FileEvidence { foreign: Some(sha(OLD)), ..odd() })]),
+        ),
+        (
+            "an untouched file that was patched",
+            Inconclusive,
+            evidence(vec![fresh(), same(FileEvidence { image: Some(bytes("new")), ..odd() })]),
+        ),
+        (
+            "an untouched file that the program writes when it starts",
+            Verified,
+            evidence(vec![fresh(), same(FileEvidence { image: Some(bytes("new")), ..written(1002) })]),
+        ),
+        (
+            "an untouched file that was patched before a restart",
+            Inconclusive,
+            evidence(vec![fresh(), same(FileEvidence { image: Some(bytes("new")), ..written(990) })]),
+        ),
+        (
+            "an untouched file that was put back after the build",
+            Inconclusive,
+            evidence(vec![fresh(), same(FileEvidence { unbuilt: true, ..odd() })]),
+        ),
+        (
+            "a changed file that was patched in",
+            Inconclusive,
+            evidence(vec![FileEvidence { image: Some(bytes("old")), seen: written(1001).seen, ..fresh() }]),
+        ),
+        (
+            "a deleted file that is still there",
+            Inconclusive,
+            evidence(vec![same(fresh()), deleted(Some(bytes("old")))]),
+        ),
+        (
+            "a deleted file that is still there, and not in the image",
+            Stale,
+            evidence(vec![same(fresh()), deleted(Some(Bytes::Missing))]),
+        ),
+        (
+            "only what was deleted is gone: nothing was compared",
+            Inconclusive,
+            evidence(vec![FileEvidence { actual: Bytes::Missing, ..deleted(None) }]),
+        ),
+        ("the recipe is older than the image", Verified, recipe(Makes::Image, 900, true)),
+        ("the recipe is younger than the image", Inconclusive, recipe(Makes::Image, 901, true)),
+        ("no change of the recipe", Verified, recipe(Makes::Image, 901, false)),
+        ("the compose file is older than the container", Verified, recipe(Makes::Container, 900, true)),
+        ("the compose file is younger", Inconclusive, recipe(Makes::Container, 1001, true)),
+        ("the compose file is younger than the container only", Inconclusive, {
+            let mut e = recipe(Makes::Container, 1001, true);
+            e.tagged.as_mut().expect("there is one").tagged = Some(Moment(1002));
+            e
+        }),
+        ("nobody knows what ran before, and the recipe is younger", Inconclusive, {
+            let mut e = recipe(Makes::Image, 901, false);
+            e.base = Base::Guessed;
+            e
+        }),
         ("an untouched file is old", Stale, evidence(vec![fresh(), same(stale())])),
         ("server behind", Inconclusive, with(vec![fresh()], |e| e.head = Some(sha(OLD)))),
         ("server unknown", Inconclusive, with(vec![fresh()], |e| e.head = None)),
@@ -610,6 +731,7 @@ fn the_worst_replica_decides() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_cause_has_its_mechanism_and_its_cure() {
     let named = || MountSource::Named("shop_code".into());
     let bind = || MountSource::Bind("/opt/my repo/index.html".into());
@@ -619,6 +741,8 @@ fn every_cause_has_its_mechanism_and_its_cure() {
         checkout: Some((bytes("new"), Stat { changed: Moment(901), ..stat() })),
         ..stale()
     };
+    // The image is new, and something else keeps the container from it.
+    let kept = || FileEvidence { image: Some(bytes("new")), ..stale() };
     let other_len =
         || FileEvidence { actual: Bytes::Known { digest: Digest("old".into()), len: Some(9) }, ..stale() };
     let cases: Vec<(Cause, Option<&str>, &str, Evidence)> = vec![
@@ -626,19 +750,37 @@ fn every_cause_has_its_mechanism_and_its_cure() {
             Cause::Container,
             Some("S02"),
             "up -d --no-deps web",
+            with(vec![kept()], |e| e.replicas[0].container.image = ImageId("sha256:bbbb".into())),
+        ),
+        (
+            Cause::Container,
+            Some("S02"),
+            "unstale deploy web",
             with(vec![stale()], |e| e.replicas[0].container.image = ImageId("sha256:bbbb".into())),
         ),
         (
             Cause::Mount,
             Some("S04"),
-            "docker volume rm shop_code",
+            "the image is old too: unstale deploy web",
             with(vec![stale()], mounted(named(), "/app")),
         ),
         (
             Cause::Mount,
             Some("S05"),
-            "up -d --no-deps -V --force-recreate web",
+            "unstale deploy web",
             with(vec![stale()], mounted(MountSource::Anonymous("ab".into()), "/app")),
+        ),
+        (
+            Cause::Mount,
+            Some("S04"),
+            "docker volume rm shop_code",
+            with(vec![kept()], mounted(named(), "/app")),
+        ),
+        (
+            Cause::Mount,
+            Some("S05"),
+            "up -d --no-deps -V --force-recreate web",
+            with(vec![kept()], mounted(MountSource::Anonymous("ab".into()), "/app")),
         ),
         (
             Cause::Mount,
@@ -664,7 +806,18 @@ fn every_cause_has_its_mechanism_and_its_cure() {
             "remove the tmpfs",
             with(vec![stale()], mounted(MountSource::Tmpfs, "/app")),
         ),
-        (Cause::Image, Some("S01"), "build web && docker compose", evidence(vec![built_before()])),
+        (
+            Cause::Image,
+            Some("S01"),
+            "type=source.local' && docker compose -p shop build web && docker compose",
+            evidence(vec![built_before()]),
+        ),
+        (
+            Cause::Image,
+            Some("S01"),
+            "&& docker compose -p shop build web && docker compose",
+            with(vec![built_before()], |e| e.builder = Some(Builder::Classic)),
+        ),
         (Cause::ContextSnapshot, Some("S33"), "type=source.local", evidence(vec![stale()])),
         (
             Cause::Image,
@@ -727,12 +880,12 @@ fn an_image_that_is_not_the_tags_is_never_verified() {
 #[test]
 fn a_missing_file_is_stale_only_where_something_explains_it() {
     let missing = || FileEvidence { actual: Bytes::Missing, ..fresh() };
-    let hidden = [Mount { source: MountSource::Tmpfs, target: "/app".into() }];
-    assert_eq!(state_of(&missing(), &[]), FileState::Missing);
-    assert_eq!(state_of(&missing(), &hidden), FileState::Stale(None));
-    assert_eq!(state_of(&FileEvidence { changed: false, ..missing() }, &hidden), FileState::Missing);
-    let beside = [Mount { source: MountSource::Tmpfs, target: "/ap".into() }];
-    assert_eq!(state_of(&missing(), &beside), FileState::Missing, "`/ap` does not cover `/app`");
+    assert_eq!(state_of(&missing()), FileState::Missing, "a RUN may have removed it");
+    let in_image = || FileEvidence { image: Some(bytes("new")), ..missing() };
+    assert_eq!(state_of(&in_image()), FileState::Stale(None), "the image has it");
+    assert_eq!(state_of(&FileEvidence { changed: false, ..in_image() }), FileState::Missing);
+    assert_eq!(state_of(&FileEvidence { image: Some(bytes("old")), ..missing() }), FileState::Missing);
+    assert_eq!(state_of(&FileEvidence { unbuilt: true, ..missing() }), FileState::Stale(None));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     analysis::{Facts, links::Service, paths, route::route},
     project,
-    protocol::Candidate,
+    protocol::{Candidate, Makes, Reach},
     syntax::SyntaxError,
     text::{EntryKind, FileId, LineIndex},
 };
@@ -14,8 +14,14 @@ use crate::{
 /// (<https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file>).
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
-/// The files that get into the service's container, or into its build, as the checkout around `here` has them.
-pub(super) fn of(here: &Path, service: &str, tracked: &[String]) -> Result<Vec<Candidate>, String> {
+/// The files that get into the service's container, or into its build, as the checkout around `here` has them. `folder`
+/// is the compose file's, from the checkout's top; if it is not known, the current one.
+pub(super) fn of(
+    here: &Path,
+    folder: Option<&str>,
+    service: &str,
+    tracked: &[String],
+) -> Result<Vec<Candidate>, String> {
     let root = project::find_root(here);
     let mut project = super::read(&root).map_err(|stop| stop.0)?;
     for path in tracked {
@@ -25,14 +31,41 @@ pub(super) fn of(here: &Path, service: &str, tracked: &[String]) -> Result<Vec<C
         }
     }
     let facts = Facts::new(&project.snapshot);
-    let folder = here.strip_prefix(&root).map_err(|e| e.to_string())?.to_string_lossy().into_owned();
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => here.strip_prefix(&root).map_err(|e| e.to_string())?.to_string_lossy().into_owned(),
+    };
     readable(&facts, &folder)?;
     let found = find(&facts, &folder, service)?;
     if let Some(dockerfile) = found.build.as_ref().and_then(|build| build.dockerfile) {
         let model = &facts.dockerfiles[dockerfile].model;
         no_errors(&facts, model.file, &model.errors)?;
     }
-    Ok(tracked.iter().filter_map(|path| Candidate::new(path.as_str(), &route(&facts, found, path))).collect())
+    let mut candidates: Vec<Candidate> = tracked
+        .iter()
+        .filter_map(|path| Candidate::new(path.as_str(), &route(&facts, found, path)))
+        .collect();
+    candidates.extend(recipes(&facts, found));
+    Ok(candidates)
+}
+
+/// The files that say how the image is built and how the container is made.
+fn recipes(facts: &Facts<'_>, service: &Service) -> Vec<Candidate> {
+    let path = |file: FileId| facts.snapshot.file(file).path.clone();
+    let mut found = Vec::new();
+    if let Some(build) = &service.build {
+        found.extend(build.dockerfile.map(|d| (path(facts.dockerfiles[d].model.file), Makes::Image)));
+        let ignore = build.context.as_ref().and_then(|context| context.ignore.as_ref());
+        found.extend(ignore.map(|ignore| (path(ignore.file), Makes::Image)));
+    }
+    let compose = path(facts.compose_file(service));
+    // Its override is read with it, whatever the file itself says.
+    if let Some((stem, extension)) = compose.rsplit_once('.') {
+        let beside = format!("{stem}.override.{extension}");
+        found.extend(facts.snapshot.entry(&beside).map(|_| (beside, Makes::Container)));
+    }
+    found.push((compose, Makes::Container));
+    found.into_iter().map(|(path, makes)| Candidate { path, reach: Reach::Recipe(makes) }).collect()
 }
 
 /// A file that Compose or BuildKit would refuse is found before anything is removed.
@@ -45,7 +78,10 @@ fn no_errors(facts: &Facts<'_>, file: FileId, errors: &[SyntaxError]) -> Result<
 
 fn readable(facts: &Facts<'_>, folder: &str) -> Result<(), String> {
     match compose_file(facts, folder) {
-        None => Err("there is no compose file here or above: run it in the folder that has one".to_owned()),
+        None => Err(format!(
+            "there is no compose file in `{}` or above: name the folder that has one with `--dir`",
+            if folder.is_empty() { "." } else { folder }
+        )),
         Some(file) => facts
             .composes
             .iter()

@@ -120,7 +120,9 @@ fn act(run: impl FnOnce(&Door<'_>, &mut dyn std::io::Write, &mut dyn std::io::Wr
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    let candidates = |service: &str, tracked: &[String]| candidates::of(&here, service, tracked);
+    let candidates = |folder: Option<&str>, service: &str, tracked: &[String]| {
+        candidates::of(&here, folder, service, tracked)
+    };
     let live = if std::io::stderr().is_terminal() { progress::Live::Terminal } else { progress::Live::Plain };
     let door = Door { here: here.to_string_lossy().into_owned(), candidates: &candidates, live };
     ExitCode::from(run(&door, &mut anstream::stdout(), &mut anstream::stderr()))

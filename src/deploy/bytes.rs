@@ -22,7 +22,7 @@ const CONTROL: &str = "/proc/self/status";
 /// How many files are fetched one by one, where nothing in the container can hash.
 const ONE_BY_ONE: usize = 200;
 const HASH: &str = "xargs -0 sha256sum";
-const STAT: &str = "xargs -0 stat -L -c '%h %d:%i %Z %n'";
+const STAT: &str = "xargs -0 stat -L -c '%h %d:%i %Z %a %n'";
 
 /// What the process of the container sees at each path.
 pub(super) fn in_container(
@@ -37,12 +37,16 @@ pub(super) fn in_container(
         }
         return Ok(seen);
     }
-    by_exec(to, container, paths, &mut seen)?;
     let left = |seen: &HashMap<String, Seen>| -> Vec<&str> {
         paths.iter().copied().filter(|p| !seen.contains_key(*p)).collect()
     };
+    // The host's own tools first, where they may look: the container's can lie, or be missing.
+    by_proc(to, container, paths, Become::Nobody, &mut seen)?;
     if !left(&seen).is_empty() {
-        by_proc(to, container, &left(&seen), &mut seen)?;
+        by_exec(to, container, &left(&seen), &mut seen)?;
+    }
+    if !left(&seen).is_empty() {
+        by_proc(to, container, &left(&seen), Become::Root, &mut seen)?;
     }
     let rest = left(&seen);
     if !rest.is_empty() {
@@ -172,11 +176,12 @@ fn hashes(answer: &Answer) -> HashMap<String, Digest> {
 
 fn stats(answer: &Answer) -> HashMap<String, Stat> {
     let line = |line: &String| {
-        let mut words = line.splitn(4, ' ');
+        let mut words = line.splitn(5, ' ');
         let links = words.next()?.parse().ok()?;
         let inode = words.next()?.to_owned();
         let changed = Moment(words.next()?.parse().ok()?);
-        Some((words.next()?.to_owned(), Stat { links, inode, changed }))
+        let executable = u32::from_str_radix(words.next()?, 8).ok().map(|mode| mode & 0o100 != 0);
+        Some((words.next()?.to_owned(), Stat { links, inode, changed, executable }))
     };
     answer.lines().iter().filter_map(line).collect()
 }
@@ -200,19 +205,28 @@ pick() {
   done
 }
 echo "= hash"; pick file | xargs -0 sha256sum
-echo "= stat"; pick file | xargs -0 stat -c "%h %d:%i %Z %n"
+echo "= stat"; pick file | xargs -0 stat -c "%h %d:%i %Z %a %n"
 echo "= missing"; pick missing
 true"#;
+
+/// Whether `sudo` is tried: where it is not allowed, each try is noted in the server's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Become {
+    Nobody,
+    Root,
+}
 
 fn by_proc(
     to: &dyn Transport,
     container: &Container,
     paths: &[&str],
+    becomes: Become,
     seen: &mut HashMap<String, Seen>,
 ) -> Result<(), Lost> {
     let plain: Vec<&str> = paths.iter().copied().filter(|p| !odd(p)).collect();
     let mut q = Questions::new();
-    q.line("s=; [ \"$(id -u)\" = 0 ] || s='sudo -n'");
+    let other = if becomes == Become::Root { "sudo -n" } else { "false" };
+    q.line(&format!("s=; [ \"$(id -u)\" = 0 ] || s='{other}'"));
     let command = format!("$s sh -c '{BY_PROC}' sh {} {}", container.pid, container.id);
     q.ask_with("proc", &command, plain.iter().copied());
     let answer = q.send(to)?.get("proc");
@@ -267,13 +281,16 @@ fn ask_archive(q: &mut Questions, container: &str, paths: &[&str]) {
     }
 }
 
+/// What `docker cp` says of a file that is not there: its own words since 23, and before.
+const NOT_THERE: [&str; 2] = ["ould not find the file", "o such container:path"];
+
 fn archived(answers: &Answers, paths: &[&str]) -> Vec<(String, Bytes)> {
     let mut found = Vec::new();
     for (n, path) in paths.iter().enumerate() {
         let answer = answers.get(&format!("archive{n}"));
         if let Some(bytes) = tar_file(&answer) {
             found.push(((*path).to_owned(), known(bytes)));
-        } else if answer.code > 0 && answer.words().contains("ould not find the file") {
+        } else if answer.code > 0 && NOT_THERE.iter().any(|words| answer.words().contains(words)) {
             found.push(((*path).to_owned(), Bytes::Missing));
         }
     }
@@ -382,10 +399,10 @@ mod tests {
         let found = hashes(&Answer { out: out.into_bytes(), code: 1 });
         assert_eq!(found.len(), 1);
         assert!(found.contains_key("/app/a b"));
-        let found = stats(&Answer { out: b"0 1:22 1700000000 /app/a b\njunk\n".to_vec(), code: 0 });
+        let found = stats(&Answer { out: b"0 1:22 1700000000 755 /app/a b\njunk\n".to_vec(), code: 0 });
         assert_eq!(
             found["/app/a b"],
-            Stat { links: 0, inode: "1:22".into(), changed: Moment(1_700_000_000) }
+            Stat { links: 0, inode: "1:22".into(), changed: Moment(1_700_000_000), executable: Some(true) }
         );
     }
 

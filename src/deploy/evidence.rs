@@ -8,8 +8,9 @@ use super::{
     transport::{Lost, Transport},
 };
 use crate::protocol::{
-    Bytes, Candidate, Compose, Digest, Evidence, FileEvidence, FileState, Found, Mount, MountSource, Reach,
-    ReplicaEvidence, Sample, Server, Sha, Target, state_of,
+    Base, Built, Bytes, Candidate, Compose, Container, Digest, Evidence, FileEvidence, FileState, Found,
+    Image, Makes, Mount, MountSource, Reach, Recipe, Relation, ReplicaEvidence, Sample, Server, Sha, Target,
+    below, retained, state_of,
 };
 
 /// What to measure, and against what.
@@ -20,7 +21,11 @@ pub(super) struct Ask<'a> {
     pub(super) service: &'a str,
     pub(super) commit: &'a Sha,
     pub(super) base: Option<&'a Sha>,
+    pub(super) kind: Base,
+    pub(super) built: Built,
     pub(super) candidates: &'a [Candidate],
+    /// Where files would lie that git does not have any more.
+    pub(super) deleted: &'a [Candidate],
     /// Text and path in the container.
     pub(super) expect: Option<(&'a str, &'a str)>,
 }
@@ -31,13 +36,25 @@ const LOOKED_INTO: usize = 40;
 /// How many differing files are searched for in history.
 const SEARCHED: usize = 400;
 
+#[derive(Clone)]
 struct Wanted {
     path: String,
     at: String,
     changed: bool,
-    convert: bool,
+    /// What git says of its execute bit, where only the mode changed.
+    executable: Option<bool>,
     expected: Bytes,
     before: Bytes,
+}
+
+/// The files of the expected commit and of the base, and what is in them.
+struct Trees<'a> {
+    ask: &'a Ask<'a>,
+    now: HashMap<String, Entry>,
+    old: HashMap<String, Entry>,
+    convert: HashSet<String>,
+    contents: HashMap<Sha, Bytes>,
+    filtered: HashMap<String, Digest>,
 }
 
 /// Measures every container of the service. `unsettled` says why one of them is not settled.
@@ -47,17 +64,16 @@ pub(super) fn gather(
     compose: &Compose,
     unsettled: &HashMap<String, String>,
 ) -> Result<(Evidence, Option<Sample>), Lost> {
-    let (wanted, unproven) = wanted(ask, server)?;
-    // Changed files first: where files have to be fetched one by one, they are the ones that count.
-    let mut first = HashSet::new();
-    let changed = wanted.iter().filter(|w| w.changed).chain(wanted.iter().filter(|w| !w.changed));
-    let paths: Vec<&str> = changed.map(|w| w.at.as_str()).filter(|p| first.insert(*p)).collect();
+    let top = server.git().map(|g| g.toplevel.as_str());
+    let trees = Trees::read(ask, server, top)?;
+    let tagged = server.image(&compose.tag).cloned();
     let mut replicas = Vec::new();
     for container in server.replicas() {
-        let seen = bytes::in_container(ask.to, container, &paths)?;
+        let wanted = trees.wanted(container, top);
+        let seen = bytes::in_container(ask.to, container, &in_order(&wanted))?;
         let files = wanted.iter().map(|w| file(w, &seen)).collect();
         let expect = match ask.expect {
-            Some((text, path)) => Some(look(ask.to, container, text, path)?),
+            Some((text, path)) => Some(trees.look(container, &wanted, text, path)?),
             None => None,
         };
         replicas.push(ReplicaEvidence {
@@ -67,29 +83,44 @@ pub(super) fn gather(
             expect,
         });
     }
-    let convert: HashSet<&str> = wanted.iter().filter(|w| w.convert).map(|w| w.path.as_str()).collect();
-    older(ask, &mut replicas, &convert)?;
-    let tagged = server.image(&compose.tag).cloned();
+    older(ask, &mut replicas, &trees.convert)?;
     for replica in &mut replicas {
-        let same_image = tagged.as_ref().is_some_and(|t| t.id == replica.container.image);
-        look_into(ask, server, replica, same_image)?;
+        // A deleted file that is gone says nothing; one with other bytes is another file of that name.
+        replica.files.retain(|f| f.expected != Bytes::Missing || f.older.is_some());
+        look_into(ask, top.unwrap_or_default(), replica, tagged.as_ref())?;
     }
     let sample = sample(ask, &replicas)?;
     let git = server.git();
+    let head = git.and_then(|g| g.head.clone());
+    let head_stands = match &head {
+        Some(head) => ask.repo.relation(head, ask.commit)?,
+        None => Relation::Unknown,
+    };
     let evidence = Evidence {
         service: ask.service.to_owned(),
         commit: ask.commit.clone(),
-        head: git.and_then(|g| g.head.clone()),
+        head,
+        head_stands,
+        base: ask.kind,
+        recipes: trees.recipes(server, top)?,
         modified: git.map(|g| g.modified.clone()).unwrap_or_default(),
         tagged,
         builder: server.engine().map(|e| e.builder),
+        built: ask.built,
+        unproven: trees.unproven(),
         replicas,
-        unproven,
         expect_in: ask.expect.map(|(_, path)| path.to_owned()),
         compose: compose.clone(),
         target: ask.target.clone(),
     };
     Ok((evidence, sample))
+}
+
+/// Changed files first: where files have to be fetched one by one, they are the ones that count.
+fn in_order(wanted: &[Wanted]) -> Vec<&str> {
+    let mut first = HashSet::new();
+    let changed = wanted.iter().filter(|w| w.changed).chain(wanted.iter().filter(|w| !w.changed));
+    changed.map(|w| w.at.as_str()).filter(|p| first.insert(*p)).collect()
 }
 
 /// Whether the text of `--expect` is in the file, searched here over the fetched bytes.
@@ -106,62 +137,184 @@ pub(super) fn look(
     })
 }
 
-fn wanted(ask: &Ask<'_>, server: &Server) -> Result<(Vec<Wanted>, Vec<String>), Lost> {
-    let now = ask.repo.files(ask.commit)?;
-    let old = match ask.base {
-        Some(base) => ask.repo.files(base)?,
-        None => now.clone(),
-    };
-    let changed = |path: &str| now.get(path).map(|e| &e.blob) != old.get(path).map(|e| &e.blob);
-    let tracked: Vec<&Candidate> = ask.candidates.iter().filter(|c| now.contains_key(&c.path)).collect();
-    let unproven = tracked
-        .iter()
-        .filter(|c| !matches!(c.reach, Reach::Container(_)) && changed(&c.path))
-        .map(|c| c.path.clone())
-        .collect();
-    let names: Vec<&str> = tracked.iter().map(|c| c.path.as_str()).collect();
-    let convert = ask.repo.converted(ask.commit, &names, server.git().is_some_and(|g| g.converts_text))?;
-    let blobs: Vec<&Sha> = names
-        .iter()
-        .flat_map(|n| [now.get(*n), old.get(*n)])
-        .flatten()
-        .map(|e| &e.blob)
-        .collect::<HashSet<_>>()
-        .into_iter()
-        .collect();
-    let contents = ask.repo.blobs(&blobs, known)?;
-    let filtered = filtered(ask, &names, &convert, &old)?;
-    let bytes_of = |entry: Option<&Entry>, path: &str, commit: Option<&Sha>| match (entry, commit) {
-        (None, _) | (_, None) => Bytes::Missing,
-        (Some(_), Some(commit)) if convert.contains(path) => {
-            match filtered.get(&format!("{commit}:{path}")) {
+impl<'a> Trees<'a> {
+    fn read(ask: &'a Ask<'a>, server: &Server, top: Option<&str>) -> Result<Self, Lost> {
+        let now = ask.repo.files(ask.commit)?;
+        let old = match ask.base {
+            Some(base) => ask.repo.files(base)?,
+            None => now.clone(),
+        };
+        let mut names: Vec<&str> = ask
+            .candidates
+            .iter()
+            .filter(|c| matches!(c.reach, Reach::Container(_)))
+            .map(|c| c.path.as_str())
+            .filter(|path| now.get(*path).is_some_and(Entry::is_file))
+            .collect();
+        for (dir, _) in server.replicas().flat_map(|c| binds(c, top)) {
+            let below = |path: &&str| below(path, &dir).is_some() || dir.is_empty();
+            names.extend(now.iter().filter(|(_, e)| e.is_file()).map(|(p, _)| p.as_str()).filter(below));
+        }
+        names.sort_unstable();
+        names.dedup();
+        let converts = server.git().is_some_and(|g| g.converts_text);
+        let convert = ask.repo.converted(ask.commit, &names, converts)?;
+        let blobs: Vec<&Sha> = names
+            .iter()
+            .flat_map(|n| [now.get(*n), old.get(*n)])
+            .flatten()
+            .map(|e| &e.blob)
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .collect();
+        let contents = ask.repo.blobs(&blobs, known)?;
+        let filtered = filtered(ask, &names, &convert, &old)?;
+        Ok(Self { ask, now, old, convert, contents, filtered })
+    }
+
+    fn changed(&self, path: &str) -> bool {
+        self.now.get(path) != self.old.get(path)
+    }
+
+    fn bytes(&self, entry: Option<&Entry>, path: &str, commit: Option<&Sha>) -> Bytes {
+        let (Some(entry), Some(commit)) = (entry, commit) else { return Bytes::Missing };
+        if self.convert.contains(path) {
+            return match self.filtered.get(&format!("{commit}:{path}")) {
                 Some(digest) => Bytes::Known { digest: digest.clone(), len: None },
                 None => {
                     Bytes::Unknown("git converts it at checkout, and the server could not say how".into())
                 }
-            }
+            };
         }
-        (Some(entry), _) => contents
-            .get(&entry.blob)
-            .cloned()
-            .unwrap_or_else(|| Bytes::Unknown("the blob is not here".into())),
-    };
-    let mut wanted = Vec::new();
-    for candidate in tracked {
-        let Reach::Container(places) = &candidate.reach else { continue };
-        let path = &candidate.path;
-        for at in places {
-            wanted.push(Wanted {
-                path: path.clone(),
-                at: at.clone(),
-                changed: changed(path),
-                convert: convert.contains(path),
-                expected: bytes_of(now.get(path), path, Some(ask.commit)),
-                before: bytes_of(old.get(path), path, ask.base.or(Some(ask.commit))),
-            });
+        let content = self.contents.get(&entry.blob).cloned();
+        content.unwrap_or_else(|| Bytes::Unknown("the blob is not here".into()))
+    }
+
+    fn want(&self, path: &str, at: String) -> Wanted {
+        let (now, old) = (self.now.get(path), self.old.get(path));
+        let mode_only = now.zip(old).filter(|(now, old)| now.blob == old.blob && now.mode != old.mode);
+        Wanted {
+            path: path.to_owned(),
+            at,
+            changed: self.changed(path),
+            executable: mode_only.map(|(now, _)| now.mode == "100755"),
+            expected: self.bytes(now, path, Some(self.ask.commit)),
+            before: self.bytes(old, path, self.ask.base.or(Some(self.ask.commit))),
         }
     }
-    Ok((wanted, unproven))
+
+    /// What to look for in a container: what the model maps, and what the container's own mounts bring, whichever
+    /// compose file they come from.
+    fn wanted(&self, container: &Container, top: Option<&str>) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        let mut taken = HashSet::new();
+        let mut bound: Vec<(String, String)> = Vec::new();
+        for (dir, target) in binds(container, top) {
+            for (path, _) in self.now.iter().filter(|(_, e)| e.is_file()) {
+                let rest = if dir.is_empty() { Some(path.as_str()) } else { below(path, &dir) };
+                let Some(rest) = rest else { continue };
+                let target = target.trim_end_matches('/');
+                let at = if rest.is_empty() { target.to_owned() } else { format!("{target}/{rest}") };
+                // A deeper mount may hide it.
+                if Mount::covering(&container.mounts, &at)
+                    .is_some_and(|m| m.target.trim_end_matches('/') == target)
+                {
+                    bound.push((path.clone(), at));
+                }
+            }
+        }
+        bound.sort_unstable();
+        for (path, at) in bound {
+            if taken.insert(at.clone()) {
+                wanted.push(self.want(&path, at));
+            }
+        }
+        for candidate in self.ask.candidates {
+            let Reach::Container(places) = &candidate.reach else { continue };
+            if !self.now.get(&candidate.path).is_some_and(Entry::is_file) {
+                continue;
+            }
+            for at in places {
+                if taken.insert(at.clone()) {
+                    wanted.push(self.want(&candidate.path, at.clone()));
+                }
+            }
+        }
+        for candidate in self.ask.deleted.iter().filter(|c| !self.now.contains_key(&c.path)) {
+            let Reach::Container(places) = &candidate.reach else { continue };
+            for at in places {
+                if taken.insert(at.clone()) {
+                    wanted.push(Wanted { changed: true, ..self.want(&candidate.path, at.clone()) });
+                }
+            }
+        }
+        wanted
+    }
+
+    /// Changed files whose own bytes cannot be looked for in the container.
+    fn unproven(&self) -> Vec<String> {
+        let own = |c: &&Candidate| match (&c.reach, self.now.get(&c.path)) {
+            (Reach::Recipe(_), _) | (_, None) => false,
+            (Reach::Container(_), Some(entry)) => !entry.is_file(),
+            (Reach::Build | Reach::Unknown, Some(_)) => true,
+        };
+        let changed = self.ask.candidates.iter().filter(own).filter(|c| self.changed(&c.path));
+        changed.map(|c| c.path.clone()).collect()
+    }
+
+    /// The files that say how things are made, and when they changed on the server.
+    fn recipes(&self, server: &Server, top: Option<&str>) -> Result<Vec<Recipe>, Lost> {
+        let Some(top) = top else { return Ok(Vec::new()) };
+        let mut found: Vec<(String, Makes)> = Vec::new();
+        for candidate in self.ask.candidates {
+            if let Reach::Recipe(makes) = candidate.reach {
+                found.push((candidate.path.clone(), makes));
+            }
+        }
+        // The compose files that made the containers need not be the ones that were found here.
+        for file in server.replicas().flat_map(|c| &c.config_files) {
+            if let Some(path) = below(file, top) {
+                found.push((path.to_owned(), Makes::Container));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.dedup();
+        found.retain(|(path, _)| self.now.contains_key(path));
+        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let on_disk = bytes::on_disk(self.ask.to, top, &paths)?;
+        let recipe = |(path, makes): (String, Makes)| Recipe {
+            makes,
+            changed: self.changed(&path),
+            when: on_disk.get(&path).and_then(|s| s.stat.as_ref()).map(|s| s.changed),
+            path,
+        };
+        Ok(found.into_iter().map(recipe).collect())
+    }
+
+    /// Looks for the text of `--expect`; one that the file had before proves nothing.
+    fn look(&self, container: &Container, wanted: &[Wanted], text: &str, path: &str) -> Result<Found, Lost> {
+        let found = look(self.ask.to, container, text, path)?;
+        let file = wanted.iter().find(|w| w.at == path).and_then(|w| self.old.get(&w.path));
+        let (Found::Yes, Some(entry)) = (&found, file) else { return Ok(found) };
+        let has = |bytes: &[u8]| super::frames::find(bytes, text.as_bytes()).is_some();
+        let before = self.ask.repo.blobs(&[&entry.blob], has)?;
+        Ok(if before.get(&entry.blob) == Some(&true) {
+            Found::Unknown("the file had it before too, so that it proves nothing".into())
+        } else {
+            found
+        })
+    }
+}
+
+/// The binds of a container whose source lies in the checkout: the path there, and where it is mounted.
+fn binds<'c>(container: &'c Container, top: Option<&'c str>) -> impl Iterator<Item = (String, String)> + 'c {
+    container.mounts.iter().filter_map(move |mount| match &mount.source {
+        MountSource::Bind(source) => Some((below(source, top?)?.to_owned(), mount.target.clone())),
+        _ => None,
+    })
 }
 
 fn filtered(
@@ -185,6 +338,13 @@ fn file(wanted: &Wanted, seen: &HashMap<String, Seen>) -> FileEvidence {
         Some(seen) => (seen.bytes.clone(), seen.stat.clone()),
         None => (Bytes::Unknown("it was not read".into()), None),
     };
+    let actual = match (wanted.executable, stat.as_ref().and_then(|s| s.executable)) {
+        (Some(want), Some(have)) if want != have => {
+            Bytes::Unknown("whether it may be executed is not as in git".into())
+        }
+        (Some(_), None) => Bytes::Unknown("its mode changed in git, and could not be asked".into()),
+        _ => actual,
+    };
     // The digests are equal, so the length is git's.
     let actual = [&wanted.expected, &wanted.before]
         .into_iter()
@@ -199,15 +359,17 @@ fn file(wanted: &Wanted, seen: &HashMap<String, Seen>) -> FileEvidence {
         before: wanted.before.clone(),
         actual,
         older: None,
+        foreign: None,
         seen: stat,
         image: None,
+        unbuilt: false,
         checkout: None,
         host: None,
     }
 }
 
 /// Finds the commit that the differing bytes come from. Bytes that git converts are compared with the base only.
-fn older(ask: &Ask<'_>, replicas: &mut [ReplicaEvidence], convert: &HashSet<&str>) -> Result<(), Lost> {
+fn older(ask: &Ask<'_>, replicas: &mut [ReplicaEvidence], convert: &HashSet<String>) -> Result<(), Lost> {
     let mut different: HashMap<String, HashSet<Digest>> = HashMap::new();
     let mut files: Vec<&FileEvidence> =
         replicas.iter().flat_map(|r| &r.files).filter(|f| differs(f)).collect();
@@ -217,32 +379,52 @@ fn older(ask: &Ask<'_>, replicas: &mut [ReplicaEvidence], convert: &HashSet<&str
             different.entry(file.path.clone()).or_default().insert(digest.clone());
         }
     }
-    let mut history = HashMap::new();
+    let (mut history, mut elsewhere) = (HashMap::new(), HashMap::new());
     for (path, digests) in &different {
-        history.insert(path.clone(), ask.repo.older(ask.commit, path, digests)?);
+        let found = ask.repo.older(ask.commit.as_str(), path, digests)?;
+        let left: HashSet<Digest> = digests.iter().filter(|d| !found.contains_key(d)).cloned().collect();
+        // Every branch is a long way: a few files are enough to tell.
+        if !left.is_empty() && elsewhere.len() < LOOKED_INTO {
+            elsewhere.insert(path.clone(), ask.repo.older("--all", path, &left)?);
+        }
+        history.insert(path.clone(), found);
     }
     for file in replicas.iter_mut().flat_map(|r| &mut r.files).filter(|f| differs(f)) {
         let Some(digest) = file.actual.digest() else { continue };
         let of_base = (file.before.digest() == Some(digest)).then(|| ask.base.cloned()).flatten();
-        file.older = history.get(&file.path).and_then(|h| h.get(digest)).cloned().or(of_base);
+        let of = |all: &HashMap<String, HashMap<Digest, Sha>>| {
+            all.get(&file.path).and_then(|h| h.get(digest)).cloned()
+        };
+        let (older, foreign) = (of(&history).or(of_base), of(&elsewhere));
+        file.foreign = foreign.filter(|_| older.is_none());
+        file.older = older;
     }
     Ok(())
 }
 
 fn differs(file: &FileEvidence) -> bool {
-    file.expected.digest().is_some() && file.actual.digest() != file.expected.digest()
+    !matches!(file.expected, Bytes::Unknown(_)) && file.actual.digest() != file.expected.digest()
 }
 
 fn look_into(
     ask: &Ask<'_>,
-    server: &Server,
+    top: &str,
     replica: &mut ReplicaEvidence,
-    same_image: bool,
+    tagged: Option<&Image>,
 ) -> Result<(), Lost> {
     let mounts = replica.container.mounts.clone();
-    let mut bad: Vec<usize> = (0..replica.files.len())
-        .filter(|&n| matches!(state_of(&replica.files[n], &mounts), FileState::Stale(_) | FileState::Missing))
-        .collect();
+    let created = replica.container.created;
+    let doubtful = |file: &FileEvidence| match state_of(file) {
+        FileState::Stale(_) | FileState::Missing => true,
+        FileState::Unknown => file.actual.digest().is_some(),
+        // It may have been put there after the container was made.
+        FileState::Fresh => {
+            file.changed
+                && Mount::covering(&mounts, &file.at).is_none()
+                && !matches!((&file.seen, created), (Some(seen), Some(since)) if seen.changed <= since)
+        }
+    };
+    let mut bad: Vec<usize> = (0..replica.files.len()).filter(|&n| doubtful(&replica.files[n])).collect();
     bad.sort_by_key(|&n| !replica.files[n].changed);
     bad.truncate(LOOKED_INTO);
     if bad.is_empty() {
@@ -252,16 +434,15 @@ fn look_into(
         bad.iter().map(|&n| of(&replica.files[n]).to_owned()).collect::<Vec<_>>()
     };
     let (paths, places) = (pick(|f| &f.path), pick(|f| &f.at));
-    let top = server.git().map(|g| g.toplevel.clone()).unwrap_or_default();
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let places: Vec<&str> = places.iter().map(String::as_str).collect();
-    let checkout = bytes::on_disk(ask.to, &top, &paths)?;
-    let bare: Vec<&str> = places.iter().copied().filter(|p| Mount::covering(&mounts, p).is_none()).collect();
-    let image = if same_image && !bare.is_empty() {
-        bytes::in_image(ask.to, &replica.container.image, &bare)?
-    } else {
-        HashMap::new()
+    let checkout = bytes::on_disk(ask.to, top, &paths)?;
+    let image = match tagged {
+        Some(image) => bytes::in_image(ask.to, &image.id, &places)?,
+        None => HashMap::new(),
     };
+    // An image that was retained got a tag for that, later than its build.
+    let tagged = tagged.filter(|i| !retained(i)).and_then(|i| i.tagged);
     let sources: Vec<&str> = mounts
         .iter()
         .filter_map(|m| match &m.source {
@@ -274,6 +455,8 @@ fn look_into(
         let file = &mut replica.files[n];
         file.checkout = checkout.get(&file.path).and_then(|s| Some((s.bytes.clone(), s.stat.clone()?)));
         file.image = image.get(&file.at).cloned();
+        file.unbuilt =
+            matches!((&file.checkout, tagged), (Some((_, stat)), Some(tagged)) if stat.changed > tagged);
         let mount = mounts.iter().find(|m| m.target == file.at);
         if let Some(Mount { source: MountSource::Bind(source), .. }) = mount {
             file.host = hosts.get(source).and_then(|s| s.stat.clone());

@@ -22,6 +22,13 @@ pub(super) struct Entry {
     pub(super) blob: Sha,
 }
 
+impl Entry {
+    /// Whether it is a plain file: no link and no submodule.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.mode.as_str(), "100644" | "100755")
+    }
+}
+
 /// Whether the remote is asked: that needs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Remote {
@@ -33,6 +40,8 @@ pub(super) enum Remote {
 
 /// How many commits are looked through for the bytes of one file.
 const HISTORY: usize = 500;
+/// How many deleted files are looked for.
+const DELETED: usize = 2000;
 
 impl Repo {
     /// The repository around a folder.
@@ -171,7 +180,7 @@ impl Repo {
         LedgerFile { folder: folder.is_dir(), lines: text.lines().map(str::to_owned).collect() }
     }
 
-    /// The files of a commit, without submodules and links.
+    /// Everything in a commit: files, links and submodules.
     pub(super) fn files(&self, commit: &Sha) -> Result<HashMap<String, Entry>, Lost> {
         let out =
             self.ask(&["ls-tree", "-r", "-z", "--full-tree", commit.as_str()], b"")?.unwrap_or_default();
@@ -179,7 +188,7 @@ impl Repo {
         for line in strings(&out) {
             let Some((meta, path)) = line.split_once('\t') else { continue };
             let words: Vec<&str> = meta.split(' ').collect();
-            if let [mode @ ("100644" | "100755"), "blob", sha] = words[..]
+            if let [mode, _, sha] = words[..]
                 && let Some(blob) = Sha::parse(sha)
             {
                 files.insert(path.to_owned(), Entry { mode: mode.to_owned(), blob });
@@ -248,10 +257,34 @@ impl Repo {
         Ok(converted)
     }
 
-    /// The newest commit, from `tip` back, in which the file had one of the wanted digests, for each of them.
+    /// Paths that a commit deleted, from `tip` back to `base`, or as far as is looked; some may be there again.
+    pub(super) fn deleted(&self, tip: &Sha, base: Option<&Sha>) -> Result<Vec<String>, Lost> {
+        let max = format!("--max-count={HISTORY}");
+        let range = base.map_or_else(|| tip.to_string(), |base| format!("{base}..{tip}"));
+        // The list first: `log` would count only the commits that deleted something, and walk on to the first one.
+        let commits = self.ask(&["rev-list", &max, &range], b"")?.unwrap_or_default();
+        let words = [
+            "diff-tree",
+            "--stdin",
+            "-r",
+            "-m",
+            "-z",
+            "--no-commit-id",
+            "--no-renames",
+            "--diff-filter=D",
+            "--name-only",
+        ];
+        let mut names = strings(&self.ask(&words, &commits)?.unwrap_or_default());
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(DELETED);
+        Ok(names)
+    }
+
+    /// The newest commit, from `tip` back (`--all`: from every branch and tag), in which the file had one of the wanted digests, for each of them.
     pub(super) fn older(
         &self,
-        tip: &Sha,
+        tip: &str,
         path: &str,
         wanted: &HashSet<Digest>,
     ) -> Result<HashMap<Digest, Sha>, Lost> {
@@ -266,7 +299,7 @@ impl Repo {
             "--no-renames",
             "-m",
             "-z",
-            tip.as_str(),
+            tip,
             "--",
             &literal,
         ];

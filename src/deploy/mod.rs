@@ -17,14 +17,14 @@ use git::Repo;
 use transport::{Local, Lost, Ssh, Transport};
 
 use crate::protocol::{
-    Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement, Logged, Observed, Options,
-    Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha, Target, command, judge,
-    last_verified, plan, refuse_service,
+    Base, Built, Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement, Logged, Observed,
+    Options, Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha, Target, below, command,
+    judge, last_verified, plan, refuse_service,
 };
 
-/// Given a service and the paths that git tracks, says which of them matter for the service, in the checkout as it is
-/// now; or what is wrong with the project.
-pub type Candidates<'a> = &'a dyn Fn(&str, &[String]) -> Result<Vec<Candidate>, String>;
+/// Given a folder of the checkout, a service of its compose file and the paths that git tracks, says which of them matter
+/// for the service, in the checkout as it is now; or what is wrong with the project.
+pub type Candidates<'a> = &'a dyn Fn(Option<&str>, &str, &[String]) -> Result<Vec<Candidate>, String>;
 
 /// A text that must be in a file of the running container.
 #[derive(Debug, Clone)]
@@ -97,6 +97,7 @@ struct Session<'a> {
     candidates: Candidates<'a>,
     commit: Option<Sha>,
     seen: Observed,
+    built: Built,
 }
 
 /// Deploys by the protocol, or with [`Mode::DryRun`] gives the plan as text beside the report.
@@ -201,6 +202,7 @@ impl<'a> Session<'a> {
             expect: job.expect.as_ref(),
             candidates: job.candidates,
             commit,
+            built: Built::Unknown,
         })
     }
 
@@ -239,7 +241,15 @@ impl<'a> Session<'a> {
             None => Vec::new(),
         };
         tracked.sort_unstable();
-        Ok((self.candidates)(self.service, &tracked).map_err(|why| Refused::new("project", why))?)
+        self.candidates_of(&tracked)
+    }
+
+    fn candidates_of(&self, paths: &[String]) -> Result<Vec<Candidate>, Stop> {
+        let server = &self.seen.server;
+        // The compose file that counts is the one of the server's folder, wherever the command is given here.
+        let top = server.git().map(|g| g.toplevel.as_str());
+        let folder = server.dir.as_deref().zip(top).and_then(|(dir, top)| below(dir, top));
+        Ok((self.candidates)(folder, self.service, paths).map_err(|why| Refused::new("project", why))?)
     }
 
     /// What a verification needs of the server.
@@ -312,7 +322,9 @@ impl<'a> Session<'a> {
         let asked =
             [Question::Git, Question::Containers, Question::Compose, Question::Images, Question::Ledger];
         self.refresh(&asked)?;
-        let base = self.base(commit, from)?;
+        let (base, kind) = self.base(commit, from)?;
+        let deleted = self.repo.deleted(commit, base.as_ref().filter(|_| kind == Base::Verified))?;
+        let deleted = if deleted.is_empty() { Vec::new() } else { self.candidates_of(&deleted)? };
         let Some(compose) = self.seen.server.compose().cloned() else {
             return Err(Refused::new("no-compose", "compose does not answer on the server any more").into());
         };
@@ -323,7 +335,10 @@ impl<'a> Session<'a> {
             service: self.service,
             commit,
             base: base.as_ref(),
+            kind,
+            built: self.built,
             candidates: &candidates,
+            deleted: &deleted,
             expect: self.expect.map(|e| (e.text.as_str(), e.path.as_str())),
         };
         let (evidence, sample) = evidence::gather(&ask, &self.seen.server, &compose, &unsettled)?;
@@ -331,15 +346,17 @@ impl<'a> Session<'a> {
     }
 
     /// The commit to compare with: the last verified one, else the server's before this deploy, else the parent; an ancestor in any case.
-    fn base(&self, commit: &Sha, from: Option<&Sha>) -> Result<Option<Sha>, Lost> {
+    fn base(&self, commit: &Sha, from: Option<&Sha>) -> Result<(Option<Sha>, Base), Lost> {
         let ledgers = [&self.seen.server.ledger, &self.seen.here.ledger];
         let verified = ledgers.into_iter().flatten().find_map(|l| last_verified(&l.lines, self.service));
-        for sha in [verified.as_ref(), from].into_iter().flatten().filter(|s| *s != commit) {
-            if self.repo.relation(sha, commit)? == Relation::Behind {
-                return Ok(Some(sha.clone()));
+        for (sha, kind) in [(verified.as_ref(), Base::Verified), (from, Base::Guessed)] {
+            if let Some(sha) = sha.filter(|s| *s != commit)
+                && self.repo.relation(sha, commit)? == Relation::Behind
+            {
+                return Ok((Some(sha.clone()), kind));
             }
         }
-        self.repo.commit(&format!("{commit}^"))
+        Ok((self.repo.commit(&format!("{commit}^"))?, Base::Guessed))
     }
 
     /// Waits until every container has made up its mind, and says why one has not.

@@ -112,7 +112,8 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
             Question::Ledger => {
                 q.line("d=$(git rev-parse --absolute-git-dir 2>/dev/null)/unstale");
                 q.ask("ledger-folder", "[ -d \"$d\" ]");
-                q.ask("ledger", "tail -n 1000 \"$d/ledger.ndjson\"");
+                // A line of ours is small; a longer one is damaged, and cut it cannot be read.
+                q.ask("ledger", "tail -c 4000000 \"$d/ledger.ndjson\" | tail -n 1000 | cut -b1-16384");
             }
             Question::Here => {}
         }
@@ -121,7 +122,7 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
 }
 
 // Chosen fields: what `inspect` prints whole also holds the environment, and secrets with it.
-const CONTAINER: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"image":{{json .Image}},"labels":{{json .Config.Labels}},"state":{{json .State}},"restarts":{{json .RestartCount}},"mounts":{{json .Mounts}},"tmpfs":{{json .HostConfig.Tmpfs}}}"#;
+const CONTAINER: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"image":{{json .Image}},"created":{{json .Created}},"labels":{{json .Config.Labels}},"state":{{json .State}},"restarts":{{json .RestartCount}},"mounts":{{json .Mounts}},"tmpfs":{{json .HostConfig.Tmpfs}}}"#;
 const IMAGE: &str =
     r#"{"id":{{json .Id}},"tags":{{json .RepoTags}},"tagged":{{json .Metadata.LastTagTime}}}"#;
 
@@ -345,6 +346,7 @@ fn container(value: &Value) -> Option<Container> {
         image: ImageId(text(value, "image").to_owned()),
         status: text(state, "Status").to_owned(),
         pid: state["Pid"].as_u64().and_then(|p| u32::try_from(p).ok()).unwrap_or(0),
+        created: Moment::parse(text(value, "created")),
         started: Moment::parse(text(state, "StartedAt")),
         restarts: value["restarts"].as_u64().unwrap_or(0),
         health,

@@ -7,8 +7,8 @@ use super::{
     transport::{Finished, Lost, Transport as _},
 };
 use crate::protocol::{
-    Actor, Again, Event, Holds, Judgement, Logged, Outcome, Phase, Place, Plan, Probe, Record, Refused,
-    Report, Sample, Sha, State, Stdin, Step, Undo, command,
+    Actor, Again, Builder, Built, Event, Holds, Judgement, Logged, Outcome, Phase, Place, Plan, Probe,
+    Record, Refused, Report, Sample, Sha, State, Stdin, Step, Undo, command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -160,6 +160,7 @@ impl Run<'_, '_> {
                     if step.phase() == Phase::Up {
                         self.up_again();
                     }
+                    self.note_build(step);
                     return Ok((State::Done, String::new()));
                 }
                 Holds::Unknown(why) => return Ok((State::Done, format!("not checked: {why}"))),
@@ -170,6 +171,15 @@ impl Run<'_, '_> {
                 }
                 Holds::No(_) => super::pause(PAUSE),
             }
+        }
+    }
+
+    /// A build without cache is only that where the prune before it left no snapshot of the context.
+    fn note_build(&mut self, step: &Step) {
+        let server = &self.session.seen.server;
+        let classic = server.engine().is_some_and(|e| e.builder == Builder::Classic);
+        if matches!(step.post(), Probe::Rebuilt { .. }) && (classic || server.snapshots == Some(0)) {
+            self.session.built = Built::Anew;
         }
     }
 

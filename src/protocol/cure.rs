@@ -1,7 +1,7 @@
 //! Why a container is stale, and the commands that end it.
 
 use super::{
-    evidence::{Bytes, Evidence, FileEvidence, ReplicaEvidence},
+    evidence::{Built, Bytes, Evidence, FileEvidence, ReplicaEvidence},
     names::Sha,
     observed::{Builder, Image, Mount, MountSource},
     plan::RETAINED,
@@ -67,6 +67,12 @@ pub(super) fn diagnose(
         && tagged.id != container.image
     {
         let name = &container.name;
+        // Made anew from an image that is old too, it would be as old as before.
+        let cure = if file.is_some_and(image_is_old) {
+            protocol(evidence)
+        } else {
+            run(evidence, &[up(evidence, &[])])
+        };
         let (have, tag, want) = (container.image.short(), &evidence.compose.tag, tagged.id.short());
         return Diagnosis {
             cause: Cause::Container,
@@ -74,7 +80,7 @@ pub(super) fn diagnose(
             detail: format!(
                 "`{name}` runs image {have}, and `{tag}` is {want}: it was not made anew after the build"
             ),
-            cure: run(evidence, &[up(evidence, &[])]),
+            cure,
         };
     }
     if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) {
@@ -100,6 +106,56 @@ pub(super) fn restart(evidence: &Evidence, at: &str, known: bool) -> Diagnosis {
     };
     let words = evidence.compose.argv(&["restart", &evidence.service]);
     Diagnosis { cause: Cause::Process, mechanism: Some("S06"), detail, cure: run(evidence, &[words]) }
+}
+
+/// The container is as it should be, and the tag is elsewhere.
+pub(super) fn moved(evidence: &Evidence, replica: &ReplicaEvidence) -> Diagnosis {
+    let container = &replica.container;
+    let (name, tag, have) = (&container.name, &evidence.compose.tag, container.image.short());
+    let on = evidence.tagged.as_ref().map_or("none", |i| i.id.short());
+    Diagnosis {
+        cause: Cause::Container,
+        mechanism: Some("S02"),
+        detail: format!(
+            "`{name}` runs image {have} with the changed files, and `{tag}` is on {on}: another build or tag came after it"
+        ),
+        cure: protocol(evidence),
+    }
+}
+
+/// The image has to be built again, and the container made from it.
+pub(super) fn rebuild(evidence: &Evidence, detail: String) -> Diagnosis {
+    let build = evidence.compose.argv(&["build", &evidence.service]);
+    let cure = run(evidence, &[build, up(evidence, &["--force-recreate"])]);
+    Diagnosis { cause: Cause::Image, mechanism: Some("S01"), detail, cure }
+}
+
+/// The container has to be made again.
+pub(super) fn recreate(evidence: &Evidence, detail: String) -> Diagnosis {
+    let cure = run(evidence, &[up(evidence, &["--force-recreate"])]);
+    Diagnosis { cause: Cause::Container, mechanism: None, detail, cure }
+}
+
+/// Whether the image was kept for later: it got a tag for that, later than its build.
+pub fn retained(image: &Image) -> bool {
+    image.tags.iter().any(|t| t.starts_with(RETAINED))
+}
+
+/// Whether the checkout on the server has what git says.
+pub(super) fn checkout_is_new(file: &FileEvidence) -> bool {
+    file.checkout.as_ref().is_some_and(|(bytes, _)| bytes.digest() == file.expected.digest())
+}
+
+/// Whether `BuildKit` may have taken the file from its snapshot of the context: it compares size and mtime.
+pub(super) fn snapshot_may_be_old(evidence: &Evidence, file: &FileEvidence) -> bool {
+    evidence.built == Built::Unknown
+        && evidence.builder != Some(Builder::Classic)
+        && file.actual.same_len(&file.expected)
+}
+
+/// Whether the image that the tag points at is known to lack what git says.
+fn image_is_old(file: &FileEvidence) -> bool {
+    matches!(&file.image, Some(image @ (Bytes::Known { .. } | Bytes::Missing)) if image.digest() != file.expected.digest())
 }
 
 fn checkout(evidence: &Evidence) -> Diagnosis {
@@ -132,13 +188,21 @@ fn by_mount(evidence: &Evidence, file: &FileEvidence, mount: &Mount) -> Diagnosi
                 format!(
                     "volume `{name}` lies over `{target}` and keeps what it had: a rebuild changes nothing there"
                 ),
-                format!("{}, or, which deletes the volume's data: {anew}", entry(key)),
+                if image_is_old(file) {
+                    format!("{}, and then, as the image is old too: {}", entry(key), protocol(evidence))
+                } else {
+                    format!("{}, or, which deletes the volume's data: {anew}", entry(key))
+                },
             )
         }
         MountSource::Anonymous(_) => (
             "S05",
             format!("an anonymous volume over `{target}` was carried over from the container before"),
-            run(evidence, &[up(evidence, &["-V", "--force-recreate"])]),
+            if image_is_old(file) {
+                protocol(evidence)
+            } else {
+                run(evidence, &[up(evidence, &["-V", "--force-recreate"])])
+            },
         ),
         MountSource::Bind(_) if *target == file.at && orphaned(file) => (
             "S23",
@@ -187,33 +251,34 @@ fn by_image(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence)
     }
     let service = &evidence.service;
     let build = || evidence.compose.argv(&["build", service]);
-    // An image that was retained got a tag for that, later than its build.
-    let retained = |image: &&Image| image.tags.iter().any(|t| t.starts_with(RETAINED));
+    let prune =
+        || ["docker", "builder", "prune", "-f", "--filter", "type=source.local"].map(String::from).to_vec();
     let tagged = evidence.tagged.as_ref().filter(|i| !retained(i)).and_then(|i| i.tagged);
     if let (Some((_, stat)), Some(tagged)) = (&file.checkout, tagged)
         && stat.changed > tagged
     {
+        let mut argvs = vec![build(), up(evidence, &[])];
+        // Of equal size, and maybe of equal mtime: then a build alone would take the old file again.
+        if snapshot_may_be_old(evidence, file) {
+            argvs.insert(0, prune());
+        }
         return Diagnosis {
             cause: Cause::Image,
             mechanism: Some("S01"),
             detail: "the file changed on the server after the image was built".into(),
-            cure: run(evidence, &[build(), up(evidence, &[])]),
+            cure: run(evidence, &argvs),
         };
     }
-    let checkout_is_new =
-        file.checkout.as_ref().is_some_and(|(bytes, _)| bytes.digest() == file.expected.digest());
     if tagged.is_some()
-        && evidence.builder != Some(Builder::Classic)
-        && checkout_is_new
+        && checkout_is_new(file)
         && image_has(&file.actual)
-        && file.actual.same_len(&file.expected)
+        && snapshot_may_be_old(evidence, file)
     {
-        let prune = ["docker", "builder", "prune", "-f", "--filter", "type=source.local"];
         return Diagnosis {
             cause: Cause::ContextSnapshot,
             mechanism: Some("S33"),
             detail: "the image was built after the file changed and holds the old bytes of equal size: BuildKit took them from its context snapshot, which `--no-cache` does not clear".into(),
-            cure: run(evidence, &[prune.map(String::from).to_vec(), build(), up(evidence, &[])]),
+            cure: run(evidence, &[prune(), build(), up(evidence, &[])]),
         };
     }
     Diagnosis {

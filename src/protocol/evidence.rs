@@ -2,7 +2,7 @@
 
 use super::{
     names::{Moment, Sha},
-    observed::{Builder, Compose, Container, Image},
+    observed::{Builder, Compose, Container, Image, Relation},
     show::Target,
 };
 use crate::analysis::route::{Route, Verdict as End};
@@ -14,8 +14,19 @@ pub enum Reach {
     Container(Vec<String>),
     /// Only in a stage that builds what runs: its own bytes are not in the container.
     Build,
+    /// Nowhere: it says how something is made.
+    Recipe(Makes),
     /// Not known.
     Unknown,
+}
+
+/// What a file without a place in the container says how to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Makes {
+    /// The image: a Dockerfile, a `.dockerignore`.
+    Image,
+    /// The image and the container: a compose file.
+    Container,
 }
 
 /// A tracked file that matters for a service.
@@ -86,6 +97,8 @@ pub struct Stat {
     pub inode: String,
     /// When its inode last changed, by the server's clock.
     pub changed: Moment,
+    /// Whether its owner may execute it, where that was asked.
+    pub executable: Option<bool>,
 }
 
 /// One file at one path of one container.
@@ -97,7 +110,7 @@ pub struct FileEvidence {
     pub at: String,
     /// Whether git's bytes changed since the last verified deploy.
     pub changed: bool,
-    /// What git says it should be, as a checkout on the server writes it.
+    /// What git says it should be, as a checkout on the server writes it; missing for a file that was deleted.
     pub expected: Bytes,
     /// What it was at the last verified deploy.
     pub before: Bytes,
@@ -105,10 +118,15 @@ pub struct FileEvidence {
     pub actual: Bytes,
     /// The newest commit of the past that has these very bytes, when they are not the expected ones.
     pub older: Option<Sha>,
+    /// A commit outside of the expected one's history that has these very bytes, when no commit of the history does.
+    pub foreign: Option<Sha>,
     /// The file as the process sees it.
     pub seen: Option<Stat>,
-    /// What the container's image holds; asked only when something differs.
+    /// What the image that the service's tag points at holds; asked only when something differs.
     pub image: Option<Bytes>,
+    /// Whether the checkout's file is younger than the last build, as far as the image's tag tells; asked only when
+    /// something differs.
+    pub unbuilt: bool,
     /// The file in the server's checkout; asked only when something differs.
     pub checkout: Option<(Bytes, Stat)>,
     /// The host's file behind a bind mount; asked only when something differs.
@@ -139,6 +157,37 @@ pub struct ReplicaEvidence {
     pub expect: Option<Found>,
 }
 
+/// What is known of the build of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Built {
+    /// This very run built it from the expected commit, without a cache and without a context snapshot.
+    Anew,
+    /// Nothing.
+    Unknown,
+}
+
+/// What "changed" is counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// A deploy that was verified: what did not change since then is as it was.
+    Verified,
+    /// Some earlier commit: it says nothing of what ran then.
+    Guessed,
+}
+
+/// A tracked file whose effect lies in no file of the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Path in the repository.
+    pub path: String,
+    /// What it makes.
+    pub makes: Makes,
+    /// Whether git's bytes changed since the base.
+    pub changed: bool,
+    /// When it last changed on the server; `None`: it could not be asked.
+    pub when: Option<Moment>,
+}
+
 /// Everything that a verdict needs.
 #[derive(Debug, Clone)]
 pub struct Evidence {
@@ -148,12 +197,20 @@ pub struct Evidence {
     pub commit: Sha,
     /// The server's HEAD.
     pub head: Option<Sha>,
+    /// How the server's HEAD stands to what should run.
+    pub head_stands: Relation,
+    /// Whether files count as changed since a verified deploy, or only since the commit before.
+    pub base: Base,
+    /// Files that say how the image is built or how the container is made.
+    pub recipes: Vec<Recipe>,
     /// Tracked files that are changed on the server.
     pub modified: Vec<String>,
     /// The image that the service's tag points at.
     pub tagged: Option<Image>,
     /// The builder.
     pub builder: Option<Builder>,
+    /// Where the image of the tag comes from.
+    pub built: Built,
     /// The containers.
     pub replicas: Vec<ReplicaEvidence>,
     /// Changed files whose own bytes cannot be looked for in the container.

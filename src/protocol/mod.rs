@@ -11,9 +11,12 @@ mod show;
 mod step;
 mod verdict;
 
-pub use cure::{Cause, Diagnosis};
+pub use cure::{Cause, Diagnosis, retained};
 pub use event::{Event, Record, State};
-pub use evidence::{Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Reach, ReplicaEvidence, Stat};
+pub use evidence::{
+    Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Makes, Reach, Recipe,
+    ReplicaEvidence, Stat,
+};
 pub use names::{ImageId, Moment, Sha};
 pub use observed::{
     Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile, Mount,

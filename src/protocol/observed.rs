@@ -237,6 +237,8 @@ pub struct Container {
     pub status: String,
     /// Its first process on the engine's machine; 0 when it does not run.
     pub pid: u32,
+    /// When it was made.
+    pub created: Option<Moment>,
     /// When its process started.
     pub started: Option<Moment>,
     /// How often the engine restarted it.

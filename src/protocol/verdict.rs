@@ -2,9 +2,9 @@
 
 use super::{
     cure::{self, Diagnosis},
-    evidence::{Bytes, Evidence, FileEvidence, Found, ReplicaEvidence},
-    names::Sha,
-    observed::{Health, Mount, MountSource},
+    evidence::{Base, Built, Bytes, Evidence, FileEvidence, Found, Makes, ReplicaEvidence},
+    names::{Moment, Sha},
+    observed::{Health, Mount, MountSource, Relation},
 };
 
 /// The only three verdicts. Ordered: worse is greater.
@@ -42,19 +42,25 @@ pub enum FileState<'a> {
     Unknown,
 }
 
-/// What a file says about the deploy.
-pub fn state_of<'a>(file: &'a FileEvidence, mounts: &[Mount]) -> FileState<'a> {
+/// What a file says about the deploy. A file that is not there, or not gone, is stale only where something tells that a
+/// build of this commit would put it there, or would not: a build can also remove files, and make files of its own.
+pub fn state_of(file: &FileEvidence) -> FileState<'_> {
+    let built = file.image.as_ref();
     match (&file.expected, &file.actual) {
         (Bytes::Known { digest: want, .. }, Bytes::Known { digest: have, .. }) => match &file.older {
             _ if want == have => FileState::Fresh,
             Some(older) => FileState::Stale(Some(older)),
             None => FileState::Unknown,
         },
-        (Bytes::Known { .. }, Bytes::Missing) => {
-            let hidden = Mount::covering(mounts, &file.at).is_some();
-            let is_new = file.before == Bytes::Missing;
-            if file.changed && (hidden || is_new) { FileState::Stale(None) } else { FileState::Missing }
+        (Bytes::Known { digest: want, .. }, Bytes::Missing) => {
+            let would_be = file.unbuilt || built.and_then(Bytes::digest) == Some(want);
+            if file.changed && would_be { FileState::Stale(None) } else { FileState::Missing }
         }
+        (Bytes::Missing, Bytes::Missing) => FileState::Fresh,
+        (Bytes::Missing, Bytes::Known { .. }) => match &file.older {
+            Some(older) if built == Some(&Bytes::Missing) => FileState::Stale(Some(older)),
+            _ => FileState::Unknown,
+        },
         _ => FileState::Unknown,
     }
 }
@@ -131,7 +137,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
 fn judge_replica(evidence: &Evidence, replica: &ReplicaEvidence) -> Judged {
     let container = &replica.container;
     let states: Vec<(&FileEvidence, FileState<'_>)> =
-        replica.files.iter().map(|f| (f, state_of(f, &container.mounts))).collect();
+        replica.files.iter().map(|f| (f, state_of(f))).collect();
     let mut counts = Counts { checked: states.len(), ..Counts::default() };
     for (_, state) in &states {
         match state {
@@ -168,6 +174,22 @@ fn decide(
             replica.container.status
         ));
     }
+    // "Older" is counted from the expected commit: a server that is elsewhere may have the same bytes as news.
+    if let Some(head) = evidence.head.as_ref().filter(|h| **h != evidence.commit) {
+        let stands = match evidence.head_stands {
+            Relation::Same | Relation::Behind => None,
+            Relation::Ahead => Some("which is ahead of"),
+            Relation::Diverged => Some("which is not in the history of"),
+            Relation::Unknown => Some("which this checkout does not know; expected is"),
+        };
+        if let Some(stands) = stands {
+            let want = evidence.commit.short();
+            return open(format!("the server's checkout is at {}, {stands} {want}", head.short()));
+        }
+    }
+    if let Some(why) = rewritten(evidence, replica, states) {
+        return open(why);
+    }
     // A changed file says more than one that was not touched.
     let stale =
         states.iter().filter(|(_, s)| matches!(s, FileState::Stale(_))).max_by_key(|(f, _)| f.changed);
@@ -187,7 +209,7 @@ fn decide(
     if replica.expect == Some(Found::No) {
         let place = evidence.expect_in.as_deref().unwrap_or_default();
         let file = replica.files.iter().find(|f| f.at == place);
-        let differs = file.filter(|f| state_of(f, &replica.container.mounts) != FileState::Fresh);
+        let differs = file.filter(|f| state_of(f) != FileState::Fresh);
         if file.is_some() && differs.is_none() {
             return open(format!(
                 "`{place}` in `{name}` is the file of this commit, and lacks the expected text"
@@ -201,6 +223,42 @@ fn decide(
         Some((why, diagnosis)) => (Verdict::Inconclusive, why, diagnosis),
         None => proof(evidence, replica, states),
     }
+}
+
+/// Old bytes that the build itself must have put there: a `sed` that brings an older revision back is no stale deploy.
+fn rewritten(
+    evidence: &Evidence,
+    replica: &ReplicaEvidence,
+    states: &[(&FileEvidence, FileState<'_>)],
+) -> Option<String> {
+    let container = &replica.container;
+    let tagged = evidence.tagged.as_ref().filter(|i| i.id == container.image)?;
+    let dated = tagged.tagged.is_some() && !cure::retained(tagged);
+    let (mut stale, mut one) = (0, None);
+    for (file, _) in states.iter().filter(|(_, s)| matches!(s, FileState::Stale(Some(_)))) {
+        stale += 1;
+        let own = Mount::covering(&container.mounts, &file.at).is_none()
+            && file.image.as_ref().and_then(Bytes::digest) == file.actual.digest();
+        let after = evidence.built == Built::Anew
+            || (dated
+                && cure::checkout_is_new(file)
+                && !file.unbuilt
+                && !cure::snapshot_may_be_old(evidence, file));
+        one = (own && after).then_some(*file).or(one);
+        if !(own && after) {
+            return None;
+        }
+    }
+    let file = one.filter(|_| stale > 0)?;
+    let news = states.iter().any(|(f, s)| {
+        f.changed && *s == FileState::Fresh && f.expected.digest().is_some() && f.before != f.expected
+    });
+    (news || evidence.built == Built::Anew).then(|| {
+        format!(
+            "the image was built from this commit, and `{}` in it has the bytes of an older one: the build itself puts them there",
+            file.at
+        )
+    })
 }
 
 /// What keeps a container without a stale file from being verified, whatever its files say.
@@ -227,10 +285,15 @@ fn blocker(
     match &evidence.tagged {
         None => return Some((format!("no image has the tag `{}`", evidence.compose.tag), None)),
         Some(image) if image.id != container.image => {
-            let diagnosis = cure::diagnose(evidence, replica, None);
+            let new = states.iter().any(|(file, state)| file.changed && *state == FileState::Fresh);
+            let diagnosis =
+                if new { cure::moved(evidence, replica) } else { cure::diagnose(evidence, replica, None) };
             return Some((diagnosis.detail.clone(), Some(diagnosis)));
         }
         Some(_) => {}
+    }
+    if let Some(found) = made_before(evidence, replica) {
+        return Some(found);
     }
     if let Some(why) = &replica.unsettled {
         return Some((format!("container `{name}` is not settled: {why}"), None));
@@ -240,17 +303,104 @@ fn blocker(
         Health::Starting => return Some((format!("the health check of `{name}` has not decided yet"), None)),
         Health::Unhealthy => return Some((format!("the health check of `{name}` fails"), None)),
     }
-    // The file is new and the process may still hold the old one: only a mount changes files under a process.
-    let started = container.started;
     let late = states.iter().find(|(file, state)| {
-        *state == FileState::Fresh
-            && Mount::covering(&container.mounts, &file.at).is_some_and(|m| m.source != MountSource::Tmpfs)
-            && file.changed
-            && !matches!((started, &file.seen), (Some(since), Some(file)) if since >= file.changed)
+        *state == FileState::Fresh && late(evidence, file, container.started, &container.mounts)
     });
-    late.map(|(file, _)| {
-        let diagnosis = cure::restart(evidence, &file.at, file.seen.is_some() && started.is_some());
-        (diagnosis.detail.clone(), Some(diagnosis))
+    if let Some((file, _)) = late {
+        let diagnosis = cure::restart(evidence, &file.at, file.seen.is_some() && container.started.is_some());
+        return Some((diagnosis.detail.clone(), Some(diagnosis)));
+    }
+    states.iter().find_map(|(file, state)| in_place(evidence, replica, file, *state))
+}
+
+/// Whether the file is new and the process may still hold the old one: only a mount changes files under a process.
+fn late(evidence: &Evidence, file: &FileEvidence, started: Option<Moment>, mounts: &[Mount]) -> bool {
+    if Mount::covering(mounts, &file.at).is_none_or(|m| m.source == MountSource::Tmpfs) {
+        return false;
+    }
+    match (started, &file.seen) {
+        // What did not change since a verified deploy, the process had then.
+        (Some(since), Some(seen)) => since < seen.changed && (file.changed || evidence.base == Base::Guessed),
+        _ => file.changed,
+    }
+}
+
+/// The image is older than what says how to build it, or the container than what says how to make it.
+fn made_before(evidence: &Evidence, replica: &ReplicaEvidence) -> Option<(String, Option<Diagnosis>)> {
+    let tagged = evidence.tagged.as_ref().filter(|i| !cure::retained(i)).and_then(|i| i.tagged);
+    let matters = |changed| changed || evidence.base == Base::Guessed;
+    for recipe in evidence.recipes.iter().filter(|r| matters(r.changed)) {
+        let path = &recipe.path;
+        let Some(when) = recipe.when else {
+            if recipe.changed {
+                return Some((format!("`{path}` changed, and the server does not say when"), None));
+            }
+            continue;
+        };
+        if evidence.built != Built::Anew && tagged.is_none_or(|tagged| tagged < when) {
+            let why = match tagged {
+                Some(_) => format!("`{path}` changed on the server after the image was built"),
+                None => format!("whether the image was built after `{path}` changed is not known"),
+            };
+            let diagnosis = cure::rebuild(evidence, why.clone());
+            return Some((why, Some(diagnosis)));
+        }
+        if recipe.makes == Makes::Container && replica.container.created.is_none_or(|made| made < when) {
+            let name = &replica.container.name;
+            let why = format!("`{path}` changed on the server after `{name}` was made");
+            let diagnosis = cure::recreate(evidence, why.clone());
+            return Some((why, Some(diagnosis)));
+        }
+    }
+    None
+}
+
+/// How long after its start a program may still be writing its own configuration, in seconds.
+const START: i64 = 10;
+
+/// A file that tells of another source than the expected commit, or of a change inside of the container.
+fn in_place(
+    evidence: &Evidence,
+    replica: &ReplicaEvidence,
+    file: &FileEvidence,
+    state: FileState<'_>,
+) -> Option<(String, Option<Diagnosis>)> {
+    let (at, container) = (&file.at, &replica.container);
+    let name = &container.name;
+    let hidden = Mount::covering(&container.mounts, at).is_some();
+    let image = file.image.as_ref().and_then(Bytes::digest);
+    let want = file.expected.digest();
+    if state == FileState::Fresh {
+        let touched = matches!((&file.seen, container.created), (Some(s), Some(made)) if s.changed > made);
+        let patched = file.changed && !hidden && touched && image.is_some() && image != want;
+        return patched.then(|| {
+            let why = format!("`{at}` was put into `{name}` after it was made, and its image has another");
+            (why.clone(), Some(cure::rebuild(evidence, why)))
+        });
+    }
+    if let Some(foreign) = &file.foreign {
+        let why =
+            format!("`{at}` in `{name}` is the one of {}, which is not in the history", foreign.short());
+        return Some((why, None));
+    }
+    if state != FileState::Unknown || file.actual.digest().is_none() || hidden {
+        return None;
+    }
+    if image.is_some() && image == want {
+        let at_start = match (&file.seen, container.started) {
+            (Some(seen), Some(started)) => (started.0 - 1..=started.0 + START).contains(&seen.changed.0),
+            _ => false,
+        };
+        return (!at_start).then(|| {
+            let why = format!("the image has `{at}` as in git, and it was changed inside `{name}`");
+            (why.clone(), Some(cure::recreate(evidence, why)))
+        });
+    }
+    file.unbuilt.then(|| {
+        let why = format!(
+            "`{at}` in `{name}` is not as in git, and changed on the server after the image was built"
+        );
+        (why.clone(), Some(cure::rebuild(evidence, why)))
     })
 }
 
@@ -271,7 +421,10 @@ fn proof(
     };
     let advice = "name a text that only the new version has with `--expect TEXT --in PATH`";
     let changed: Vec<_> = states.iter().filter(|(file, _)| file.changed).collect();
-    let fresh = changed.iter().filter(|(_, s)| *s == FileState::Fresh).count();
+    let is_fresh = |(file, s): &&(&FileEvidence, FileState<'_>)| {
+        *s == FileState::Fresh && file.expected.digest().is_some()
+    };
+    let fresh = changed.iter().copied().filter(is_fresh).count();
     if !expected {
         if let Some((file, state)) = changed.iter().find(|(_, s)| *s != FileState::Fresh) {
             return open(format!("`{}` in `{name}` {}; {advice}", file.at, why_open(file, *state)));
@@ -281,11 +434,12 @@ fn proof(
         }
     }
     let text = if expected { ", and the expected text is there" } else { "" };
+    let text = format!("{text}{}", also_differs(states));
     if fresh > 0 {
         let files = plural(fresh, "changed file");
         return (Verdict::Verified, format!("{files} in `{name}` as in git{text}"), None);
     }
-    let same = states.iter().filter(|(_, s)| *s == FileState::Fresh).count();
+    let same = states.iter().filter(is_fresh).count();
     if same > 0 {
         let files = plural(same, "file");
         let detail = format!("no changed file reaches `{name}`; {files} there as in git{text}");
@@ -297,9 +451,25 @@ fn proof(
     open(format!("no file of the repository could be compared in `{name}`; {advice}"))
 }
 
+/// What is different and was before: worth a word, and no sign of an old version.
+fn also_differs(states: &[(&FileEvidence, FileState<'_>)]) -> String {
+    let differs = |(file, state): &&(&FileEvidence, FileState<'_>)| {
+        !file.changed && file.actual.digest().is_some() && *state == FileState::Unknown
+    };
+    let mut files = states.iter().filter(differs);
+    let Some((first, _)) = files.next() else { return String::new() };
+    let more = files.count();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("; `{}`{more} did not change in git and differs: the build or the start made it", first.at)
+}
+
 fn why_open(file: &FileEvidence, state: FileState<'_>) -> String {
     match (state, &file.expected, &file.actual) {
+        (FileState::Missing, ..) if file.image == Some(Bytes::Missing) => {
+            "is missing, and not in the image either: the build leaves it out".to_owned()
+        }
         (FileState::Missing, ..) => "is missing".to_owned(),
+        (_, Bytes::Missing, _) => "was deleted in git, and is still there with its old bytes".to_owned(),
         (_, Bytes::Unknown(why), _) | (_, _, Bytes::Unknown(why)) => format!("cannot be compared ({why})"),
         _ => "has bytes that no commit up to this one had: the build or the running program changed it"
             .to_owned(),
