@@ -1,12 +1,15 @@
 //! The build context: which files a COPY can see, and where it puts them.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use super::{
     paths,
     stages::{CopyFacts, DestDir},
     vars::Val,
 };
 use crate::{
-    syntax::dockerignore::Patterns,
+    model::kind::FileKind,
+    syntax::{SyntaxError, dockerignore::Patterns},
     text::{EntryKind, FileId, Snapshot, Span},
 };
 
@@ -25,16 +28,39 @@ pub struct Ignore {
     /// The file.
     pub file: FileId,
     /// Its patterns.
-    pub patterns: Patterns,
+    pub patterns: Arc<Patterns>,
+}
+
+/// Every ignore file of a snapshot, read once: many contexts share one, and its patterns are costly to make.
+#[derive(Debug, Clone, Default)]
+pub struct Ignores {
+    all: BTreeMap<FileId, Arc<Patterns>>,
+    /// What Docker refuses in them.
+    pub errors: Vec<(FileId, SyntaxError)>,
+}
+
+impl Ignores {
+    /// Reads them.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut ignores = Self::default();
+        let files = snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore));
+        for (id, file) in files {
+            let (patterns, errors) = Patterns::parse(&file.text);
+            ignores.all.insert(id, Arc::new(patterns));
+            ignores.errors.extend(errors.into_iter().map(|error| (id, error)));
+        }
+        ignores
+    }
 }
 
 impl Context {
     /// The context `dir` as a build of the Dockerfile at `dockerfile` sees it: `<Dockerfile>.dockerignore` wins over
     /// `.dockerignore` of the context (<https://docs.docker.com/build/concepts/context/#filename-and-location>).
-    pub fn new(snapshot: &Snapshot, dir: &str, dockerfile: &str) -> Self {
+    pub fn new(snapshot: &Snapshot, ignores: &Ignores, dir: &str, dockerfile: &str) -> Self {
         let own = snapshot.find(&format!("{dockerfile}.dockerignore"));
         let file = own.or_else(|| snapshot.find(&paths::join(dir, ".dockerignore")));
-        let ignore = file.map(|file| Ignore { file, patterns: Patterns::parse(&snapshot.file(file).text).0 });
+        let ignore =
+            file.and_then(|file| Some(Ignore { file, patterns: Arc::clone(ignores.all.get(&file)?) }));
         Self { dir: dir.to_owned(), ignore }
     }
 

@@ -1,8 +1,10 @@
 //! Which service builds which Dockerfile, from which context and with which build arguments.
 
+use std::collections::HashMap;
+
 use super::{
     DockerfileFacts,
-    context::Context,
+    context::{Context, Ignores},
     paths,
     stages::{Args, Stages},
     vars::Val,
@@ -61,30 +63,42 @@ pub(super) fn dockerfiles(snapshot: &Snapshot, composes: &[Compose]) -> Vec<Stri
 
 pub(super) fn services(
     snapshot: &Snapshot,
+    ignores: &Ignores,
     composes: &[Compose],
     dockerfiles: &[DockerfileFacts],
 ) -> Vec<Service> {
+    let by_path: HashMap<&str, (usize, &DockerfileFacts)> = dockerfiles
+        .iter()
+        .enumerate()
+        .map(|(index, facts)| (snapshot.file(facts.model.file).path.as_str(), (index, facts)))
+        .collect();
     let mut all = Vec::new();
     for (compose, file) in composes.iter().enumerate() {
         let dir = paths::parent(&snapshot.file(file.file).path).to_owned();
         for (index, service) in file.services.iter().enumerate() {
-            let build = service.build.as_ref().map(|build| link(snapshot, &dir, build, dockerfiles));
+            let build = service.build.as_ref().map(|build| link(snapshot, ignores, &dir, build, &by_path));
             all.push(Service { compose, index, dir: dir.clone(), build });
         }
     }
     all
 }
 
-fn link(snapshot: &Snapshot, dir: &str, build: &Build, dockerfiles: &[DockerfileFacts]) -> ServiceBuild {
+fn link(
+    snapshot: &Snapshot,
+    ignores: &Ignores,
+    dir: &str,
+    build: &Build,
+    dockerfiles: &HashMap<&str, (usize, &DockerfileFacts)>,
+) -> ServiceBuild {
     let (context, path) = place(dir, build);
-    let dockerfile =
-        path.as_deref().and_then(|p| dockerfiles.iter().position(|d| snapshot.file(d.model.file).path == p));
-    let stages = dockerfile.map(|index| Stages::resolve(&dockerfiles[index].model, &args(build)));
+    let found = path.as_deref().and_then(|path| dockerfiles.get(path));
+    let dockerfile = found.map(|(index, _)| *index);
+    let stages = found.map(|(_, facts)| Stages::resolve(&facts.model, &args(build)));
     let target = match &build.target {
         None => stages.as_ref().and_then(|s| s.target(None)),
         Some(value) => value.known.as_deref().and_then(|name| stages.as_ref()?.target(Some(name))),
     };
-    let context = context.zip(path).map(|(dir, path)| Context::new(snapshot, &dir, &path));
+    let context = context.zip(path).map(|(dir, path)| Context::new(snapshot, ignores, &dir, &path));
     ServiceBuild { context, dockerfile, stages, target }
 }
 
@@ -126,6 +140,7 @@ fn args(build: &Build) -> Args {
 
 pub(super) fn contexts(
     snapshot: &Snapshot,
+    ignores: &Ignores,
     services: &[Service],
     dockerfile: usize,
     file: FileId,
@@ -140,7 +155,7 @@ pub(super) fn contexts(
     }
     if contexts.is_empty() {
         let path = &snapshot.file(file).path;
-        contexts.push(Context::new(snapshot, paths::parent(path), path));
+        contexts.push(Context::new(snapshot, ignores, paths::parent(path), path));
     }
     contexts
 }

@@ -12,7 +12,7 @@ pub mod source;
 pub mod stages;
 pub mod vars;
 
-use context::Context;
+use context::{Context, Ignores};
 use links::Service;
 use stages::{Args, Stages};
 
@@ -22,7 +22,7 @@ use crate::{
         dockerfile::{self, Dockerfile},
         kind::FileKind,
     },
-    syntax::{SyntaxError, dockerignore::Patterns},
+    syntax::SyntaxError,
     text::{FileId, Snapshot},
 };
 
@@ -55,12 +55,14 @@ pub struct DockerfileFacts {
 impl<'a> Facts<'a> {
     /// Reads every file of the snapshot, by its name or because a compose file names it.
     pub fn new(snapshot: &'a Snapshot) -> Self {
+        let ignores = Ignores::of(snapshot);
         let composes = composes(snapshot);
         let named = links::dockerfiles(snapshot, &composes);
         let mut dockerfiles: Vec<DockerfileFacts> = snapshot
             .files()
             .filter(|(_, file)| {
-                FileKind::of(&file.path) == Some(FileKind::Dockerfile) || named.contains(&file.path)
+                FileKind::of(&file.path) == Some(FileKind::Dockerfile)
+                    || named.binary_search(&file.path).is_ok()
             })
             .map(|(id, file)| {
                 let model = dockerfile::parse(id, &file.text);
@@ -68,16 +70,11 @@ impl<'a> Facts<'a> {
                 DockerfileFacts { model, stages, contexts: Vec::new() }
             })
             .collect();
-        let services = links::services(snapshot, &composes, &dockerfiles);
+        let services = links::services(snapshot, &ignores, &composes, &dockerfiles);
         for (index, facts) in dockerfiles.iter_mut().enumerate() {
-            facts.contexts = links::contexts(snapshot, &services, index, facts.model.file);
+            facts.contexts = links::contexts(snapshot, &ignores, &services, index, facts.model.file);
         }
-        let ignore_errors = snapshot
-            .files()
-            .filter(|(_, file)| FileKind::of(&file.path) == Some(FileKind::Dockerignore))
-            .flat_map(|(id, file)| Patterns::parse(&file.text).1.into_iter().map(move |error| (id, error)))
-            .collect();
-        Self { snapshot, dockerfiles, composes, services, ignore_errors }
+        Self { snapshot, dockerfiles, composes, services, ignore_errors: ignores.errors }
     }
 
     /// The services that build a Dockerfile.

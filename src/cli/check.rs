@@ -235,11 +235,11 @@ impl Job {
                 let prefix = typed.strip_prefix(".").unwrap_or(typed);
                 prefix.join(path).to_string_lossy().replace('\\', "/")
             }
-            Name::FromHere => self.from_here(path),
+            Name::FromHere => self.relative_name(path),
         }
     }
 
-    fn from_here(&self, path: &str) -> String {
+    fn relative_name(&self, path: &str) -> String {
         let real = self.real.join(path);
         if let Ok(below) = real.strip_prefix(&self.here) {
             return slashes(below);

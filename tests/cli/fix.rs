@@ -1,4 +1,5 @@
 //! `check --fix` and `--diff`: what they write, and what they leave alone.
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::{
     fs,

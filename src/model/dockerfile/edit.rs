@@ -43,6 +43,13 @@ pub fn insert_before(text: &str, dockerfile: &Dockerfile, instruction: usize, li
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn start_with_comments(text: &str, dockerfile: &Dockerfile, instruction: usize) -> usize {
     let mut at = dockerfile.instructions[instruction].lines.start();
+    if let Some(above) = instruction.checked_sub(1) {
+        // Between two instructions there are only comments and blank lines.
+        let between = &text[dockerfile.instructions[above].lines.end()..at];
+        let comments =
+            between.split_inclusive('\n').rev().take_while(|line| line.trim_start().starts_with('#'));
+        return at - comments.map(str::len).sum::<usize>();
+    }
     let tree = syntax::parse(text);
     let index = tree.items.partition_point(|item| item.span.start() < at);
     for item in tree.items[..index].iter().rev() {
