@@ -3,8 +3,9 @@
 
 use super::{
     DockerfileFacts, Facts,
-    cache::{Passing, is_bust_name, passing},
+    cache::{Passing, passing},
     commands::{Effect, Moves},
+    names::is_bust_name,
     source::{Brings, brings},
     stages::{Shell, Stages, Step, What},
 };

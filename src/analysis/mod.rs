@@ -6,6 +6,7 @@ pub mod context;
 pub mod layer;
 pub mod links;
 pub mod manifest;
+pub mod names;
 pub mod paths;
 pub mod route;
 pub mod source;

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    cache::is_moving_name,
     commands::{self, Effect},
+    names::is_moving_name,
     paths,
     vars::{Origin, Scope, Undeclared, Val, expand},
 };

@@ -6,6 +6,7 @@ mod check;
 mod deploy;
 mod explain;
 mod progress;
+mod target;
 mod trace;
 mod verify;
 

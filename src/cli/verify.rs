@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::{
     Door, Format,
-    deploy::{TargetArgs, print_report},
     progress::Progress,
+    target::{TargetArgs, print_report},
 };
-use crate::deploy::{self, Job};
+use crate::deploy;
 
 /// Say whether what runs is what git says, and if not, why
 #[derive(Debug, Clone, Args)]
@@ -29,13 +29,7 @@ pub(super) struct VerifyArgs {
 
 /// Runs it in the current folder; the verdict goes to `out`, progress to `err`. Gives the exit code.
 pub(super) fn run(args: &VerifyArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = Job {
-        here: door.here.clone(),
-        target: args.target.target(&door.here),
-        service: args.service.clone(),
-        expect: args.target.expected(),
-        candidates: door.candidates,
-    };
+    let job = args.target.job(&args.service, door);
     let mut progress = Progress::new(err, door.live);
     let report = deploy::verify(&job, args.rev.as_deref(), &mut |e| progress.show(e));
     progress.end();

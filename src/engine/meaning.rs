@@ -1,7 +1,7 @@
 //! What a safe fix must not change: the instructions and services, the cache-bust itself left out.
 
 use crate::{
-    analysis::{Facts, cache, commands::Effect, stages::What},
+    analysis::{Facts, commands::Effect, names, stages::What},
     model::{compose, dockerfile::Kind},
     text::Snapshot,
 };
@@ -49,7 +49,7 @@ fn instructions(facts: &Facts<'_>, dockerfile: &crate::analysis::DockerfileFacts
         .map(|step| step.instruction)
         .collect();
     for (at, instruction) in model.instructions.iter().enumerate() {
-        let bust = matches!(&instruction.kind, Kind::Arg(pairs) if pairs.iter().all(|p| cache::is_bust_name(&p.name.value)));
+        let bust = matches!(&instruction.kind, Kind::Arg(pairs) if pairs.iter().all(|p| names::is_bust_name(&p.name.value)));
         if !bust && !idle.contains(&at) {
             lines.push(text[instruction.span.range()].to_owned());
         }
@@ -62,7 +62,7 @@ fn service_line(service: &compose::Service) -> String {
         let args: Vec<String> = b
             .args
             .iter()
-            .filter(|a| !cache::is_bust_name(&a.name.value))
+            .filter(|a| !names::is_bust_name(&a.name.value))
             .map(|a| format!("{}={}", a.name.value, raw(&a.value)))
             .collect();
         let context = b.context.as_ref().map_or(".".to_owned(), |c| c.raw.clone());

@@ -5,7 +5,7 @@ use crate::{
         DockerfileFacts, Facts,
         cache::{self, Passing},
         commands::Effect,
-        layer,
+        layer, names,
         stages::{Base, What},
     },
     diag::{Safety, Severity, Sink},
@@ -81,7 +81,7 @@ fn declared(dockerfile: &DockerfileFacts) -> Vec<Declared<'_>> {
         _ => None,
     });
     args.flat_map(|(at, pairs)| pairs.iter().map(move |pair| Declared { pair, at, stage: stage(at) }))
-        .filter(|d| cache::is_bust_name(&d.pair.name.value))
+        .filter(|d| names::is_bust_name(&d.pair.name.value))
         .collect()
 }
 

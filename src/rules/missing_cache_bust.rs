@@ -4,6 +4,7 @@ use crate::{
     analysis::{
         DockerfileFacts, Facts, cache,
         layer::{self, Place},
+        names,
     },
     diag::{Safety, Severity, Sink},
     text::Location,
@@ -23,7 +24,7 @@ fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mu
         .enumerate()
         .any(|(s, stage)| cache::bust(facts, index, stages, s, stage.steps.len()).is_some());
     let tries = facts.dockerfiles[index].model.instructions.iter().any(|i| {
-        matches!(&i.kind, crate::model::dockerfile::Kind::Arg(pairs) if pairs.iter().any(|p| cache::is_bust_name(&p.name.value)))
+        matches!(&i.kind, crate::model::dockerfile::Kind::Arg(pairs) if pairs.iter().any(|p| names::is_bust_name(&p.name.value)))
     });
     // A bust that does not work is `inert-cache-bust`'s to report.
     if busted || tries {
