@@ -234,6 +234,12 @@ fn the_plan_the_dry_run_and_the_log_are_one_list() {
     with_commit.here.modified = vec!["x".into()];
     for plan in [planned(&seen(), None), planned(&with_commit, Some("it's $(rm -rf /)"))] {
         let text = dry_run(&plan, &target());
+        let undone = plan.steps.iter().filter_map(|s| s.undo_of()).count();
+        assert_eq!(text.matches("## undone if").count(), undone, "{text}");
+        assert!(
+            undone > 0 && text.contains("## ssh prod \"cd '/opt/my repo' && docker tag unstale-retained/"),
+            "{text}"
+        );
         let shown: Vec<&str> = text
             .lines()
             .filter_map(|l| l.strip_prefix("   # "))

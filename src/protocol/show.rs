@@ -159,6 +159,14 @@ pub fn dry_run(plan: &Plan, target: &Target) -> String {
         let line = command(step, target, plan.commit.as_ref());
         writeln!(text, "   # {}: {}\n   {line}", step.id(), visible(step.cause()))
             .expect("a String takes everything");
+        if let Some(undo) = step.undo_of() {
+            writeln!(text, "   ## undone if this step or a later one fails: {}", visible(&undo.cause))
+                .expect("a String takes everything");
+            for argv in &undo.argvs {
+                let line = target.place(step.place(), argv, plan.commit.as_ref());
+                writeln!(text, "   ## {line}").expect("a String takes everything");
+            }
+        }
     }
     text
 }
