@@ -79,7 +79,14 @@ fn elsewhere(engine: &Engine, builder: Builder, name: &str, with: Builder) -> bo
 
 const SECRET: &str = "hunter2-d6f1c0";
 
-on_real_engines!(what_no_hash_shows, changed_in_place, whoever_answers, killed_and_watched, below_the_top);
+on_real_engines!(
+    what_no_hash_shows,
+    changed_in_place,
+    whoever_answers,
+    killed_and_watched,
+    below_the_top,
+    other_dockerfile
+);
 
 /// A change that no file's bytes in the container show: pulled and not built, it is never `verified`.
 fn what_no_hash_shows(engine: Engine, builder: Builder) {
@@ -357,4 +364,37 @@ fn below_the_top(engine: Engine, builder: Builder) {
     lab.ssh(&up).ok();
     let (have, said) = verify_in(&lab, &dir.to_string_lossy(), &[]);
     assert!(have == "verified" && said.contains("1 changed file"), "{said}");
+}
+
+/// An override on the server builds another Dockerfile than the one that the files here name: what that one copies is
+/// not known, and a change that it would bring is never called verified before it is built.
+fn other_dockerfile(engine: Engine, builder: Builder) {
+    if elsewhere(&engine, builder, "e20", Builder::BuildKit) {
+        return;
+    }
+    let lab = Lab::seeded(engine, builder, |project| {
+        seed(project);
+        fs::write(
+            project.join("Other"),
+            DOCKERFILE.replace("COPY static static", "COPY static static\nCOPY conf conf"),
+        )
+        .unwrap();
+        let other = "version: '3.8'\nservices:\n  web:\n    build:\n      dockerfile: Other\n";
+        fs::write(project.join("compose.override.yml"), other).unwrap();
+    });
+    build_and_up(&lab);
+    lab.edit("conf/app.conf", |_| "level = 2\n".to_owned());
+    pull(&lab, "Level 2");
+    let holds = |lab: &Lab| lab.exec(&["cat", "/app/conf/app.conf"]).ok();
+    assert_eq!(holds(&lab), "level = 1", "the other Dockerfile is the one that is built");
+    says(&lab, "a file that only the other Dockerfile copies", "inconclusive", "conf/app.conf");
+    build_and_up(&lab);
+    assert_eq!(holds(&lab), "level = 2");
+    says_of(
+        &lab,
+        &["--expect", "level = 2", "--in", "/app/conf/app.conf"],
+        "the text that proves it",
+        "verified",
+        "expected text",
+    );
 }

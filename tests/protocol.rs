@@ -1,11 +1,11 @@
 //! The deploy protocol without a machine: from what was seen to the plan and its views, from evidence to the verdict.
 
 use unstale::protocol::{
-    Again, Base, Builder, Built, Bytes, Candidate, Cause, Checkouts, Compose, Container, Desired, Digest,
-    Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds, Image, ImageId,
-    LedgerFile, Logged, Makes, Moment, Mount, MountSource, Observed, Options, Outcome, Place, Plan, Probe,
-    Reach, Recipe, Record, Refused, Relation, ReplicaEvidence, Report, Server, ServerGit, Sha, Stat, Target,
-    Tip, Upstream, Verdict, command, dry_run, judge, last_verified, plan, quote, state_of,
+    Again, Base, BuildSource, Builder, Built, Bytes, Candidate, Cause, Checkouts, Compose, Container,
+    Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds,
+    Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Observed, Options, Outcome, Place,
+    Plan, Probe, Reach, Recipe, Record, Refused, Relation, ReplicaEvidence, Report, Server, ServerGit, Sha,
+    Stat, Target, Tip, Upstream, Verdict, command, dry_run, judge, last_verified, plan, quote, state_of,
 };
 
 const OLD: &str = "1111111111111111111111111111111111111111";
@@ -44,7 +44,7 @@ fn compose() -> Compose {
         files: Vec::new(),
         services: vec!["web".into(), "db".into()],
         tag: "shop-web".into(),
-        builds: true,
+        build: Some(BuildSource::default()),
     }
 }
 
@@ -199,7 +199,7 @@ fn every_way_to_refuse_has_its_own_reason() {
         ("unknown-service", |s| {
             s.server.compose = Some(Ok(Compose { services: vec!["db".into()], ..compose() }));
         }),
-        ("not-built", |s| s.server.compose = Some(Ok(Compose { builds: false, ..compose() }))),
+        ("not-built", |s| s.server.compose = Some(Ok(Compose { build: None, ..compose() }))),
         ("wrong-project", |s| {
             s.server.containers = Some(vec![Container { working_dir: "/home/x".into(), ..container() }]);
         }),

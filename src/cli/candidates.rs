@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::{
     analysis::{Facts, links::Service, paths, route::route},
+    deploy::Asked,
     project,
-    protocol::{Candidate, Makes, Reach},
+    protocol::{BuildSource, Candidate, Makes, Reach},
     syntax::SyntaxError,
     text::{EntryKind, FileId, LineIndex},
 };
@@ -14,39 +15,52 @@ use crate::{
 /// (<https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file>).
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
-/// The files that get into the service's container, or into its build, as the checkout around `here` has them. `folder`
-/// is the compose file's, from the checkout's top; if it is not known, the current one.
-pub(super) fn of(
-    here: &Path,
-    folder: Option<&str>,
-    service: &str,
-    tracked: &[String],
-) -> Result<Vec<Candidate>, String> {
+/// The files that get into the service's container, or into its build, as the checkout around `here` has them.
+pub(super) fn of(here: &Path, asked: &Asked<'_>) -> Result<Vec<Candidate>, String> {
     let root = project::find_root(here);
     let mut project = super::read(&root).map_err(|stop| stop.0)?;
-    for path in tracked {
+    for path in asked.tracked {
         // A tracked file that `.gitignore` names is not walked over, and lies in the context all the same.
         if project.snapshot.entry(path).is_none() {
             project.snapshot.add_entry(path, EntryKind::File);
         }
     }
     let facts = Facts::new(&project.snapshot);
-    let folder = match folder {
+    let folder = match asked.folder {
         Some(folder) => folder.to_owned(),
         None => here.strip_prefix(&root).map_err(|e| e.to_string())?.to_string_lossy().into_owned(),
     };
     readable(&facts, &folder)?;
-    let found = find(&facts, &folder, service)?;
+    let found = find(&facts, &folder, asked.service)?;
     if let Some(dockerfile) = found.build.as_ref().and_then(|build| build.dockerfile) {
         let model = &facts.dockerfiles[dockerfile].model;
         no_errors(&facts, model.file, &model.errors)?;
     }
-    let mut candidates: Vec<Candidate> = tracked
-        .iter()
-        .filter_map(|path| Candidate::new(path.as_str(), &route(&facts, found, path)))
-        .collect();
+    let known = asked.build.as_ref().is_none_or(|build| same_build(&facts, found, build));
+    let candidate = |path: &String| {
+        if known {
+            Candidate::new(path.as_str(), &route(&facts, found, path))
+        } else {
+            Some(Candidate { path: path.clone(), reach: Reach::Unknown })
+        }
+    };
+    let mut candidates: Vec<Candidate> = asked.tracked.iter().filter_map(candidate).collect();
     candidates.extend(recipes(&facts, found));
     Ok(candidates)
+}
+
+/// Whether the server's Compose builds from what the compose file here says: an override, `COMPOSE_FILE` or `extends`
+/// can name another Dockerfile, and then every route would be a guess.
+fn same_build(facts: &Facts<'_>, service: &Service, theirs: &BuildSource) -> bool {
+    let Some(ours) = &service.build else { return false };
+    let (Some(context), Some(dockerfile)) = (&ours.context, ours.dockerfile) else { return false };
+    let target = facts.model(service).build.as_ref().and_then(|build| build.target.as_ref());
+    let target = target.map(|value| value.known.as_deref());
+    !theirs.more
+        && context.dir == paths::clean(&theirs.context)
+        && facts.snapshot.file(facts.dockerfiles[dockerfile].model.file).path
+            == paths::join(&context.dir, &theirs.dockerfile)
+        && target.unwrap_or(Some("")).is_none_or(|target| target == theirs.target)
 }
 
 /// The files that say how the image is built and how the container is made.

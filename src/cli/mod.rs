@@ -121,9 +121,7 @@ fn act(run: impl FnOnce(&Door<'_>, &mut dyn std::io::Write, &mut dyn std::io::Wr
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    let candidates = |folder: Option<&str>, service: &str, tracked: &[String]| {
-        candidates::of(&here, folder, service, tracked)
-    };
+    let candidates = |asked: &crate::deploy::Asked<'_>| candidates::of(&here, asked);
     let live = if std::io::stderr().is_terminal() { progress::Live::Terminal } else { progress::Live::Plain };
     let door = Door { here: here.to_string_lossy().into_owned(), candidates: &candidates, live };
     ExitCode::from(run(&door, &mut anstream::stdout(), &mut anstream::stderr()))

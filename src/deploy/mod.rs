@@ -17,14 +17,28 @@ use git::Repo;
 use transport::{Local, Lost, Ssh, Transport};
 
 use crate::protocol::{
-    Base, Built, Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement, Logged, Observed,
-    Options, Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha, Target, below, command,
-    judge, last_verified, plan, refuse_service,
+    Base, BuildSource, Built, Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement,
+    Logged, Observed, Options, Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha,
+    Target, below, command, judge, last_verified, plan, refuse_service,
 };
 
-/// Given a folder of the checkout, a service of its compose file and the paths that git tracks, says which of them matter
-/// for the service, in the checkout as it is now; or what is wrong with the project.
-pub type Candidates<'a> = &'a dyn Fn(Option<&str>, &str, &[String]) -> Result<Vec<Candidate>, String>;
+/// Says which of the paths that git tracks matter for a service, in the checkout as it is now; or what is wrong with the
+/// project.
+pub type Candidates<'a> = &'a dyn Fn(&Asked<'_>) -> Result<Vec<Candidate>, String>;
+
+/// What [`Candidates`] are asked for.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The compose file's folder from the checkout's top, if the server's is known.
+    pub folder: Option<&'a str>,
+    /// The service.
+    pub service: &'a str,
+    /// The paths that git tracks.
+    pub tracked: &'a [String],
+    /// What Compose on the server says that the build reads, from the checkout's top where it lies in it. Where the
+    /// files here say something else, nothing is known of the routes.
+    pub build: Option<BuildSource>,
+}
 
 /// A text that must be in a file of the running container.
 #[derive(Debug, Clone)]
@@ -249,7 +263,26 @@ impl<'a> Session<'a> {
         // The compose file that counts is the one of the server's folder, wherever the command is given here.
         let top = server.git().map(|g| g.toplevel.as_str());
         let folder = server.dir.as_deref().zip(top).and_then(|(dir, top)| below(dir, top));
-        Ok((self.candidates)(folder, self.service, paths).map_err(|why| Refused::new("project", why))?)
+        let build = server
+            .compose()
+            .and_then(|c| c.build.clone())
+            .map(|build| BuildSource { context: self.placed(&build.context, folder, top), ..build });
+        let asked = Asked { folder, service: self.service, tracked: paths, build };
+        Ok((self.candidates)(&asked).map_err(|why| Refused::new("project", why))?)
+    }
+
+    /// A folder of the server from the checkout's top; the folder itself if it lies elsewhere. The shell that runs
+    /// Compose may know the checkout by the name that the user gave, a link.
+    fn placed(&self, path: &str, folder: Option<&str>, top: Option<&str>) -> String {
+        if let Some(rest) = top.and_then(|top| below(path, top)) {
+            return rest.to_owned();
+        }
+        match (below(path, self.target.dir()), folder) {
+            (Some(""), Some(folder)) => folder.to_owned(),
+            (Some(rest), Some("")) => rest.to_owned(),
+            (Some(rest), Some(folder)) => format!("{folder}/{rest}"),
+            _ => path.to_owned(),
+        }
     }
 
     /// What a verification needs of the server.

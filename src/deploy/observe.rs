@@ -8,8 +8,8 @@ use super::{
     transport::{Lost, Transport},
 };
 use crate::protocol::{
-    Builder, Compose, Container, Engine, Generation, Health, Image, ImageId, LedgerFile, Moment, Mount,
-    MountSource, Question, Server, ServerGit, Sha, Upstream,
+    BuildSource, Builder, Compose, Container, Engine, Generation, Health, Image, ImageId, LedgerFile, Moment,
+    Mount, MountSource, Question, Server, ServerGit, Sha, Upstream,
 };
 
 /// What is asked about.
@@ -255,7 +255,7 @@ fn read_compose(
         files: files.to_vec(),
         services: file.services,
         tag,
-        builds: file.builds,
+        build: file.build,
     })
 }
 
@@ -274,7 +274,7 @@ struct ComposeFile {
     name: Option<String>,
     services: Vec<String>,
     image: Option<String>,
-    builds: bool,
+    build: Option<BuildSource>,
 }
 
 fn config_json(text: &str, service: &str) -> Option<ComposeFile> {
@@ -285,19 +285,35 @@ fn config_json(text: &str, service: &str) -> Option<ComposeFile> {
         name: value.get("name").and_then(Value::as_str).map(str::to_owned),
         services: services.keys().cloned().collect(),
         image: ours.and_then(|s| s.get("image")).and_then(Value::as_str).map(str::to_owned),
-        builds: ours.is_some_and(|s| s.get("build").is_some_and(|b| !b.is_null())),
+        build: ours.and_then(|s| s.get("build")).filter(|b| !b.is_null()).map(build_source),
     })
 }
+
+fn build_source(build: &Value) -> BuildSource {
+    let dockerfile = Some(text(build, "dockerfile")).filter(|d| !d.is_empty()).unwrap_or(DOCKERFILE);
+    BuildSource {
+        context: text(build, "context").to_owned(),
+        dockerfile: dockerfile.to_owned(),
+        target: text(build, "target").to_owned(),
+        more: ["additional_contexts", "dockerfile_inline"].iter().any(|key| build.get(key).is_some()),
+    }
+}
+
+/// What Compose takes if a build names no other.
+const DOCKERFILE: &str = "Dockerfile";
 
 /// `docker-compose config` always writes the same block style, two spaces a level, which is all that is read here.
 fn config_yaml(text: &str, service: &str) -> ComposeFile {
     let mut file = ComposeFile::default();
-    let mut section = "";
+    let (mut section, mut field) = ("", "");
     let mut current = String::new();
     for line in text.lines() {
         let depth = line.len() - line.trim_start_matches(' ').len();
         let Some((key, value)) = line.trim_start().split_once(':') else { continue };
         let (key, value) = (key.trim_matches(['"', '\'']), value.trim().trim_matches(['"', '\'']));
+        if depth == 4 {
+            field = key;
+        }
         match depth {
             0 => section = key,
             2 if section == "services" => {
@@ -306,9 +322,22 @@ fn config_yaml(text: &str, service: &str) -> ComposeFile {
             }
             4 if section == "services" && current == service => match key {
                 "image" => file.image = Some(value.to_owned()),
-                "build" => file.builds = true,
+                "build" => {
+                    let (context, dockerfile) = (value.to_owned(), DOCKERFILE.to_owned());
+                    file.build = Some(BuildSource { context, dockerfile, ..BuildSource::default() });
+                }
                 _ => {}
             },
+            6 if section == "services" && current == service && field == "build" => {
+                if let Some(build) = &mut file.build {
+                    match key {
+                        "context" => value.clone_into(&mut build.context),
+                        "dockerfile" => value.clone_into(&mut build.dockerfile),
+                        "target" => value.clone_into(&mut build.target),
+                        _ => {}
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -400,24 +429,28 @@ mod tests {
 
     #[test]
     fn the_block_style_of_compose_1_is_read() {
-        let text = "networks:\n  web: {}\nservices:\n  db:\n    image: postgres:16\n  web:\n    build:\n      context: /opt/x\n      image: no\n    image: 'shop:1'\nversion: '3'\nvolumes:\n  web:\n    image: no\n";
+        let text = "networks:\n  web: {}\nservices:\n  db:\n    image: postgres:16\n  web:\n    build:\n      context: /opt/x\n      dockerfile: d/web\n      image: no\n    image: 'shop:1'\nversion: '3'\nvolumes:\n  web:\n    image: no\n";
         let web = config_yaml(text, "web");
+        assert_eq!((web.services.join(" ").as_str(), web.image.as_deref()), ("db web", Some("shop:1")));
+        let build = web.build.expect("it builds");
         assert_eq!(
-            (web.services.join(" ").as_str(), web.image.as_deref(), web.builds),
-            ("db web", Some("shop:1"), true)
+            (build.context.as_str(), build.dockerfile.as_str(), build.target.as_str()),
+            ("/opt/x", "d/web", "")
         );
-        assert!(!config_yaml(text, "db").builds);
+        assert_eq!(config_yaml(text, "db").build, None);
     }
 
     #[test]
     fn json_of_compose_2_is_read() {
         let text = r#"{"name":"shop","services":{"web":{"build":{"context":"/x"},"image":"shop"},"db":{"build":null}}}"#;
         let web = config_json(text, "web").expect("JSON");
+        assert_eq!((web.name.as_deref(), web.image.as_deref()), (Some("shop"), Some("shop")));
+        let build = web.build.expect("it builds");
         assert_eq!(
-            (web.name.as_deref(), web.image.as_deref(), web.builds),
-            (Some("shop"), Some("shop"), true)
+            (build.context.as_str(), build.dockerfile.as_str(), build.more),
+            ("/x", "Dockerfile", false)
         );
-        assert!(!config_json(text, "db").expect("JSON").builds);
+        assert_eq!(config_json(text, "db").expect("JSON").build, None);
         assert!(config_json("services: {}", "web").is_none());
     }
 

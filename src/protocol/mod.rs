@@ -19,8 +19,8 @@ pub use evidence::{
 };
 pub use names::{ImageId, Moment, Sha};
 pub use observed::{
-    Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile, Mount,
-    MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
+    BuildSource, Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile,
+    Mount, MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
 pub use plan::{Desired, Options, Plan, Refused, plan, refuse_service};
 pub use report::{LedgerEntry, LedgerStep, Logged, Outcome, Report, Sample, last_verified};

@@ -156,8 +156,21 @@ pub struct Compose {
     pub services: Vec<String>,
     /// The tag that the service's image gets.
     pub tag: String,
-    /// Whether the service has a `build`.
-    pub builds: bool,
+    /// What the service's `build` reads; `None` if it has none.
+    pub build: Option<BuildSource>,
+}
+
+/// What a `build` reads, as Compose itself says after overrides, `COMPOSE_FILE` and `extends`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildSource {
+    /// The context: absolute, or from the checkout's top once it is placed there.
+    pub context: String,
+    /// The Dockerfile, from the context or absolute.
+    pub dockerfile: String,
+    /// The stage; empty for the last one.
+    pub target: String,
+    /// Whether it has something else that brings files: `additional_contexts`, `dockerfile_inline`.
+    pub more: bool,
 }
 
 impl Compose {

@@ -182,7 +182,7 @@ pub fn refuse_service(compose: &Compose, service: &str) -> Result<(), Refused> {
         let known = list(&compose.services);
         return Err(Refused::new("unknown-service", format!("no service `{service}`; there is {known}")));
     }
-    if compose.builds {
+    if compose.build.is_some() {
         return Ok(());
     }
     let message = format!("service `{service}` has no `build`: there is nothing to rebuild");
