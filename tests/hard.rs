@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
+use crate::support::{Builder, Engine, Lab, Ran, on_real_engines, skipped};
 
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 const PAGE: &str = "frontend/templates/index.html";
@@ -74,7 +74,11 @@ fn pull(lab: &Lab, message: &str) -> String {
 /// What is asked here depends little on engine and builder: each test takes one of them. `UNSTALE_HARD=all` takes all.
 fn elsewhere(engine: &Engine, builder: Builder, name: &str, with: Builder) -> bool {
     let all = std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all");
-    !all && (engine.name != name || builder != with)
+    let elsewhere = !all && (engine.name != name || builder != with);
+    if elsewhere {
+        skipped(&format!("it runs on {name} with {with:?}; UNSTALE_HARD=all runs it here, too"));
+    }
+    elsewhere
 }
 
 const SECRET: &str = "hunter2-d6f1c0";

@@ -65,9 +65,14 @@ pub(crate) fn run_on(name: &str, builder: Builder, test: fn(Engine, Builder)) {
     if let Some(engine) = engines().into_iter().find(|engine| engine.name == name) {
         return test(engine, builder);
     }
-    let thread = std::thread::current();
     let reason = format!("no Docker engine (`{name}` is not up: run tests/real/engine-up as root)");
     assert!(std::env::var_os("UNSTALE_REQUIRE_REAL").is_none_or(|value| value != "1"), "{reason}");
+    skipped(&reason);
+}
+
+/// Says that the running test did not look at anything, and why.
+pub(crate) fn skipped(reason: &str) {
+    let thread = std::thread::current();
     // Not `eprintln!`: the harness hides what a test that passes prints through it.
     let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("?"));
     let _ = std::io::stderr().write_all(line.as_bytes());

@@ -9,7 +9,7 @@ mod sshd;
 mod stale;
 
 pub(crate) use command::Ran;
-pub(crate) use engine::{Builder, Engine, run_on};
+pub(crate) use engine::{Builder, Engine, run_on, skipped};
 pub(crate) use lab::Lab;
 pub(crate) use sshd::HOST;
 
