@@ -28,13 +28,12 @@ pub fn passing(facts: &Facts<'_>, dockerfile: usize, arg: &str) -> Passing {
     let (mut constant, mut missing, mut builders) = (Vec::new(), Vec::new(), 0);
     for service in facts.builders(dockerfile) {
         let Some(build) = &facts.model(service).build else { continue };
-        let file = facts.compose_file(service);
         builders += 1;
         match build.args.iter().find(|a| a.name.value == arg) {
-            None => missing.push(Location::new(file, build.key)),
+            None => missing.push(build.key),
             Some(found) => {
                 if let Some(value) = found.value.as_ref().filter(|v| !has_variable(&v.raw)) {
-                    constant.push(Location::new(file, value.span));
+                    constant.push(value.at);
                 }
             }
         }

@@ -165,7 +165,7 @@ pub fn pass(facts: &Facts<'_>, dockerfile: usize, name: &str) -> Result<Vec<(Fil
             }
             Some(Some(value)) if !value.raw.replace("$$", "").contains('$') => {
                 let moving = format!("${{{name}:-{}}}", value.raw);
-                edits.push((file, compose_edit::set_scalar(text, value.span, &moving)));
+                edits.push((value.at.file, compose_edit::set_scalar(text, value.at.span, &moving)));
             }
             Some(_) => {}
         }

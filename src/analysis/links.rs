@@ -131,7 +131,7 @@ fn is_remote(context: &str) -> bool {
 }
 
 fn args(build: &Build) -> Args {
-    let value = |arg: &compose::BuildArg| match arg.value.as_ref().and_then(|v| v.known.clone()) {
+    let value = |arg: &compose::Variable| match arg.value.as_ref().and_then(|v| v.known.clone()) {
         Some(known) => Val::Known(known),
         None => Val::Unknown,
     };

@@ -90,6 +90,11 @@ impl<'a> Facts<'a> {
         &self.composes[service.compose].services[service.index]
     }
 
+    /// The model of one compose file, alone: what edits work on.
+    pub fn compose(&self, file: FileId) -> Option<&Compose> {
+        self.composes.iter().find(|compose| compose.file == file)
+    }
+
     /// The compose file of a service.
     pub fn compose_file(&self, service: &Service) -> FileId {
         self.composes[service.compose].file

@@ -287,12 +287,11 @@ struct Mounts<'a> {
 
 impl<'a> Mounts<'a> {
     fn of(facts: &'a Facts<'_>, service: &'a Service) -> Self {
-        let file = facts.compose_file(service);
         let entries = facts
             .model(service)
             .mounts
             .iter()
-            .filter_map(|m| Some((m, Location::new(file, m.span), paths::clean(m.target.known.as_deref()?))))
+            .filter_map(|m| Some((m, m.at, paths::clean(m.target.known.as_deref()?))))
             .filter(|(_, _, target)| target.starts_with('/'))
             .collect();
         Self { dir: &service.dir, entries, volumes: image_volumes(facts, service) }

@@ -4,7 +4,7 @@ use crate::{
     analysis::{Facts, links::Service, paths},
     diag::{Safety, Sink},
     model::compose::{Mount, MountKind, edit},
-    text::{Edit, EntryKind, Location},
+    text::{Edit, EntryKind},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -26,7 +26,7 @@ fn look(facts: &Facts<'_>, service: &Service, mount: &Mount, sink: &mut Sink<'_>
     let file = facts.compose_file(service);
     let name = &facts.model(service).name.value;
     sink.report(
-        Location::new(file, mount.span),
+        mount.at,
         format!("`{written}` is one file: after `git pull` the container keeps reading the old one"),
     )
     .help(format!(
@@ -50,7 +50,7 @@ fn folder(facts: &Facts<'_>, service: &Service, mount: &Mount, written: &str) ->
         && paths::base_name(from) == paths::base_name(to)
         && !matches!(paths::base_name(from), "" | "." | "..");
     let clashes = |other: &&Mount| {
-        other.span != mount.span && other.target.known.as_deref().is_none_or(|t| paths::below(to, t).is_some())
+        other.at != mount.at && other.target.known.as_deref().is_none_or(|t| paths::below(to, t).is_some())
     };
     if !mirrored || to.is_empty() || facts.model(service).mounts.iter().any(|other| clashes(&other)) {
         return None;

@@ -25,7 +25,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         let edits = edit::remove_mounts(text, &facts.composes[service.compose], name, &indexes).unwrap_or_default();
         let edits: Vec<(FileId, Edit)> = edits.into_iter().map(|e| (compose, e)).collect();
         for hiding in found {
-            report(facts, compose, &hiding, edits.clone(), sink);
+            report(facts, &hiding, edits.clone(), sink);
         }
     }
 }
@@ -53,7 +53,6 @@ fn hiding<'a>(facts: &Facts<'_>, service: &Service, index: usize, mount: &'a Mou
 
 fn report(
     facts: &Facts<'_>,
-    compose: FileId,
     hiding: &Hiding<'_>,
     edits: Vec<(FileId, Edit)>,
     sink: &mut Sink<'_>,
@@ -61,7 +60,7 @@ fn report(
     let Hiding { mount, volume, place, fill, .. } = hiding;
     let said = first_line(&facts.snapshot.file(fill.file).text[fill.span.range()]);
     sink.report(
-        Location::new(compose, mount.span),
+        mount.at,
         format!("`{volume}:{place}` hides what `{said}` puts there: a rebuild changes nothing"),
     )
     .label(*fill, "what the image holds there")

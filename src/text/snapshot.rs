@@ -24,6 +24,22 @@ impl Location {
     }
 }
 
+/// A value and where it stands in which file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Located<T> {
+    /// What it means.
+    pub value: T,
+    /// Where it stands.
+    pub at: Location,
+}
+
+impl<T> Located<T> {
+    /// Puts a value and its place together.
+    pub fn new(value: T, at: Location) -> Self {
+        Self { value, at }
+    }
+}
+
 /// How a file ends its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Newline {

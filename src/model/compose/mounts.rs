@@ -6,10 +6,7 @@ use super::{
     Mount, MountKind, Value,
     reader::{Fields, Reader, first_line},
 };
-use crate::{
-    syntax::{dockerignore, dotenv::substitute, yaml::NodeId},
-    text::Span,
-};
+use crate::syntax::{dockerignore, dotenv::substitute, yaml::NodeId};
 
 /// An entry of `volumes`.
 pub(super) fn volume(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
@@ -24,7 +21,7 @@ pub(super) fn volume(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
     match short(reader, item, &spec) {
         Ok(mount) => Some(mount),
         Err(message) => {
-            reader.error(spec.span, message);
+            reader.error(spec.at.span, message);
             None
         }
     }
@@ -37,14 +34,14 @@ pub(super) fn tmpfs(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
     let options = spec.known.as_deref().and_then(|k| k.split_once(':')).map_or("", |(_, o)| o);
     let read_only = options.split(',').any(|o| o == "ro");
     let known = spec.known.as_deref().map(|k| clean(k.split(':').next().unwrap_or_default()));
-    let target = Value { raw: spec.raw[..raw_len].to_owned(), known, span: reader.part(item, 0..raw_len) };
+    let target = Value { raw: spec.raw[..raw_len].to_owned(), known, at: reader.part(item, 0..raw_len) };
     Some(Mount {
         kind: MountKind::Tmpfs,
         source: None,
         target,
         read_only,
         no_copy: false,
-        span: reader.span(item),
+        at: reader.at(item),
         node: item,
     })
 }
@@ -76,20 +73,20 @@ fn long(reader: &mut Reader<'_>, item: NodeId, fields: &Fields) -> Option<Mount>
         target,
         read_only: reader.is_true(fields, "read_only"),
         no_copy: nested.is_some_and(|v| reader.is_true(&v, "nocopy")),
-        span: reader.span(item),
+        at: reader.at(item),
         node: item,
     })
 }
 
 fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'static str> {
-    let whole = || Value { raw: spec.raw.clone(), known: None, span: spec.span };
+    let whole = || Value { raw: spec.raw.clone(), known: None, at: spec.at };
     let mut mount = Mount {
         kind: MountKind::Other,
         source: None,
         target: whole(),
         read_only: false,
         no_copy: false,
-        span: reader.span(item),
+        at: reader.at(item),
         node: item,
     };
     let raw_parts = split(&spec.raw);
@@ -102,7 +99,7 @@ fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'sta
                     let part = known[ranges[i].clone()].to_owned();
                     match &raw {
                         Some(raw) => from_raw(reader, item, spec, raw[i].clone(), Some(part)),
-                        None => Value { raw: part.clone(), known: Some(part), span: spec.span },
+                        None => Value { raw: part.clone(), known: Some(part), at: spec.at },
                     }
                 })
                 .collect()
@@ -149,8 +146,8 @@ fn from_raw(
     range: Range<usize>,
     known: Option<String>,
 ) -> Value {
-    let span: Span = reader.part(item, range.clone());
-    Value { raw: spec.raw[range].to_owned(), known, span }
+    let at = reader.part(item, range.clone());
+    Value { raw: spec.raw[range].to_owned(), known, at }
 }
 
 /// The parts between colons, outside `${…}`; the colon of a Windows drive is none.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    Build, BuildArg, Compose, Env, Extends, Layout, Mount, Origin, Service, Value, Volume, mounts,
+    Build, Compose, Env, Extends, Layout, Mount, Origin, Service, Sharing, Value, Volume, mounts,
     reader::{Fields, Reader, first_line},
 };
 use crate::{
@@ -12,12 +12,12 @@ use crate::{
         dotenv::substitute,
         yaml::{Effective, Kind, NodeId, Resolved, Tree, Via},
     },
-    text::{FileId, Span, Spanned},
+    text::{FileId, Located, Span},
 };
 
 pub(super) fn compose(file: FileId, text: &str, env: &Env) -> Compose {
     let tree = Tree::parse(text);
-    let mut reader = Reader { text, env, tree: &tree, errors: tree.errors().to_vec() };
+    let mut reader = Reader { file, text, env, tree: &tree, errors: tree.errors().to_vec() };
     let mut out = Compose {
         file,
         tree: Tree::default(),
@@ -26,6 +26,7 @@ pub(super) fn compose(file: FileId, text: &str, env: &Env) -> Compose {
         name: None,
         services: Vec::new(),
         volumes: Vec::new(),
+        shared: Vec::new(),
         errors: Vec::new(),
     };
     reader.document(&mut out);
@@ -71,10 +72,16 @@ impl Reader<'_> {
             out.layout = Layout::V1;
             out.services = self.services(&top, Layout::V1);
         }
-        if out.layout == Layout::Services
-            && let Some(volumes) = self.present(&top, "volumes").and_then(|node| self.fields(node))
-        {
+        if out.layout == Layout::V1 {
+            return;
+        }
+        if let Some(volumes) = self.present(&top, "volumes").and_then(|node| self.fields(node)) {
             out.volumes = self.volumes(&volumes);
+        }
+        for (key, kind) in [("configs", Sharing::Config), ("secrets", Sharing::Secret)] {
+            if let Some(fields) = self.present(&top, key).and_then(|node| self.fields(node)) {
+                out.shared.extend(self.shared(&fields, kind));
+            }
         }
     }
 
@@ -135,9 +142,9 @@ impl Reader<'_> {
             if layout == Layout::V1 && (name == "version" || name.starts_with("x-")) {
                 continue;
             }
-            let name = Spanned::new(name.to_owned(), self.span(entry.key));
+            let name = Located::new(name.to_owned(), self.at(entry.key));
             if !matches!(self.tree.value(entry.key), Some(Resolved::Str)) {
-                self.error(name.span, "a service's name is a string: quote it");
+                self.error(name.at.span, "a service's name is a string: quote it");
             }
             match self.fields(entry.value) {
                 Some(service) => out.push(self.service(name, entry, &service, layout)),
@@ -148,7 +155,7 @@ impl Reader<'_> {
                         "the service `{}` is no mapping: give it `image:` or `build:`",
                         name.value.escape_debug()
                     );
-                    self.error(name.span, message);
+                    self.error(name.at.span, message);
                 }
             }
         }
@@ -157,7 +164,7 @@ impl Reader<'_> {
 
     fn service(
         &mut self,
-        name: Spanned<String>,
+        name: Located<String>,
         entry: Effective,
         fields: &Fields,
         layout: Layout,
@@ -166,7 +173,7 @@ impl Reader<'_> {
         let replicas = deploy.and_then(|deploy| self.text_field(&deploy, "replicas"));
         Service {
             name,
-            span: self.span(entry.value),
+            at: self.at(entry.value),
             node: entry.value,
             extends: self.extends(fields),
             build: self.build(entry, fields, layout),
@@ -174,7 +181,19 @@ impl Reader<'_> {
             container_name: self.text_field(fields, "container_name"),
             pull_policy: self.text_field(fields, "pull_policy"),
             mounts: self.mounts(fields),
+            volumes_from: self.strings(fields, "volumes_from"),
+            grants: self.grants(fields),
+            environment: self.variables_field(fields, "environment"),
+            env_files: self.env_files(fields),
+            ports: self.ports(fields),
+            healthcheck: self.healthcheck(fields),
+            command: self.key(fields, "command"),
+            entrypoint: self.key(fields, "entrypoint"),
+            deploy: self.key(fields, "deploy"),
             replicas: replicas.or_else(|| self.text_field(fields, "scale")),
+            profiles: self.strings(fields, "profiles"),
+            depends_on: self.names(fields, "depends_on"),
+            watch: self.watch(fields),
         }
     }
 
@@ -193,8 +212,8 @@ impl Reader<'_> {
         let entry = self.field(fields, "build").filter(|e| !self.tree.is_null(e.value))?;
         let target = self.tree.resolve(entry.value);
         let mut build = Build {
-            key: self.span(entry.key),
-            span: self.span(target),
+            key: self.at(entry.key),
+            at: self.at(target),
             node: entry.value,
             origin: Origin::Scalar,
             context: None,
@@ -202,6 +221,11 @@ impl Reader<'_> {
             inline: None,
             target: None,
             args: Vec::new(),
+            contexts: Vec::new(),
+            cache_from: Vec::new(),
+            no_cache: None,
+            pull: None,
+            tags: Vec::new(),
         };
         build.origin = match (&self.tree.node(target).kind, entry.via) {
             (_, Via::Merge) => Origin::Merge,
@@ -215,6 +239,11 @@ impl Reader<'_> {
             build.inline = self.text_field(&inner, "dockerfile_inline");
             build.target = self.text_field(&inner, "target");
             build.args = self.args(&inner);
+            build.contexts = self.variables_field(&inner, "additional_contexts");
+            build.cache_from = self.strings(&inner, "cache_from");
+            build.no_cache = self.text_field(&inner, "no_cache");
+            build.pull = self.text_field(&inner, "pull");
+            build.tags = self.strings(&inner, "tags");
         } else if let Some(context) = self.scalar(target) {
             build.context = Some(context);
             if layout == Layout::V1 {
@@ -222,49 +251,10 @@ impl Reader<'_> {
             }
         } else {
             let message = "`build` is a path or a mapping with `context:`: write one of the two";
-            self.error(first_line(self.text, build.span), message);
+            self.error(first_line(self.text, build.at.span), message);
             return None;
         }
         Some(build)
-    }
-
-    fn args(&mut self, build: &Fields) -> Vec<BuildArg> {
-        let Some(node) = self.present(build, "args") else { return Vec::new() };
-        if let Some(args) = self.fields(node) {
-            return args.entries.iter().filter_map(|e| self.arg_of_map(e)).collect();
-        }
-        let Some(items) = self.tree.items(node) else {
-            self.error(
-                self.span(node),
-                "`args` is a mapping or a list of `NAME=value`: write one of the two",
-            );
-            return Vec::new();
-        };
-        items.iter().filter_map(|&item| self.arg_of_list(item)).collect()
-    }
-
-    fn arg_of_map(&self, entry: &Effective) -> Option<BuildArg> {
-        let name = Spanned::new(self.tree.scalar(entry.key)?.to_owned(), self.span(entry.key));
-        let value = if self.tree.is_null(entry.value) { None } else { self.scalar(entry.value) };
-        let value = value.map(|value| match self.tree.value(entry.value) {
-            Some(Resolved::Str) => value,
-            _ => Value { known: self.tree.go_text(entry.value), ..value },
-        });
-        Some(BuildArg { name, value })
-    }
-
-    fn arg_of_list(&self, item: NodeId) -> Option<BuildArg> {
-        let whole = self.scalar(item)?;
-        let part = |range| self.part(item, range);
-        let Some(at) = whole.raw.find('=') else {
-            let (name, span) = (whole.known.unwrap_or(whole.raw), whole.span);
-            return Some(BuildArg { name: Spanned::new(name, span), value: None });
-        };
-        let name = Spanned::new(whole.raw[..at].to_owned(), part(0..at));
-        let raw = whole.raw[at + 1..].to_owned();
-        let known = substitute(&raw, self.env).ok().flatten();
-        let value = Value { span: part(at + 1..whole.raw.len()), raw, known };
-        Some(BuildArg { name, value: Some(value) })
     }
 
     fn mounts(&mut self, fields: &Fields) -> Vec<Mount> {
@@ -289,7 +279,7 @@ impl Reader<'_> {
         let mut out = Vec::new();
         for &entry in &fields.entries {
             let Some(key) = self.tree.scalar(entry.key) else { continue };
-            let key = Spanned::new(key.to_owned(), self.span(entry.key));
+            let key = Located::new(key.to_owned(), self.at(entry.key));
             let mut volume = Volume { key, name: None, external: false, device: None };
             if let Some(inner) = self.fields(entry.value) {
                 volume.name = self.text_field(&inner, "name");

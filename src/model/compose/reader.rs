@@ -7,11 +7,12 @@ use crate::{
         dotenv::substitute,
         yaml::{Effective, Kind, NodeId, ScalarStyle, Tree},
     },
-    text::Span,
+    text::{FileId, Location, Span},
 };
 
 /// What reading needs: the tree, its text, the variables, and a place for errors.
 pub(super) struct Reader<'a> {
+    pub(super) file: FileId,
     pub(super) text: &'a str,
     pub(super) env: &'a Env,
     pub(super) tree: &'a Tree,
@@ -30,6 +31,10 @@ impl Reader<'_> {
 
     pub(super) fn span(&self, node: NodeId) -> Span {
         self.tree.node(node).span
+    }
+
+    pub(super) fn at(&self, node: NodeId) -> Location {
+        Location::new(self.file, self.span(node))
     }
 
     /// The fields of a mapping; `None` for everything else, `!reset` included.
@@ -64,7 +69,7 @@ impl Reader<'_> {
         let raw = self.tree.scalar(node)?.to_owned();
         // What cannot be interpolated is reported once, by `check_templates`.
         let known = substitute(&raw, self.env).ok().flatten();
-        Some(Value { raw, known, span: self.span(self.tree.resolve(node)) })
+        Some(Value { raw, known, at: self.at(self.tree.resolve(node)) })
     }
 
     /// Whether a field is set to true; Compose takes the words of YAML 1.1 after interpolation.
@@ -74,18 +79,19 @@ impl Reader<'_> {
     }
 
     /// The bytes of a part of a scalar's text; the whole scalar if the file writes the text in another way.
-    pub(super) fn part(&self, scalar: NodeId, range: std::ops::Range<usize>) -> Span {
+    pub(super) fn part(&self, scalar: NodeId, range: std::ops::Range<usize>) -> Location {
         let scalar = self.tree.resolve(scalar);
         let node = self.tree.node(scalar);
-        let Kind::Scalar { text, style } = &node.kind else { return node.span };
+        let whole = self.at(scalar);
+        let Kind::Scalar { text, style } = &node.kind else { return whole };
         let quote = usize::from(matches!(style, ScalarStyle::Single | ScalarStyle::Double));
         let start = node.span.start() + quote;
         if self.text.get(start..start + text.len()) == Some(text)
             && node.span.end() == start + text.len() + quote
         {
-            Span::new(start + range.start, start + range.end)
+            Location::new(whole.file, Span::new(start + range.start, start + range.end))
         } else {
-            node.span
+            whole
         }
     }
 }
