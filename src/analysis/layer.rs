@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{
-        compose::edit as compose_edit,
+        compose::{Service, edit as compose_edit},
         dockerfile::{Dockerfile, Kind, edit as dockerfile_edit},
     },
     text::{Edit, FileId},
@@ -152,20 +152,30 @@ pub fn pass(facts: &Facts<'_>, dockerfile: usize, name: &str) -> Result<Vec<(Fil
         Passing::Constant(_) | Passing::Missing(_) => {}
     }
     for service in facts.builders(dockerfile) {
-        let file = facts.compose_file(service);
-        let text = &facts.snapshot.file(file).text;
         let model = facts.model(service);
-        let found = model.build.as_ref().and_then(|b| b.args.iter().find(|a| a.name.value == name));
-        match found.map(|arg| arg.value.as_ref()) {
+        let Some(build) = &model.build else { continue };
+        let file = build.key.file;
+        match build.args.iter().find(|a| a.name.value == name).map(|arg| arg.value.as_ref()) {
             None => {
                 let value = format!("${{{name}:-}}");
-                let compose = &facts.composes[service.compose];
-                let made = compose_edit::add_build_arg(text, compose, &model.name.value, name, &value);
+                let holds = |s: &Service| s.build.as_ref().is_some_and(|b| b.key == build.key);
+                let Some((compose, own)) = facts.written(file, &model.name.value, holds) else {
+                    return Err("the build is not written in a service".to_owned());
+                };
+                let text = &facts.snapshot.file(file).text;
+                let made = compose_edit::add_build_arg(text, compose, &own.name.value, name, &value);
                 edits.extend(made.map_err(|refused| refused.reason)?.into_iter().map(|e| (file, e)));
             }
             Some(Some(value)) if !value.raw.replace("$$", "").contains('$') => {
                 let moving = format!("${{{name}:-{}}}", value.raw);
-                edits.push((value.at.file, compose_edit::set_scalar(text, value.at.span, &moving)));
+                edits.push((
+                    value.at.file,
+                    compose_edit::set_scalar(
+                        &facts.snapshot.file(value.at.file).text,
+                        value.at.span,
+                        &moving,
+                    ),
+                ));
             }
             Some(_) => {}
         }

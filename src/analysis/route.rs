@@ -105,6 +105,10 @@ struct InStage {
 
 /// The way of the repository file at `path` into a service.
 pub fn route(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
+    if facts.model(service).extends.is_some() {
+        // What it extends was not read, and may mount anything anywhere.
+        return ends(Verdict::Unknown, Vec::new());
+    }
     let mut image = in_image(facts, service, path);
     let mounts = Mounts::of(facts, service);
     // A bind mount can bring the file itself, whatever the image holds.

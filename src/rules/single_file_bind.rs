@@ -23,7 +23,7 @@ fn look(facts: &Facts<'_>, service: &Service, mount: &Mount, sink: &mut Sink<'_>
     if facts.snapshot.entry(&path) != Some(EntryKind::File) {
         return None;
     }
-    let file = facts.compose_file(service);
+    let file = mount.at.file;
     let name = &facts.model(service).name.value;
     sink.report(
         mount.at,
@@ -56,7 +56,10 @@ fn folder(facts: &Facts<'_>, service: &Service, mount: &Mount, written: &str) ->
         return None;
     }
     let (source, target) = (mount.source.as_ref()?, &mount.target);
-    let compose = &facts.composes[service.compose];
+    let name = &facts.model(service).name.value;
+    let same = |m: &Mount| m.at == mount.at && m.source.as_ref().and_then(|s| s.known.as_ref()) == source.known.as_ref();
+    // A file that another folder extends writes the path from its own folder.
+    let (compose, _) = facts.written(mount.at.file, name, |own| own.mounts.iter().any(same))?;
     let text = &facts.snapshot.file(compose.file).text;
     let side = |value, new| edit::set_value(text, compose, value, new).ok();
     Some(vec![side(source, from)?, side(target, to)?])

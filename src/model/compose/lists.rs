@@ -2,7 +2,7 @@
 
 use super::{
     Value, Variable,
-    reader::{Fields, Reader},
+    reader::{Fields, Reader, rebased},
 };
 use crate::{
     syntax::{
@@ -55,12 +55,30 @@ impl Reader<'_> {
         self.present(fields, key).map_or_else(Vec::new, |node| self.variables(node))
     }
 
+    /// Variables whose values are paths of the host, or addresses.
+    pub(super) fn paths_of_variables(&self, fields: &Fields, key: &str) -> Vec<Variable> {
+        let Some(node) = self.present(fields, key) else { return Vec::new() };
+        self.nodes_of_variables(node)
+            .into_iter()
+            .map(|(mut variable, from)| {
+                let base = &self.source(self.tree.resolve(from)).base;
+                variable.value = variable.value.map(|value| rebased(value, base));
+                variable
+            })
+            .collect()
+    }
+
     fn variables(&self, node: NodeId) -> Vec<Variable> {
+        self.nodes_of_variables(node).into_iter().map(|(variable, _)| variable).collect()
+    }
+
+    /// The variables, each with the node that holds its value.
+    fn nodes_of_variables(&self, node: NodeId) -> Vec<(Variable, NodeId)> {
         if let Some(fields) = self.fields(node) {
-            return fields.entries.iter().filter_map(|e| self.variable_of_map(e)).collect();
+            return fields.entries.iter().filter_map(|e| Some((self.variable_of_map(e)?, e.value))).collect();
         }
         let items = self.tree.items(node).unwrap_or_default();
-        items.iter().filter_map(|&item| self.variable_of_list(item)).collect()
+        items.iter().filter_map(|&item| Some((self.variable_of_list(item)?, item))).collect()
     }
 
     fn variable_of_map(&self, entry: &Effective) -> Option<Variable> {
@@ -81,7 +99,7 @@ impl Reader<'_> {
         };
         let name = Located::new(whole.raw[..sign].to_owned(), self.part(item, 0..sign));
         let raw = whole.raw[sign + 1..].to_owned();
-        let known = substitute(&raw, self.env).ok().flatten();
+        let known = substitute(&raw, self.env(self.tree.resolve(item))).ok().flatten();
         let value = Value { at: self.part(item, sign + 1..whole.raw.len()), raw, known };
         Some(Variable { name, value: Some(value) })
     }

@@ -2,6 +2,7 @@
 
 pub mod edit;
 mod lists;
+pub mod merge;
 mod mounts;
 mod options;
 mod read;

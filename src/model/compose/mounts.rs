@@ -4,7 +4,7 @@ use std::{iter, ops::Range};
 
 use super::{
     Mount, MountKind, Value,
-    reader::{Fields, Reader, first_line},
+    reader::{Fields, Reader, rebased},
 };
 use crate::syntax::{dockerignore, dotenv::substitute, yaml::NodeId};
 
@@ -14,7 +14,7 @@ pub(super) fn volume(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
         return long(reader, item, &fields);
     }
     let Some(spec) = reader.scalar(item).filter(|_| !reader.tree.is_null(item)) else {
-        let span = first_line(reader.text, reader.span(item));
+        let span = reader.first_line(item);
         reader.error(span, "a mount is `source:target` or a mapping: write one of the two");
         return None;
     };
@@ -49,7 +49,7 @@ pub(super) fn tmpfs(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
 fn long(reader: &mut Reader<'_>, item: NodeId, fields: &Fields) -> Option<Mount> {
     let source = reader.text_field(fields, "source").filter(|s| !s.raw.is_empty());
     let Some(target) = reader.text_field(fields, "target") else {
-        let span = first_line(reader.text, reader.span(item));
+        let span = reader.first_line(item);
         reader.error(span, "the mount has no `target`: say where it is in the container");
         return None;
     };
@@ -61,10 +61,14 @@ fn long(reader: &mut Reader<'_>, item: NodeId, fields: &Fields) -> Option<Mount>
         (Some(Some("tmpfs")), _) => MountKind::Tmpfs,
         (Some(_), _) => MountKind::Other,
         (None, source) => {
-            let span = first_line(reader.text, reader.span(item));
+            let span = reader.first_line(item);
             reader.error(span, "the mount has no `type`: write `bind`, `volume` or `tmpfs`");
             kind_of(source.as_ref())
         }
+    };
+    let source = match kind {
+        MountKind::Bind => reader.path_field(fields, "source").filter(|s| !s.raw.is_empty()),
+        _ => source,
     };
     let nested = reader.present(fields, "volume").and_then(|node| reader.fields(node));
     Some(Mount {
@@ -107,7 +111,7 @@ fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'sta
         None => raw_parts?
             .into_iter()
             .map(|range| {
-                let known = substitute(&spec.raw[range.clone()], reader.env).ok().flatten();
+                let known = substitute(&spec.raw[range.clone()], reader.env(item)).ok().flatten();
                 from_raw(reader, item, spec, range, known)
             })
             .collect(),
@@ -136,6 +140,10 @@ fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'sta
         }
     }
     mount.kind = kind_of(mount.source.as_ref());
+    if mount.kind == MountKind::Bind {
+        let base = &reader.source(reader.tree.resolve(item)).base;
+        mount.source = mount.source.map(|source| rebased(source, base));
+    }
     Ok(mount)
 }
 

@@ -25,14 +25,14 @@ impl Reader<'_> {
     fn env_file(&self, item: NodeId) -> Option<EnvFile> {
         let at = self.at(self.tree.resolve(item));
         let Some(fields) = self.fields(item) else {
-            return Some(EnvFile { path: self.scalar(item)?, required: Some(true), format: None, at });
+            return Some(EnvFile { path: self.path(item)?, required: Some(true), format: None, at });
         };
         let required = match self.text_field(&fields, "required") {
             None => Some(true),
             Some(value) => value.known.map(|_| self.is_true(&fields, "required")),
         };
         let format = self.text_field(&fields, "format");
-        Some(EnvFile { path: self.text_field(&fields, "path")?, required, format, at })
+        Some(EnvFile { path: self.path_field(&fields, "path")?, required, format, at })
     }
 
     pub(super) fn ports(&self, fields: &Fields) -> Vec<Port> {
@@ -56,7 +56,7 @@ impl Reader<'_> {
         };
         let Some(known) = &spec.known else {
             let of = |range: &std::ops::Range<usize>| {
-                substitute(&spec.raw[range.clone()], self.env).ok().flatten()
+                substitute(&spec.raw[range.clone()], self.env(self.tree.resolve(item))).ok().flatten()
             };
             let published = written.0.as_ref().map(|range| part(Some(range), of(range)));
             return Some(Port { published, target: part(Some(&written.1), of(&written.1)), at });
@@ -91,7 +91,7 @@ impl Reader<'_> {
             let fields = self.fields(item)?;
             Some(Watch {
                 action: self.text_field(&fields, "action"),
-                path: self.text_field(&fields, "path"),
+                path: self.path_field(&fields, "path"),
                 target: self.text_field(&fields, "target"),
                 at: self.at(self.tree.resolve(item)),
             })
@@ -117,7 +117,7 @@ impl Reader<'_> {
     pub(super) fn shared(&self, fields: &Fields, kind: Sharing) -> Vec<Shared> {
         let read = |entry: &crate::syntax::yaml::Effective| {
             let key = Located::new(self.tree.scalar(entry.key)?.to_owned(), self.at(entry.key));
-            let file = self.fields(entry.value).and_then(|inner| self.text_field(&inner, "file"));
+            let file = self.fields(entry.value).and_then(|inner| self.path_field(&inner, "file"));
             Some(Shared { kind, key, file })
         };
         fields.entries.iter().filter_map(read).collect()

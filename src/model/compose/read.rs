@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     Build, Compose, Env, Extends, Layout, Mount, Origin, Service, Sharing, Value, Volume, mounts,
-    reader::{Fields, Reader, first_line},
+    reader::{Fields, RESET, Reader, Source},
 };
 use crate::{
     syntax::{
@@ -17,43 +17,50 @@ use crate::{
 
 pub(super) fn compose(file: FileId, text: &str, env: &Env) -> Compose {
     let tree = Tree::parse(text);
-    let mut reader = Reader { file, text, env, tree: &tree, errors: tree.errors().to_vec() };
-    let mut out = Compose {
-        file,
-        tree: Tree::default(),
-        layout: Layout::Services,
-        includes: Vec::new(),
-        name: None,
-        services: Vec::new(),
-        volumes: Vec::new(),
-        shared: Vec::new(),
-        errors: Vec::new(),
-    };
-    reader.document(&mut out);
-    let Reader { mut errors, .. } = reader;
+    let source = [Source { file, text, env: env.clone(), base: String::new() }];
+    let mut reader = Reader { tree: &tree, sources: &source, of: &[], errors: tree.errors().to_vec() };
+    reader.check_templates();
+    let mut out = reader.document(file);
+    let mut errors = reader.errors;
     errors.sort_by_key(|e| e.span);
-    Compose { tree, errors, ..out }
+    out.errors = errors;
+    Compose { tree, ..out }
+}
+
+/// Reads a tree that was merged from several files. Their errors are reported for each file alone.
+pub(super) fn merged(file: FileId, tree: Tree, sources: &[Source<'_>], of: &[u32]) -> Compose {
+    let mut reader = Reader { tree: &tree, sources, of, errors: Vec::new() };
+    let out = reader.document(file);
+    Compose { tree, ..out }
 }
 
 impl Reader<'_> {
-    fn document(&mut self, out: &mut Compose) {
+    fn document(&mut self, file: FileId) -> Compose {
+        let mut out = Compose {
+            file,
+            tree: Tree::default(),
+            layout: Layout::Services,
+            includes: Vec::new(),
+            name: None,
+            services: Vec::new(),
+            volumes: Vec::new(),
+            shared: Vec::new(),
+            errors: Vec::new(),
+        };
         let Some(root) = self.tree.root() else {
-            if self.tree.errors().is_empty() {
+            if self.errors.is_empty() {
                 self.error(
                     Span::point(0),
                     "the file is empty: a compose file has a mapping with `services:`",
                 );
             }
-            return;
+            return out;
         };
         let Some(top) = self.fields(root) else {
-            self.error(
-                first_line(self.text, self.span(root)),
-                "not a compose file: its top level is no mapping with `services:`",
-            );
-            return;
+            let at = self.first_line(root);
+            self.error(at, "not a compose file: its top level is no mapping with `services:`");
+            return out;
         };
-        self.check_templates();
         out.name = self.text_field(&top, "name");
         out.includes = self.includes(&top);
         if let Some(services) = self.field(&top, "services") {
@@ -61,7 +68,7 @@ impl Reader<'_> {
                 Some(fields) => out.services = self.services(&fields, Layout::Services),
                 None if self.tree.is_null(services.value) => {}
                 None => {
-                    let at = first_line(self.text, self.span(services.value));
+                    let at = self.first_line(services.value);
                     self.error(
                         at,
                         "`services` is a mapping from names to services: write `name:` and indent below it",
@@ -73,7 +80,7 @@ impl Reader<'_> {
             out.services = self.services(&top, Layout::V1);
         }
         if out.layout == Layout::V1 {
-            return;
+            return out;
         }
         if let Some(volumes) = self.present(&top, "volumes").and_then(|node| self.fields(node)) {
             out.volumes = self.volumes(&volumes);
@@ -83,6 +90,7 @@ impl Reader<'_> {
                 out.shared.extend(self.shared(&fields, kind));
             }
         }
+        out
     }
 
     /// Every scalar that is a value, and every one that Compose would refuse to interpolate.
@@ -98,7 +106,7 @@ impl Reader<'_> {
             let Kind::Scalar { text, .. } = &node.kind else { continue };
             if text.contains("${")
                 && !keys.contains(&id)
-                && let Err(error) = substitute(text, self.env)
+                && let Err(error) = substitute(text, self.env(id))
             {
                 errors.push(SyntaxError { span: node.span, message: error.to_string() });
             }
@@ -149,7 +157,7 @@ impl Reader<'_> {
             match self.fields(entry.value) {
                 Some(service) => out.push(self.service(name, entry, &service, layout)),
                 // It is there to be taken away from, or replaced in, the file that this one overrides.
-                None if self.is_tagged_reset(entry.value) => {}
+                None if self.tree.is_tagged(entry.value, RESET) => {}
                 None => {
                     let message = format!(
                         "the service `{}` is no mapping: give it `image:` or `build:`",
@@ -201,7 +209,7 @@ impl Reader<'_> {
         let node = self.present(fields, "extends")?;
         match self.fields(node) {
             Some(extends) => Some(Extends {
-                file: self.text_field(&extends, "file"),
+                file: self.path_field(&extends, "file"),
                 service: self.text_field(&extends, "service")?,
             }),
             None => Some(Extends { file: None, service: self.scalar(node)? }),
@@ -234,24 +242,24 @@ impl Reader<'_> {
             _ => Origin::Mapping,
         };
         if let Some(inner) = self.fields(target) {
-            build.context = self.text_field(&inner, "context");
+            build.context = self.path_field(&inner, "context");
             build.dockerfile = self.text_field(&inner, "dockerfile");
             build.inline = self.text_field(&inner, "dockerfile_inline");
             build.target = self.text_field(&inner, "target");
             build.args = self.args(&inner);
-            build.contexts = self.variables_field(&inner, "additional_contexts");
+            build.contexts = self.paths_of_variables(&inner, "additional_contexts");
             build.cache_from = self.strings(&inner, "cache_from");
             build.no_cache = self.text_field(&inner, "no_cache");
             build.pull = self.text_field(&inner, "pull");
             build.tags = self.strings(&inner, "tags");
-        } else if let Some(context) = self.scalar(target) {
+        } else if let Some(context) = self.path(target) {
             build.context = Some(context);
             if layout == Layout::V1 {
                 build.dockerfile = self.text_field(fields, "dockerfile");
             }
         } else {
             let message = "`build` is a path or a mapping with `context:`: write one of the two";
-            self.error(first_line(self.text, build.at.span), message);
+            self.error(self.first_line(target), message);
             return None;
         }
         Some(build)
@@ -268,7 +276,7 @@ impl Reader<'_> {
                 None if key == "tmpfs" && self.tree.scalar(node).is_some() => out.extend(parse(self, node)),
                 None => {
                     let message = format!("`{key}` of a service is a list: write its entries with `- `");
-                    self.error(first_line(self.text, self.span(node)), message);
+                    self.error(self.first_line(node), message);
                 }
             }
         }
@@ -301,6 +309,6 @@ impl Reader<'_> {
         let opts = self.fields(opts)?;
         let known = |key| self.text_field(&opts, key).and_then(|v| v.known).unwrap_or_default();
         let bound = known("type") == "none" || known("o").split(',').any(|o| matches!(o, "bind" | "rbind"));
-        self.text_field(&opts, "device").filter(|_| bound)
+        self.path_field(&opts, "device").filter(|_| bound)
     }
 }
