@@ -4,6 +4,7 @@ mod corpus;
 mod edit;
 mod model;
 mod options;
+mod oracle;
 
 use unstale::{
     model::compose::{self, Compose, Env},

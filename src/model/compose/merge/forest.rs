@@ -129,6 +129,12 @@ impl<'a> Forest<'a> {
         self.make(like, span, Kind::Scalar { text: text.to_owned(), style: ScalarStyle::Double })
     }
 
+    /// A scalar that no file has, of the source of a node.
+    pub(super) fn unwritten(&mut self, like: NodeId, text: &str) -> NodeId {
+        let start = Span::point(self.tree.node(self.tree.resolve(like)).span.start());
+        self.make(like, start, Kind::Scalar { text: text.to_owned(), style: ScalarStyle::Double })
+    }
+
     fn null(&mut self, like: NodeId) -> NodeId {
         let span = self.tree.node(like).span;
         self.make(like, span, Kind::Scalar { text: String::new(), style: ScalarStyle::Plain })

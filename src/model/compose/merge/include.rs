@@ -145,7 +145,8 @@ impl Loader<'_, '_> {
             if self.forest.tree.entries(build).is_none() || self.forest.get(build, "context").is_some() {
                 continue;
             }
-            let (key, value) = (self.forest.scalar(build, "context"), self.forest.scalar(build, "."));
+            // Nobody wrote it: it has the folder of the file that was included, and stands at its start.
+            let (key, value) = (self.forest.scalar(build, "context"), self.forest.unwritten(model, "."));
             let mut entries = self.forest.entries(build);
             entries.push(Entry { key, value });
             let build = self.forest.mapping(build, entries);
