@@ -50,7 +50,7 @@ pub struct Project {
 enum Model {
     /// That of its one file, by index.
     Alone(usize),
-    Merged(Compose),
+    Merged(Box<Compose>),
 }
 
 impl Project {
@@ -177,12 +177,11 @@ impl<'f> Finder<'f, '_> {
             .iter()
             .position(|c| c.file == file)
             .filter(|&index| files.len() == 1 && merge::is_alone(&self.composes[index]));
-        let (sources, gaps, model) = match alone {
-            Some(index) => (files.clone(), Vec::new(), Model::Alone(index)),
-            None => {
-                let Merged { model, files, gaps } = merge::merge(self.library, &files, &dir, env);
-                (files, gaps, Model::Merged(model))
-            }
+        let (sources, gaps, model) = if let Some(index) = alone {
+            (files.clone(), Vec::new(), Model::Alone(index))
+        } else {
+            let Merged { model, files, gaps } = merge::merge(self.library, &files, &dir, env);
+            (files, gaps, Model::Merged(Box::new(model)))
         };
         Project { file, files, sources, dir, found_in: None, gaps, only: None, model }
     }

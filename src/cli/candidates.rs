@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    analysis::{Facts, links::Service, paths, projects::Project, route::route},
+    analysis::{Facts, links::Service, paths, route::route},
     deploy::Asked,
     project,
     protocol::{BuildSource, Candidate, Makes, Reach},
@@ -82,12 +82,13 @@ fn no_errors(facts: &Facts<'_>, file: FileId, errors: &[SyntaxError]) -> Result<
 }
 
 fn readable(facts: &Facts<'_>, folder: &str) -> Result<(), String> {
-    let Some(project) = project(facts, folder) else {
+    let Some(index) = project(facts, folder) else {
         return Err(format!(
             "there is no compose file in `{}` or above: name the folder that has one with `--dir`",
             if folder.is_empty() { "." } else { folder }
         ));
     };
+    let project = &facts.projects[index];
     for &file in &project.sources {
         if let Some(compose) = facts.compose(file) {
             no_errors(facts, file, &compose.errors)?;
@@ -102,11 +103,11 @@ fn readable(facts: &Facts<'_>, folder: &str) -> Result<(), String> {
     }
 }
 
-/// What `docker compose` would take in this folder: the nearest upwards.
-fn project<'a>(facts: &'a Facts<'_>, folder: &str) -> Option<&'a Project> {
+/// What `docker compose` would take in this folder, by its index: the nearest upwards.
+fn project(facts: &Facts<'_>, folder: &str) -> Option<usize> {
     let mut at = folder;
     loop {
-        let found = facts.projects.iter().find(|project| project.found_in.as_deref() == Some(at));
+        let found = facts.projects.iter().position(|project| project.found_in.as_deref() == Some(at));
         if found.is_some() || at.is_empty() {
             return found;
         }
@@ -116,12 +117,13 @@ fn project<'a>(facts: &'a Facts<'_>, folder: &str) -> Option<&'a Project> {
 
 fn find<'a>(facts: &'a Facts<'_>, folder: &str, name: &str) -> Result<&'a Service, String> {
     let found = project(facts, folder);
-    let ours = |service: &&Service| found.is_some_and(|p| std::ptr::eq(p, &facts.projects[service.project]));
+    let ours = |service: &&Service| found == Some(service.project);
     let services: Vec<&Service> = facts.services.iter().filter(ours).collect();
     if let Some(found) = services.iter().find(|s| facts.model(s).name.value == name) {
         return Ok(found);
     }
     let known: Vec<&str> = services.iter().map(|s| facts.model(s).name.value.as_str()).collect();
+    let found = found.map(|index| &facts.projects[index]);
     let path = found.map_or("", |project| facts.snapshot.file(project.file).path.as_str());
     let unread = found.and_then(|project| project.gaps.first());
     let unread = unread.map_or_else(String::new, |gap| format!("; {}", gap.reason));

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod edit;
+mod merge;
 mod model;
 mod options;
 mod oracle;

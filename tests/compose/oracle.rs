@@ -62,7 +62,7 @@ impl Drop for Oracle {
 }
 
 /// Every text that a compose file may refer to.
-pub(super) fn snapshot(root: &Path) -> Snapshot {
+fn snapshot(root: &Path) -> Snapshot {
     let (mut snapshot, mut todo) = (Snapshot::default(), vec![root.to_path_buf()]);
     while let Some(dir) = todo.pop() {
         let mut entries: Vec<PathBuf> = fs::read_dir(dir).unwrap().flatten().map(|e| e.path()).collect();
@@ -401,6 +401,20 @@ impl Count {
         assert_eq!(self.wrong, 0, "{report}");
         assert!(self.projects > 0);
     }
+}
+
+/// Compares a few texts, if there is something to compare with.
+pub(super) fn check(files: &[(&str, &str)]) {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut count = Count::default();
+    compare(&mut oracle, folder.path(), &mut count);
+    assert!(count.wrong == 0 && count.projects > 0, "{files:#?} {} refused\n{}", count.refused, count.report);
 }
 
 #[test]

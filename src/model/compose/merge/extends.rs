@@ -24,12 +24,20 @@ struct Scope<'e> {
     env: &'e Env,
 }
 
+/// Where the extended service stands.
+enum From {
+    SameFile,
+    /// The path from the root.
+    Other(String),
+    /// A variable hides the path.
+    Unknown,
+}
+
 /// What an `extends` asks for.
 struct Asked {
     node: NodeId,
     service: Option<String>,
-    /// The path from the root; inner `None` if a variable hides it.
-    file: Option<Option<String>>,
+    file: From,
 }
 
 impl Loader<'_, '_> {
@@ -95,10 +103,14 @@ impl Loader<'_, '_> {
         let node = self.forest.get(service, "extends").filter(|&n| !self.forest.tree.is_null(n))?;
         let reader = self.forest.reader();
         let Some(fields) = reader.fields(node) else {
-            return Some(Asked { node, service: reader.scalar(node)?.known, file: None });
+            return Some(Asked { node, service: reader.scalar(node)?.known, file: From::SameFile });
         };
         let service = reader.text_field(&fields, "service").and_then(|v| v.known);
-        let file = reader.path_field(&fields, "file").map(|v| v.known.map(|path| under(self.dir, &path)));
+        let file = match reader.path_field(&fields, "file").map(|value| value.known) {
+            None => From::SameFile,
+            Some(None) => From::Unknown,
+            Some(Some(path)) => From::Other(under(self.dir, &path)),
+        };
         Some(Asked { node, service, file })
     }
 
@@ -113,18 +125,18 @@ impl Loader<'_, '_> {
             return None;
         };
         let scope = match &asked.file {
-            None => scope,
-            Some(None) => {
+            From::SameFile => scope,
+            From::Unknown => {
                 self.gap(asked.node, "only a variable names the extended file", false);
                 return None;
             }
-            Some(Some(path)) => self.other(scope, asked.node, path)?,
+            From::Other(path) => self.other(scope, asked.node, path)?,
         };
         let Some(base) = self.names(scope.services).get(name).copied() else {
             let path = &self.library.snapshot.file(scope.file).path;
             let reason = format!("`{path}` has no service `{}` to extend", name.escape_debug());
             // A file that includes others may have got it from one that was not read.
-            self.gap(asked.node, reason, asked.file.is_some());
+            self.gap(asked.node, reason, matches!(asked.file, From::Other(_)));
             return None;
         };
         if self.forest.tree.entries(base).is_none() {
@@ -140,22 +152,18 @@ impl Loader<'_, '_> {
             return None;
         };
         let key = (file, scope.env.identity());
-        let services = match self.bases.get(&key) {
-            Some(&services) => services,
-            None => {
-                let root = self.plant(file, parent(path), scope.env);
-                let services = root.and_then(|root| self.forest.get(root, "services"));
-                self.bases.insert(key, services);
-                services
-            }
+        let services = if let Some(&services) = self.bases.get(&key) {
+            services
+        } else {
+            let root = self.plant(file, parent(path), scope.env);
+            let services = root.and_then(|root| self.forest.get(root, "services"));
+            self.bases.insert(key, services);
+            services
         };
-        match services {
-            Some(services) => Some(Scope { services, file, env: scope.env }),
-            None => {
-                self.gap(at, format!("`{}`, which is extended, has no services", path.escape_debug()), false);
-                None
-            }
+        if services.is_none() {
+            self.gap(at, format!("`{}`, which is extended, has no services", path.escape_debug()), false);
         }
+        services.map(|services| Scope { services, file, env: scope.env })
     }
 
     fn names(&mut self, services: NodeId) -> Rc<HashMap<String, NodeId>> {

@@ -219,20 +219,17 @@ impl<'a> Forest<'a> {
         }
         for entry in self.entries(over) {
             let Some(key) = self.tree.scalar(entry.key).map(str::to_owned) else { continue };
-            match places.get(&key) {
-                Some(&place) => {
-                    path.push(key);
-                    let value = self.merge(entries[place].value, entry.value, path);
-                    path.pop();
-                    // What is replaced whole stands where it is replaced.
-                    let key = if value == entry.value { entry.key } else { entries[place].key };
-                    entries[place] = Entry { key, value };
-                }
-                None => {
-                    places.insert(key, entries.len());
-                    entries.push(entry);
-                }
-            }
+            let Some(&place) = places.get(&key) else {
+                places.insert(key, entries.len());
+                entries.push(entry);
+                continue;
+            };
+            path.push(key);
+            let value = self.merge(entries[place].value, entry.value, path);
+            path.pop();
+            // What is replaced whole stands where it is replaced.
+            let key = if value == entry.value { entry.key } else { entries[place].key };
+            entries[place] = Entry { key, value };
         }
         self.mapping(base, entries)
     }
@@ -303,12 +300,11 @@ impl<'a> Forest<'a> {
                 None => Entry { key: item, value: self.null(item) },
             };
             let name = text.split('=').next().unwrap_or_default().to_owned();
-            match places.get(&name) {
-                Some(&place) => entries[place] = entry,
-                None => {
-                    places.insert(name, entries.len());
-                    entries.push(entry);
-                }
+            if let Some(&place) = places.get(&name) {
+                entries[place] = entry;
+            } else {
+                places.insert(name, entries.len());
+                entries.push(entry);
             }
         }
         self.mapping(node, entries)

@@ -86,13 +86,13 @@ impl Loader<'_, '_> {
         }
         let folder = match &asked.folder {
             None => parent(&self.library.snapshot.file(first).path).to_owned(),
-            Some(folder) => match &folder.known {
-                Some(known) => under(dir, known),
-                None => {
+            Some(folder) => {
+                let Some(known) = &folder.known else {
                     self.gap(asked.node, "only a variable names the included project's folder", false);
                     return None;
-                }
-            },
+                };
+                under(dir, known)
+            }
         };
         let env_files = self.env_files_of(asked, dir, &folder)?;
         let request = (files, folder, env_files, env.identity());
@@ -163,12 +163,11 @@ impl Loader<'_, '_> {
     /// The mapping with another value for a key.
     fn with(&mut self, map: NodeId, key: &str, value: NodeId) -> NodeId {
         let mut entries = self.forest.entries(map);
-        match entries.iter_mut().find(|e| self.forest.tree.scalar(e.key) == Some(key)) {
-            Some(entry) => entry.value = value,
-            None => {
-                let key = self.forest.scalar(value, key);
-                entries.push(Entry { key, value });
-            }
+        if let Some(entry) = entries.iter_mut().find(|e| self.forest.tree.scalar(e.key) == Some(key)) {
+            entry.value = value;
+        } else {
+            let key = self.forest.scalar(value, key);
+            entries.push(Entry { key, value });
         }
         self.forest.mapping(map, entries)
     }

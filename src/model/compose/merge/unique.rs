@@ -18,12 +18,11 @@ pub(super) fn last_of_each(reader: &mut Reader<'_>, path: &[String], items: Vec<
             out.push(item);
             continue;
         };
-        match places.get(&key) {
-            Some(&place) => out[place] = item,
-            None => {
-                places.insert(key, out.len());
-                out.push(item);
-            }
+        if let Some(&place) = places.get(&key) {
+            out[place] = item;
+        } else {
+            places.insert(key, out.len());
+            out.push(item);
         }
     }
     out
