@@ -38,6 +38,11 @@ pub fn passing(facts: &Facts<'_>, dockerfile: usize, arg: &str) -> Passing {
             }
         }
     }
+    // Projects that share a file share its builds.
+    for places in [&mut missing, &mut constant] {
+        places.sort();
+        places.dedup();
+    }
     match (builders, missing.is_empty(), constant.is_empty()) {
         (0, _, _) => Passing::NotKnown,
         (_, false, _) => Passing::Missing(missing),

@@ -4,6 +4,8 @@
 mod allow;
 mod meaning;
 
+use std::collections::HashSet;
+
 use crate::{
     analysis::Facts,
     diag::{Finding, Report, Safety, Sink},
@@ -34,8 +36,9 @@ fn look(snapshot: &Snapshot, settings: &Settings) -> Report {
     allow::apply(&facts, settings, &mut findings);
     // The registry's order decides between findings at one place; the sort is stable.
     findings.sort_by_key(|f: &Finding| (f.at.file, f.at.span));
-    // Services that share a text through an anchor share its findings.
-    findings.dedup_by(|a, b| (a.rule, a.at, &a.message) == (b.rule, b.at, &b.message));
+    // Services that share a text, through an anchor or in projects that share a file, share its findings.
+    let mut seen = HashSet::new();
+    findings.retain(|f| seen.insert((f.rule, f.at, f.message.clone())));
     let ignores =
         snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore)).count();
     // What a person would say was checked: not manifests or `.env` files, which are only looked up.

@@ -23,11 +23,13 @@ fn look(facts: &Facts<'_>, service: &Service, mount: &Mount, sink: &mut Sink<'_>
     if facts.snapshot.entry(&path) != Some(EntryKind::File) {
         return None;
     }
+    // As the file has it: with an `extends` it is seen from another folder.
+    let shown = if source.raw.contains('$') { written } else { &source.raw };
     let file = mount.at.file;
     let name = &facts.model(service).name.value;
     sink.report(
         mount.at,
-        format!("`{written}` is one file: after `git pull` the container keeps reading the old one"),
+        format!("`{shown}` is one file: after `git pull` the container keeps reading the old one"),
     )
     .help(format!(
         "git replaces the file, the mount stays on the old inode, and `up -d` changes nothing: mount its folder, or run \
