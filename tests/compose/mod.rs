@@ -3,6 +3,7 @@
 mod corpus;
 mod edit;
 mod model;
+mod schema;
 
 use unstale::{
     model::compose::{self, Compose, Env},

@@ -4,6 +4,7 @@ pub mod edit;
 mod mounts;
 mod read;
 mod reader;
+mod schema;
 
 use crate::{
     syntax::{
@@ -75,6 +76,9 @@ pub struct Compose {
     pub volumes: Vec<Volume>,
     /// What Compose would refuse.
     pub errors: Vec<SyntaxError>,
+    /// What Compose would refuse of this file alone: names that only a file merged with it could define, and services
+    /// that are complete only after merging.
+    pub dangling: Vec<SyntaxError>,
 }
 
 /// A service.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{
     Build, BuildArg, Compose, Env, Extends, Layout, Mount, Origin, Service, Value, Volume, mounts,
     reader::{Fields, Reader, first_line},
+    schema,
 };
 use crate::{
     syntax::{
@@ -27,9 +28,14 @@ pub(super) fn compose(file: FileId, text: &str, env: &Env) -> Compose {
         services: Vec::new(),
         volumes: Vec::new(),
         errors: Vec::new(),
+        dangling: Vec::new(),
     };
     reader.document(&mut out);
     let Reader { mut errors, .. } = reader;
+    if out.layout == Layout::Services {
+        schema::check(text, &tree, &mut errors);
+        out.dangling = schema::references(&tree, &out);
+    }
     errors.sort_by_key(|e| e.span);
     Compose { tree, errors, ..out }
 }
