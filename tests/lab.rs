@@ -452,6 +452,11 @@ fn syntax_error(engine: Engine, builder: Builder) {
         let (_, file) = case.snapshot.files().next().expect("every case has a file");
         if file.path == "compose.yaml" {
             let ran = read(&file.text);
+            // A part of another file is complete with that one only, and 1.29 does not know the newer forms.
+            if case.name == "compose-part" || (old && case.name == "compose-forms") {
+                assert_ne!(ran.code, 0, "{}: {ran:?}", case.name);
+                continue;
+            }
             assert_eq!(ran.code, 0, "{}: {ran:?}", case.name);
             continue;
         }

@@ -183,6 +183,56 @@ fn real_files_read_as_docker_reads_them() {
     assert!(files > 0, "no file of the corpus is there");
 }
 
+/// Files that `docker compose` 2.40 refuses by themselves and that are not refused here, with the reason.
+fn excused(model: &Compose, error: &str) -> bool {
+    // docker-compose v1 reads them.
+    let v1 = model.layout == compose::Layout::V1;
+    // Newer than that Compose; the table knows it.
+    v1 || error.contains("'pre_start'")
+}
+
+/// What `docker compose` says when another file is missing.
+const NEIGHBOUR: [&str; 3] = ["no such file", "not found", "is not a file"];
+
+#[test]
+fn what_docker_refuses_in_the_file_itself_is_refused() {
+    let (Some(root), Some(facts_dir)) =
+        (std::env::var_os("UNSTALE_CORPUS"), std::env::var_os("UNSTALE_CORPUS_FACTS"))
+    else {
+        eprintln!(
+            "skipped: what_docker_refuses_in_the_file_itself_is_refused needs UNSTALE_CORPUS and UNSTALE_CORPUS_FACTS"
+        );
+        return;
+    };
+    let lines = fs::read_to_string(Path::new(&facts_dir).join("compose.jsonl")).unwrap();
+    let (mut refused, mut excuses, mut accepted, mut report) = (0, 0, 0, String::new());
+    for line in lines.lines() {
+        let fact: Json = serde_json::from_str(line).unwrap();
+        let repo = fact["repo"].as_str().unwrap().replacen('/', "__", 1);
+        let path: PathBuf = Path::new(&root).join(repo).join(fact["path"].as_str().unwrap());
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let model = read(&text);
+        let error = fact["error"].as_str().unwrap_or_default();
+        if fact["ok"] == json!(true) {
+            accepted += 1;
+            for error in &model.errors {
+                let _ = writeln!(report, "{}: refused, Docker accepts it: {}", path.display(), error.message);
+            }
+        } else if !NEIGHBOUR.iter().any(|words| error.contains(words)) {
+            match (model.errors.is_empty(), excused(&model, error)) {
+                (false, _) => refused += 1,
+                (true, true) => excuses += 1,
+                (true, false) => {
+                    let _ = writeln!(report, "{}: accepted, Docker says: {error}", path.display());
+                }
+            }
+        }
+    }
+    eprintln!("{accepted} accepted, {refused} refused as Docker does, {excuses} excused");
+    assert_eq!(report, "");
+    assert!(accepted > 0 && refused > 0);
+}
+
 /// Adds an argument to every build and removes every mount of every real file: what is not refused reads as it should,
 /// which the edit itself checks, and touches nothing else.
 #[test]

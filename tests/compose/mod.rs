@@ -6,6 +6,7 @@ mod merge;
 mod model;
 mod options;
 mod oracle;
+mod schema;
 
 use unstale::{
     model::compose::{self, Compose, Env},

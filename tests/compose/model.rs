@@ -60,7 +60,7 @@ fn build_in_every_form() {
         );
     }
     assert!(clean(&service("    build: !reset null\n    image: x\n")).services[0].build.is_none());
-    assert!(clean(&service("    build:\n    image: x\n")).services[0].build.is_none());
+    assert!(read(&service("    build:\n    image: x\n")).services[0].build.is_none());
     let inline = clean(&service("    build:\n      dockerfile_inline: |\n        FROM x\n      target: t\n"));
     let build = inline.services[0].build.as_ref().unwrap();
     assert_eq!((known(build.inline.as_ref()), known(build.target.as_ref())), (Some("FROM x\n"), Some("t")));
@@ -211,7 +211,7 @@ fn volumes_of_the_project() {
 
 #[test]
 fn what_else_a_service_says() {
-    let text = "name: p\ninclude:\n  - a.yml\n  - path: [b.yml, c.yml]\nservices:\n  web: &w\n    image: \"x:${TAG:-1}\"\n    container_name: c\n    pull_policy: always\n    deploy: {replicas: 2}\n    extends: {file: base.yml, service: web}\n  two:\n    scale: 3\n    extends: web\n  three: *w\n";
+    let text = "name: p\ninclude:\n  - a.yml\n  - path: [b.yml, c.yml]\nservices:\n  web: &w\n    image: \"x:${TAG:-1}\"\n    container_name: c1\n    pull_policy: always\n    deploy: {replicas: 2}\n    extends: {file: base.yml, service: web}\n  two:\n    scale: 3\n    extends: web\n  three: *w\n";
     let model = clean(text);
     assert_eq!(known(model.name.as_ref()), Some("p"));
     assert_eq!(
@@ -231,7 +231,7 @@ fn what_else_a_service_says() {
     assert!(two.extends.as_ref().unwrap().file.is_none());
     let three = model.service("three").unwrap();
     assert_eq!(&text[three.at.span.range()], "*w");
-    assert_eq!(known(three.container_name.as_ref()), Some("c"));
+    assert_eq!(known(three.container_name.as_ref()), Some("c1"));
 }
 
 #[test]

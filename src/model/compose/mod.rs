@@ -7,6 +7,7 @@ mod mounts;
 mod options;
 mod read;
 mod reader;
+mod schema;
 
 use crate::{
     syntax::{
@@ -80,6 +81,9 @@ pub struct Compose {
     pub shared: Vec<Shared>,
     /// What Compose would refuse.
     pub errors: Vec<SyntaxError>,
+    /// What Compose would refuse of this file alone: names that only a file merged with it could define, and services
+    /// that are complete only after merging.
+    pub dangling: Vec<SyntaxError>,
 }
 
 /// A service.

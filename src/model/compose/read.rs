@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{
     Build, Compose, Env, Extends, Layout, Mount, Origin, Service, Sharing, Value, Volume, mounts,
     reader::{Fields, RESET, Reader, Source},
+    schema,
 };
 use crate::{
     syntax::{
@@ -22,6 +23,10 @@ pub(super) fn compose(file: FileId, text: &str, env: &Env) -> Compose {
     reader.check_templates();
     let mut out = reader.document(file);
     let mut errors = reader.errors;
+    if out.layout == Layout::Services {
+        schema::check(text, &tree, &mut errors);
+        out.dangling = schema::references(&tree, &out);
+    }
     errors.sort_by_key(|e| e.span);
     out.errors = errors;
     Compose { tree, ..out }
@@ -46,6 +51,7 @@ impl Reader<'_> {
             volumes: Vec::new(),
             shared: Vec::new(),
             errors: Vec::new(),
+            dangling: Vec::new(),
         };
         let Some(root) = self.tree.root() else {
             if self.errors.is_empty() {

@@ -63,9 +63,7 @@ impl Reader<'_> {
 
     /// The part of a node that lies on its first line: a whole mapping is no place to point at.
     pub(super) fn first_line(&self, node: NodeId) -> Span {
-        let span = self.span(node);
-        let line = self.source(node).text[span.range()].lines().next().unwrap_or_default();
-        Span::new(span.start(), span.start() + line.len())
+        first_line(self.source(node).text, self.span(node))
     }
 
     /// The fields of a mapping; `None` for everything else, `!reset` included.
@@ -152,4 +150,10 @@ fn is_relative(path: &str) -> bool {
         && !drive
         && !path.contains("://")
         && !ADDRESSES.iter().any(|address| path.starts_with(address))
+}
+
+/// The part of a span that lies on its first line.
+pub(super) fn first_line(text: &str, span: Span) -> Span {
+    let line = text[span.range()].lines().next().unwrap_or_default();
+    Span::new(span.start(), span.start() + line.len())
 }

@@ -166,7 +166,8 @@ impl<'a> Editor<'a> {
         let read = |text: &str| parse(compose.file, text, &Env::default());
         let (before, after) = (read(self.text), read(&set.apply(self.text)));
         let right = !clash
-            && before.errors.len() == after.errors.len()
+            // It may give a value to a key that Compose refuses without one.
+            && before.errors.len() >= after.errors.len()
             && before.services.len() == after.services.len()
             && before.services.iter().zip(&after.services).all(|(b, a)| expected(b) == shape(a));
         if right {
