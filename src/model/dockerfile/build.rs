@@ -284,7 +284,8 @@ fn mount(flag: &syntax::Flag) -> Option<RunMount> {
             "type" => mount.kind = value.to_ascii_lowercase(),
             "target" | "dst" | "destination" => mount.target = Some(word),
             "source" | "src" => mount.source = Some(word),
-            "from" => mount.from = Some(word),
+            // An empty one is the build context.
+            "from" => mount.from = Some(word).filter(|from| !from.value.is_empty()),
             _ => {}
         }
     }

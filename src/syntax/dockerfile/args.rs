@@ -114,13 +114,15 @@ fn pairs(name: &str, keyword: &Spanned<String>, rest: &Joined, escape: char) -> 
     let mut pairs = Vec::with_capacity(words.len());
     for (word, range) in words.into_iter().zip(ranges) {
         let Some((name_part, value)) = word.value.split_once('=') else {
-            return Err(SyntaxError {
-                span: word.span,
-                message: format!(
-                    "`{}` has no `=`: write `name=value`, and quote a value that contains spaces",
-                    excerpt(&word.value)
-                ),
-            });
+            let shown = excerpt(&word.value);
+            let message = if known(&word.value) {
+                format!(
+                    "`{shown}` is read as a part of {name}: the line above ends in a continuation, remove that"
+                )
+            } else {
+                format!("`{shown}` has no `=`: write `name=value`, and quote a value that contains spaces")
+            };
+            return Err(SyntaxError { span: word.span, message });
         };
         let middle = range.start + name_part.len();
         pairs.push((
