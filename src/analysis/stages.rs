@@ -443,12 +443,13 @@ impl Resolver<'_> {
     fn copy(&mut self, copy: &Copy, flags: &[Flag], is_add: bool) -> CopyFacts {
         let from = match &copy.from {
             None => CopyFrom::Context,
+            // No builder expands it: BuildKit refuses what an expansion would change.
             Some(word) => match self.expand(word) {
-                Val::Known(name) => match find(self.before, &name) {
+                Val::Known(name) if name == word.value => match find(self.before, &name) {
                     Some(stage) => CopyFrom::Stage(stage),
                     None => CopyFrom::External(Val::Known(name)),
                 },
-                Val::Unknown => CopyFrom::External(Val::Unknown),
+                Val::Known(_) | Val::Unknown => CopyFrom::External(Val::Unknown),
             },
         };
         let sources: Vec<Val> = copy.sources.iter().map(|w| self.expand(w)).collect();
