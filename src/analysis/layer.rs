@@ -3,8 +3,8 @@
 
 use super::{
     DockerfileFacts, Facts,
-    cache::{Passing, passing},
-    commands::{Effect, Moves},
+    cache::{Passing, passing, unpinned},
+    commands::{Effect, Fetch, Moves, Needs},
     names::is_bust_name,
     source::{Brings, brings},
     stages::{Shell, Stages, Step, What},
@@ -25,20 +25,23 @@ pub type Reason = String;
 
 /// Where a stage whose RUNs work on application source needs a bust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Place<'a> {
     /// The stage.
     pub stage: usize,
-    /// The instruction that the layer belongs above: the first COPY of source, or a moving fetch before it.
+    /// The instruction that the layer belongs above: the first COPY of source after the dependency installs, if one is,
+    /// or a moving fetch before it.
     pub before: usize,
     /// The COPY that brings the source.
     pub copy: usize,
-    /// Whether a later RUN fetches something that is not known to be pinned.
-    pub fetches: bool,
+    /// A fetch after the source that may bring other data at every build, though nothing in its command tells.
+    pub data: Option<&'a Fetch>,
+    /// Whether a fetch of the stage is known to follow something that moves: the layer for it serves the source, too.
+    pub follows: bool,
 }
 
 /// The place in a stage; `None` if nothing there can go stale by the cache: without a RUN after the source, every
 /// later step is a COPY, which is keyed by what it copies.
-pub fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<Place> {
+pub fn place<'a>(facts: &Facts<'_>, dockerfile: &'a DockerfileFacts, stage: usize) -> Option<Place<'a>> {
     let steps = &dockerfile.stages.all[stage].steps;
     shell(&dockerfile.stages, stage).ok()?;
     let ships = |step: &What| match step {
@@ -48,32 +51,47 @@ pub fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> O
         _ => false,
     };
     let source = steps.iter().position(|step| ships(&step.what))?;
-    let (mut any, mut fetches) = (false, false);
-    for step in &steps[source..] {
-        if let What::Run(run) = &step.what {
-            any |= run.effects.iter().any(|e| !matches!(e, Effect::Nothing | Effect::PrintsClock { .. }));
-            fetches |= run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if f.moves != Moves::No));
+    // An install that reads manifests stays cached where source comes after it.
+    let installs = |step: &Step| match &step.what {
+        What::Run(run) => {
+            run.effects.iter().any(|e| matches!(e, Effect::Install(i) if i.needs != Needs::Sources))
         }
+        _ => false,
+    };
+    let installed = steps.iter().rposition(installs).unwrap_or(0);
+    let after = (installed.max(source)..steps.len()).find(|&at| ships(&steps[at].what));
+    let source = after.unwrap_or(source);
+    let works = |step: &Step| match &step.what {
+        What::Run(run) => {
+            run.effects.iter().any(|e| !matches!(e, Effect::Nothing | Effect::PrintsClock { .. }))
+        }
+        _ => false,
+    };
+    if !steps[source..].iter().any(works) {
+        return None;
     }
-    let before = moving_fetch(&steps[..source]).unwrap_or(&steps[source]).instruction;
-    any.then_some(Place { stage, before, copy: steps[source].instruction, fetches })
+    let follows = moving_fetch(steps);
+    let before = follows.filter(|&at| at < source).unwrap_or(source);
+    Some(Place {
+        stage,
+        before: steps[before].instruction,
+        copy: steps[source].instruction,
+        data: unpinned(steps).find(|(at, fetch)| *at > source && fetch.may_be_data()).map(|(_, fetch)| fetch),
+        follows: follows.is_some(),
+    })
 }
 
 /// The first step with a fetch that moves.
-fn moving_fetch(steps: &[Step]) -> Option<&Step> {
-    steps.iter().find(|step| match &step.what {
-        What::Run(run) => {
-            run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if matches!(f.moves, Moves::Yes(_))))
-        }
-        _ => false,
-    })
+fn moving_fetch(steps: &[Step]) -> Option<usize> {
+    unpinned(steps).find(|(_, fetch)| matches!(fetch.moves, Moves::Yes(_))).map(|(at, _)| at)
 }
 
 /// The instruction that one layer for everything in the stage belongs above: the first of the application source and
 /// the moving fetches. Every finding of a stage proposes the same layer, so that it is made once.
 pub fn above(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<usize> {
     let source = place(facts, dockerfile, stage).map(|place| place.before);
-    let fetch = moving_fetch(&dockerfile.stages.all[stage].steps).map(|step| step.instruction);
+    let steps = &dockerfile.stages.all[stage].steps;
+    let fetch = moving_fetch(steps).map(|at| steps[at].instruction);
     source.into_iter().chain(fetch).min()
 }
 
