@@ -4,7 +4,7 @@
 use super::{
     DockerfileFacts, Facts,
     cache::{Passing, passing, unpinned},
-    commands::{Effect, Fetch, Moves, Needs},
+    commands::{Effect, Fetch, Moves, Needs, Reads},
     names::is_bust_name,
     source::{Brings, brings},
     stages::{Shell, Stages, Step, What},
@@ -50,26 +50,12 @@ pub fn place<'a>(facts: &Facts<'_>, dockerfile: &'a DockerfileFacts, stage: usiz
         }
         _ => false,
     };
-    let source = steps.iter().position(|step| ships(&step.what))?;
+    let first = steps.iter().position(|step| ships(&step.what))?;
     // An install that reads manifests stays cached where source comes after it.
-    let installs = |step: &Step| match &step.what {
-        What::Run(run) => {
-            run.effects.iter().any(|e| matches!(e, Effect::Install(i) if i.needs != Needs::Sources))
-        }
-        _ => false,
-    };
-    let installed = steps.iter().rposition(installs).unwrap_or(0);
-    let after = (installed.max(source)..steps.len()).find(|&at| ships(&steps[at].what));
-    let source = after.unwrap_or(source);
-    let works = |step: &Step| match &step.what {
-        What::Run(run) => {
-            run.effects.iter().any(|e| !matches!(e, Effect::Nothing | Effect::PrintsClock { .. }))
-        }
-        _ => false,
-    };
-    if !steps[source..].iter().any(works) {
-        return None;
-    }
+    let installed = steps.iter().rposition(|step| installs(&step.what)).unwrap_or(0);
+    let later = (installed.max(first)..steps.len()).find(|&at| ships(&steps[at].what));
+    let worked_on = |at: &usize| steps[*at..].iter().any(|step| works(&step.what));
+    let source = later.into_iter().chain([first]).find(worked_on)?;
     let follows = moving_fetch(steps);
     let before = follows.filter(|&at| at < source).unwrap_or(source);
     Some(Place {
@@ -79,6 +65,22 @@ pub fn place<'a>(facts: &Facts<'_>, dockerfile: &'a DockerfileFacts, stage: usiz
         data: unpinned(steps).find(|(at, fetch)| *at > source && fetch.may_be_data()).map(|(_, fetch)| fetch),
         follows: follows.is_some(),
     })
+}
+
+/// Whether a RUN installs what a manifest names.
+fn installs(step: &What) -> bool {
+    let reads_manifest = |e: &Effect| matches!(e, Effect::Install(i) if i.needs != Needs::Sources);
+    matches!(step, What::Run(run) if run.effects.iter().any(reads_manifest))
+}
+
+/// Whether what a RUN leaves may depend on more than its text and the names of the files that it finds.
+fn works(step: &What) -> bool {
+    let depends = |effect: &Effect| match effect {
+        Effect::Nothing | Effect::PrintsClock { .. } => false,
+        Effect::Other { reads, .. } => matches!(reads, Reads::Index | Reads::Unknown),
+        _ => true,
+    };
+    matches!(step, What::Run(run) if run.effects.iter().any(depends))
 }
 
 /// The first step with a fetch that moves.

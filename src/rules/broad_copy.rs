@@ -194,6 +194,6 @@ fn harmless(instruction: &Instruction) -> bool {
 fn only_installs(run: &RunFacts) -> bool {
     run.context_mounts.is_empty()
         && run.effects.iter().all(|e| {
-            matches!(e, Effect::Install(_) | Effect::Nothing | Effect::Checks | Effect::Other { reads: Reads::Nothing, .. })
+            matches!(e, Effect::Install(_) | Effect::Nothing | Effect::Checks | Effect::Other { reads: Reads::Nothing | Reads::Index, .. })
         })
 }

@@ -37,7 +37,7 @@ pub enum Effect {
     Nothing,
     /// Something else.
     Other {
-        /// Whether it is known to read nothing of the application: package managers of the system, folders, users.
+        /// What it may read.
         reads: Reads,
         /// The command.
         span: Span,
@@ -47,8 +47,12 @@ pub enum Effect {
 /// Whether a command can read the application's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// It sets something up and does not look at the application.
+    /// It sets something up and does not look at the application: folders, users, options.
     Nothing,
+    /// Nothing of the application, but an index of packages.
+    Index,
+    /// Names, not what the files hold: owners, modes, links.
+    Names,
     /// It may.
     Unknown,
 }
@@ -253,13 +257,18 @@ fn clock(call: &Call<'_>) -> bool {
 
 fn reads(call: &Call<'_>) -> Reads {
     let verb = call.plain().next().unwrap_or("");
-    let nothing = match call.program() {
-        "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "mkdir" | "set" | "useradd" | "adduser"
-        | "addgroup" | "groupadd" | "corepack" | "export" | "cd" | "rm" => true,
-        "npm" | "yarn" | "pnpm" | "bun" => matches!(verb, "cache" | "config" | "set" | "store"),
-        "bundle" => verb == "config",
-        "go" => matches!(verb, "version" | "env"),
-        _ => install::pip_arguments(call).is_some(),
-    };
-    if nothing { Reads::Nothing } else { Reads::Unknown }
+    match call.program() {
+        "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "corepack" => Reads::Index,
+        "mkdir" | "set" | "useradd" | "adduser" | "addgroup" | "groupadd" | "export" | "cd" | "rm" => {
+            Reads::Nothing
+        }
+        "chown" | "chmod" | "chgrp" | "ln" | "touch" => Reads::Names,
+        "npm" | "yarn" | "pnpm" | "bun" if matches!(verb, "cache" | "config" | "set" | "store") => {
+            Reads::Nothing
+        }
+        "bundle" if verb == "config" => Reads::Nothing,
+        "go" if matches!(verb, "version" | "env") => Reads::Nothing,
+        _ if install::pip_arguments(call).is_some() => Reads::Index,
+        _ => Reads::Unknown,
+    }
 }
