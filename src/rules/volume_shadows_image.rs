@@ -23,6 +23,10 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             .filter(|(_, mount)| mount.kind == MountKind::Named)
             .filter_map(|(index, mount)| hiding(facts, service, index, mount))
             .collect();
+        // Edits are checked by reading the file again.
+        if found.is_empty() {
+            continue;
+        }
         let compose = facts.compose_file(service);
         // One fix for all: a list that loses its last entry goes with its key.
         let indexes: Vec<usize> = found.iter().map(|h| h.index).collect();
