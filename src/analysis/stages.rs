@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     commands::{self, Effect},
-    names::is_moving_name,
+    names::{is_bust_name, is_digest, is_moving_name},
     paths,
     vars::{Origin, Scope, Undeclared, Val, expand},
 };
@@ -435,7 +435,10 @@ impl Resolver<'_> {
 
     /// Looks again at which moving ARGs are part of the key.
     fn moving_args(&mut self) {
-        let scoped = self.state.scope.names(Origin::Arg).filter(|name| is_moving_name(name));
+        let scope = &self.state.scope;
+        let picks = |name: &str| matches!(scope.get(name), Some((Val::Known(value), _)) if is_digest(value));
+        let moves = |name: &&str| is_bust_name(name) || (is_moving_name(name) && !picks(name));
+        let scoped = scope.names(Origin::Arg).filter(moves);
         let behind = self.state.env_args.values().flatten().map(String::as_str);
         self.state.args = scoped.chain(behind).map(str::to_owned).collect();
     }

@@ -7,22 +7,27 @@ use crate::{
         Facts,
         paths::{base_name, join, parent},
     },
-    diag::Sink,
+    diag::{Severity, Sink},
     model::compose::Compose,
-    text::Location,
+    syntax::SyntaxError,
+    text::{FileId, Location},
 };
 
 /// What Compose reads when it is told no file.
 const DEFAULT_NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
-    let dockerfiles = facts.dockerfiles.iter().map(|d| (d.model.file, &d.model.errors));
-    let composes = facts.composes.iter().map(|c| (c.file, &c.errors));
-    let dangling = whole(facts).into_iter().map(|c| (c.file, &c.dangling));
-    for (file, errors) in dockerfiles.chain(composes).chain(dangling) {
-        for error in errors {
-            sink.report(Location::new(file, error.span), error.message.clone());
-        }
+    for (index, dockerfile) in facts.dockerfiles.iter().enumerate() {
+        let file = dockerfile.model.file;
+        // Nothing can be built from a file that only keeps a place; it matters once something wants to.
+        let waits = is_blank(facts, file) && facts.builders(index).next().is_none();
+        report(file, &dockerfile.model.errors, waits, sink);
+    }
+    for compose in &facts.composes {
+        report(compose.file, &compose.errors, is_blank(facts, compose.file), sink);
+    }
+    for compose in whole(facts) {
+        report(compose.file, &compose.dangling, false, sink);
     }
     for gap in facts.projects.iter().flat_map(|project| &project.gaps).filter(|gap| gap.refused) {
         sink.report(gap.at, gap.reason.clone());
@@ -52,4 +57,17 @@ fn whole<'f>(facts: &'f Facts<'_>) -> Vec<&'f Compose> {
         DEFAULT_NAMES.contains(&base_name(path)) && in_folder[parent(path)] == 1 && !named.contains(path)
     };
     facts.composes.iter().filter(|c| !c.dangling.is_empty()).filter(alone).collect()
+}
+
+fn report(file: FileId, errors: &[SyntaxError], waits: bool, sink: &mut Sink<'_>) {
+    for error in errors {
+        let most = if waits { Severity::Info } else { Severity::Error };
+        sink.report(Location::new(file, error.span), error.message.clone()).at_most(most);
+    }
+}
+
+/// Whether there is nothing but comments.
+fn is_blank(facts: &Facts<'_>, file: FileId) -> bool {
+    let mut lines = facts.snapshot.file(file).text.lines().map(|l| l.trim_start_matches('\u{feff}').trim());
+    lines.all(|line| line.is_empty() || line.starts_with('#'))
 }

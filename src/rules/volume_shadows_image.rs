@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    analysis::{Facts, links::Service, paths, route},
+    analysis::{
+        Facts,
+        commands::Effect,
+        links::Service,
+        paths, route,
+        stages::{Stages, What},
+    },
     diag::{Safety, Sink},
     model::compose::{self, Mount, MountKind, edit},
     text::{Edit, FileId, Location},
@@ -54,10 +60,27 @@ fn hiding<'a>(facts: &Facts<'_>, service: &Service, mount: &'a Mount) -> Option<
     let build = service.build.as_ref()?;
     let (context, stages, target) = (build.context.as_ref()?, build.stages.as_ref()?, build.target?);
     let place = paths::clean(mount.target.known.as_deref().filter(|t| t.starts_with('/'))?);
-    let fill = route::fill(facts, context, stages, target, &place)?;
+    let copied = route::fill(facts, context, stages, target, &place).map(|fill| fill.instruction);
+    let fill = copied.or_else(|| installed(stages, target, &place))?;
     let dockerfile = &facts.dockerfiles[build.dockerfile?].model;
-    let at = Location::new(dockerfile.file, dockerfile.instructions[fill.instruction].span);
+    let at = Location::new(dockerfile.file, dockerfile.instructions[fill].span);
     Some(Hiding { mount, volume: &mount.source.as_ref()?.raw, place, fill: at })
+}
+
+/// The first RUN of the stage's image that installs dependencies at or below the place.
+fn installed(stages: &Stages, target: usize, place: &str) -> Option<usize> {
+    let mut steps = stages.chain(target).into_iter().flat_map(|s| &stages.all[s].steps);
+    steps.find_map(|step| {
+        let What::Run(run) = &step.what else { return None };
+        let dir = run.workdir.known()?;
+        let fills = |effect: &Effect| match effect {
+            Effect::Install(install) => {
+                install.fills().is_some_and(|filled| paths::below(place, &paths::join(dir, &filled)).is_some())
+            }
+            _ => false,
+        };
+        run.effects.iter().any(fills).then_some(step.instruction)
+    })
 }
 
 fn report(

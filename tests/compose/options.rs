@@ -91,7 +91,6 @@ fn ports_in_every_form() {
 fn health_is_on_off_or_left_to_the_image() {
     for (body, want) in [
         ("    image: x\n", None),
-        ("    healthcheck:\n", None),
         ("    healthcheck: {test: curl x}\n", Some((false, true))),
         ("    healthcheck: {interval: 5s}\n", Some((false, false))),
         ("    healthcheck: {disable: true}\n", Some((true, false))),
@@ -105,7 +104,7 @@ fn health_is_on_off_or_left_to_the_image() {
 #[test]
 fn names_and_presence() {
     let (text, web) = service(
-        "    command: run\n    entrypoint:\n    deploy: {replicas: 2}\n    profiles: [a, b]\n    depends_on: {db: {condition: service_started}, mq: {}}\n    volumes_from: [db:ro]\n",
+        "    command: run\n    entrypoint:\n    deploy: {replicas: 2}\n    profiles: [a, b]\n    depends_on: {db: {condition: service_started}, mq: {condition: service_healthy}}\n    volumes_from: [db:ro]\n",
     );
     assert_eq!(web.command.map(|c| at(&text, c)), Some("command"));
     assert_eq!((web.entrypoint, web.deploy.is_some()), (None, true));
