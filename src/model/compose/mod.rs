@@ -132,6 +132,8 @@ pub struct Build {
     pub target: Option<Value>,
     /// `args`.
     pub args: Vec<BuildArg>,
+    /// `pull`: whether the base images are asked for at the registry before each build.
+    pub pull: Option<Value>,
 }
 
 /// One entry of `build.args`.

@@ -202,6 +202,7 @@ impl Reader<'_> {
             inline: None,
             target: None,
             args: Vec::new(),
+            pull: None,
         };
         build.origin = match (&self.tree.node(target).kind, entry.via) {
             (_, Via::Merge) => Origin::Merge,
@@ -215,6 +216,7 @@ impl Reader<'_> {
             build.inline = self.text_field(&inner, "dockerfile_inline");
             build.target = self.text_field(&inner, "target");
             build.args = self.args(&inner);
+            build.pull = self.text_field(&inner, "pull");
         } else if let Some(context) = self.scalar(target) {
             build.context = Some(context);
             if layout == Layout::V1 {
