@@ -62,7 +62,12 @@ fn report(facts: &Facts<'_>, index: usize, base: &Moving, fix: &Pull, sink: &mut
     let written = &model.stages[base.stage].base;
     let at = Location::new(model.file, written.span);
     let name = base.image.familiar();
+    // Whoever passes another value chooses another image; a version that is the default is a version.
+    let chosen = written.value.contains('$');
     if base.image.pin() == Pin::Tag {
+        if chosen {
+            return;
+        }
         let tag = base.image.tag.as_deref().unwrap_or_default();
         let message = format!("`{name}:{tag}` can move: without `--pull` a build keeps the one it has");
         sink.report(at, message).at_most(Severity::Info).fix(Safety::Manual, "build with `--pull`", Vec::new());
@@ -75,8 +80,6 @@ fn report(facts: &Facts<'_>, index: usize, base: &Moving, fix: &Pull, sink: &mut
              new one"
         ),
     );
-    // Whoever passes another value chooses another image.
-    let chosen = written.value.contains('$');
     let finding = if chosen { finding.at_most(Severity::Info) } else { finding };
     match fix {
         Pull::Edits(safety, edits) => finding

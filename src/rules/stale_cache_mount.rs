@@ -56,6 +56,6 @@ fn taken_out<'a>(run: &'a RunFacts, target: &str) -> Option<&'a Write> {
         write.how == How::Files && write.from.iter().any(inside) && !inside(&write.path)
     })?;
     let removed = run.writes[..at].iter().any(|write| write.how == How::Removed && inside(&write.path));
-    let freshened = run.cargo.iter().any(|step| *step == Cargo::Freshens);
+    let freshened = run.cargo.contains(&Cargo::Freshens);
     (!removed && !freshened).then_some(&run.writes[at])
 }

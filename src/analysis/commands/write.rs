@@ -54,6 +54,13 @@ struct One<'a> {
     found: &'a mut Vec<Write>,
 }
 
+/// What an option gives.
+enum Given {
+    Not,
+    Known(String),
+    Unknown,
+}
+
 impl One<'_> {
     fn redirects(&mut self, command: &Command) {
         for redirect in &command.redirects {
@@ -82,8 +89,8 @@ impl One<'_> {
             "sed" if self.call.args().any(|a| a.starts_with("-i") || a.starts_with("--in-place")) => {
                 self.all(1, How::Files);
             }
-            "tar" if self.extracts() => self.into_folder("-C", "--directory", How::Unpacked),
-            "unzip" => self.into_folder("-d", "-d", How::Unpacked),
+            "tar" if self.extracts() => self.unpack('C', "--directory"),
+            "unzip" => self.unpack('d', "-d"),
             "git" => self.clone(),
             "curl" => self.download('o', "--output"),
             "wget" => self.download('O', "--output-document"),
@@ -108,16 +115,19 @@ impl One<'_> {
         self.call.args().any(|a| a == long || super::short_flag(a, short))
     }
 
-    /// The value of an option in its own word: `-C x`, `--directory x`, `--directory=x`, `-fsSLo x`.
-    fn value(&self, short: char, long: &str) -> Option<Option<&str>> {
-        (1..self.call.words.len()).find_map(|i| {
-            let arg = self.call.text(i);
+    /// The value of an option: `-C x`, `--directory x`, `--directory=x`, `-fsSLo x`.
+    fn value(&self, short: char, long: &str) -> Given {
+        for at in 1..self.call.words.len() {
+            let arg = self.call.text(at);
             if let Some(value) = arg.strip_prefix(long).and_then(|rest| rest.strip_prefix('=')) {
-                return Some(Some(value));
+                return Given::Known(value.to_owned());
             }
-            let short = !arg.starts_with("--") && arg.starts_with('-') && arg.ends_with(short);
-            (short || arg == long).then(|| self.call.words.get(i + 1).and_then(|w| w.literal.as_deref()))
-        })
+            if arg == long || !arg.starts_with("--") && arg.starts_with('-') && arg.ends_with(short) {
+                let value = self.call.words.get(at + 1).and_then(|word| word.literal.clone());
+                return value.map_or(Given::Unknown, Given::Known);
+            }
+        }
+        Given::Not
     }
 
     fn copy(&mut self) {
@@ -145,12 +155,11 @@ impl One<'_> {
             || (!first.starts_with('-') && first.starts_with(['x', 'z', 'v']) && first.contains('x'))
     }
 
-    fn into_folder(&mut self, short: &str, long: &str, how: How) {
-        let short = short.chars().last().unwrap_or('C');
+    fn unpack(&mut self, short: char, long: &str) {
         match self.value(short, long) {
-            Some(Some(folder)) => self.put(&folder.to_owned(), how),
-            Some(None) => {}
-            None => self.put("", how),
+            Given::Known(folder) => self.put(&folder, How::Unpacked),
+            Given::Unknown => {}
+            Given::Not => self.put("", How::Unpacked),
         }
     }
 
@@ -164,16 +173,16 @@ impl One<'_> {
             _ => Some(paths::base_name(self.call.text(url)).trim_end_matches(".git")),
         };
         if let Some(folder) = folder.filter(|f| !f.contains('$')) {
-            self.put(&folder.to_owned(), How::Unpacked);
+            self.put(folder, How::Unpacked);
         }
     }
 
     fn download(&mut self, short: char, long: &str) {
-        if let Some(Some(path)) = self.value(short, long)
+        if let Given::Known(path) = self.value(short, long)
             && path != "-"
             && !path.starts_with("/dev/")
         {
-            self.put(&path.to_owned(), How::Files);
+            self.put(&path, How::Files);
         }
     }
 }
