@@ -160,17 +160,24 @@ services:
         "FROM ${BASE_IMAGE}\nWORKDIR /srv/app\nCOPY . .\nVOLUME /srv/app\nCMD [\"httpd\", \"-f\"]\n",
     );
     proof.bring(&[("compose.yaml", COMPOSE), ("version.py", "v1")]);
-    let deployed = || {
+    let deployed = |up: &str| {
         proof.compose("build --no-cache --quiet", None).ok();
-        proof.compose("up -d --force-recreate", None).ok();
+        proof.compose(up, None).ok();
         proof.lab.exec(&["cat", "/srv/app/version.py"]).ok()
     };
-    assert_eq!(deployed(), "v1");
+    let recreate = "up -d --force-recreate";
+    assert_eq!(deployed(recreate), "v1");
     proof.bring(&[("version.py", "v2")]);
-    assert_eq!(deployed(), "v1", "bad: the volume of the old container");
+    // docker-compose 1.29 asks the image for its volumes in a field that BuildKit leaves empty.
+    let blind = proof.lab.engine.compose == "docker-compose" && builder == Builder::BuildKit;
+    assert_eq!(deployed(recreate), if blind { "v2" } else { "v1" }, "bad: the volume of the old container");
     assert_eq!(proof.holds(&proof.image_of("web"), "/srv/app/version.py"), "v2", "and the image is new");
+
     assert_eq!(proof.fix("volume-over-code").code, 0);
-    assert_eq!(deployed(), "v2", "fixed: what the image holds");
+    // The old container still has the volume.
+    assert_eq!(deployed("up -d --force-recreate -V"), "v2");
+    proof.bring(&[("version.py", "v3")]);
+    assert_eq!(deployed(recreate), "v3", "fixed: what the image holds");
 }
 
 /// The classic builder throws away what RUN writes below a VOLUME; above it, both builders keep it.

@@ -71,7 +71,8 @@ pub fn packages(script: &Script) -> Vec<Packages> {
                 refresh: refresh(command, call, system),
                 span: call.span,
             });
-        } else if does.fetches {
+        } else if does.fetches && command.nesting == 0 && command.link != Link::Or {
+            // In a branch it is not known to run.
             found.push(Packages::Index { system, span: call.span });
         }
     });
@@ -154,6 +155,7 @@ mod tests {
             ("add-apt-repository ppa:x/y; apt-get install z", "may fresh"),
             ("true || apt-get install z", "install()"),
             ("if true; then apt-get install z; fi", "install()"),
+            ("if true; then apt-get update && apt-get install z; fi", "fresh"),
             ("apk add --no-cache curl", "fresh"),
             ("apk -U add curl", "fresh"),
             ("apk add curl", "install(apk update)"),
