@@ -97,11 +97,12 @@ fn moving_base(engine: Engine, builder: Builder) {
     proof.compose_build(None);
 
     assert_eq!(proof.fix("moving-base").code, 0);
-    let built = proof.compose("build", None);
+    let by_compose = proof.compose("build", None);
     if proof.lab.engine.compose == "docker-compose" {
-        assert!(built.stderr.contains("unsupported option: 'pull'"), "1.29 does not know it: {built:?}");
+        let refused = "unsupported option: 'pull'";
+        assert!(by_compose.stderr.contains(refused), "1.29 does not know it: {by_compose:?}");
     } else {
-        assert!(asks(&built), "fixed: compose asks: {built:?}");
+        assert!(asks(&by_compose), "fixed: compose asks: {by_compose:?}");
     }
 }
 
@@ -135,7 +136,7 @@ fn dummy_build(engine: Engine, builder: Builder) {
     proof.bring(&[("main.rs", "fn main() {}")]);
     let file =
         fs::File::options().write(true).open(proof.lab.server().join("main.rs")).expect("git wrote it");
-    let before = SystemTime::now() - Duration::from_secs(60);
+    let before = SystemTime::now() - Duration::from_mins(1);
     file.set_modified(before).expect("our own file's time can be set");
     let image = proof.build(".", &[]);
     assert_eq!(proof.holds(&image, "/bad"), "1", "bad: what was built before the sources came is newer");
