@@ -96,7 +96,8 @@ fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
     let url = call.args().find(|a| is_url(a))?;
     let path = url_path(url);
     // A version in the file's own name wins over `stable` or `master` in a folder above it.
-    let versioned = path.rsplit('/').next().is_some_and(pinned);
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let versioned = pinned(name) || pinned(strip_suffix(name)) || is_key(name);
     let moves = if url.contains('$') || versioned {
         Moves::No
     } else if let Some(part) =
@@ -200,6 +201,11 @@ fn is_url(text: &str) -> bool {
 fn url_path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').map_or("", |at| &rest[at..])
+}
+
+/// A signing key: what it signs moves, not the key.
+fn is_key(name: &str) -> bool {
+    [".asc", ".gpg", ".pub"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn strip_suffix(part: &str) -> &str {
