@@ -1,8 +1,10 @@
 //! Facts across files; what cannot be known stays `Unknown`.
 
+pub mod builder;
 pub mod cache;
 pub mod commands;
 pub mod context;
+pub mod images;
 pub mod layer;
 pub mod links;
 pub mod manifest;

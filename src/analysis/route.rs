@@ -394,7 +394,8 @@ pub fn fill(
         .map(|(instruction, _)| Fill { instruction })
 }
 
-fn fills(facts: &Facts<'_>, context: &Context, stages: &Stages, copy: &CopyFacts, place: &str) -> bool {
+/// Whether a COPY is known to put files of the context, or of another stage, at or below `place`.
+pub fn fills(facts: &Facts<'_>, context: &Context, stages: &Stages, copy: &CopyFacts, place: &str) -> bool {
     let Some(dest) = copy.dest.known() else { return false };
     if let CopyFrom::External(_) = copy.from {
         return false;

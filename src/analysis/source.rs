@@ -24,6 +24,31 @@ pub fn brings(snapshot: &Snapshot, context: &Context, copy: &CopyFacts) -> Bring
     if source { Brings::Source } else { Brings::Other }
 }
 
+/// Whether a folder of the context holds code that the build sees.
+pub fn holds_code(snapshot: &Snapshot, context: &Context, folder: &str) -> bool {
+    let folder = paths::join(&context.dir, folder);
+    snapshot.below(&folder).any(|(path, kind)| {
+        kind == EntryKind::File
+            && has_code_ending(paths::base_name(path))
+            && context.relative(path).is_some_and(|relative| context.ignored(relative).is_none())
+    })
+}
+
+/// Whether a path of a container is a place for data by its name: what lies there is made while the program runs.
+pub fn is_data(place: &str) -> bool {
+    let below =
+        ["/var/lib", "/var/log", "/var/cache", "/var/spool", "/etc", "/tmp", "/run", "/mnt", "/media"];
+    let named = [
+        "data", "db", "config", "conf", "conf.d", "cfg", "settings", "logs", "log", "cache", "storage",
+        "uploads", "upload", "files", "media", "backup", "backups", "tmp", "temp", "spool", "state",
+        "sessions", "certs", "ssl", "keys", "run", "home", "mail", "shared", "volume", "output", "models",
+    ];
+    let name = paths::base_name(place).to_ascii_lowercase();
+    let is_named =
+        named.contains(&name.as_str()) || name.rsplit(['-', '_', '.']).any(|part| named.contains(&part));
+    is_named || below.iter().any(|dir| paths::below(dir, place).is_some())
+}
+
 /// Whether a COPY source is the whole context.
 pub fn is_whole(source: &str) -> bool {
     paths::clean(&format!("/{source}")) == "/" || matches!(source, "*" | "./*")

@@ -7,12 +7,15 @@ use std::{
 };
 
 use super::{
-    commands::{self, Effect},
+    commands::{self, Cargo, Effect, Packages, Write},
     names::{is_bust_name, is_digest, is_moving_name},
     paths,
     vars::{Origin, Scope, Undeclared, Val, expand},
 };
-use crate::model::dockerfile::{self, Copy, Dockerfile, Flag, Form, Instruction, Kind, Pair, Run, Word};
+use crate::{
+    model::dockerfile::{self, Copy, Dockerfile, Flag, Form, Instruction, Kind, Pair, Run, Word},
+    text::Span,
+};
 
 /// The stages of one Dockerfile under one set of build arguments.
 #[derive(Debug, Clone)]
@@ -137,6 +140,29 @@ pub struct RunFacts {
     pub args: Arc<[String]>,
     /// The stage's or image's own `--mount=type=bind` sources of the context: (source, target).
     pub context_mounts: Vec<(Val, Val)>,
+    /// Its `--mount` flags.
+    pub mounts: Vec<MountFacts>,
+    /// What it is known to write: absolute paths.
+    pub writes: Vec<Write>,
+    /// What it does with the system's package indexes.
+    pub packages: Vec<Packages>,
+    /// What it does with cargo.
+    pub cargo: Vec<Cargo>,
+    /// Whether it has a here-document.
+    pub heredoc: bool,
+}
+
+/// A `--mount` of a RUN with its paths resolved.
+#[derive(Debug, Clone)]
+pub struct MountFacts {
+    /// `bind`, `cache`, `tmpfs`, `secret`, `ssh`.
+    pub kind: String,
+    /// Where it is mounted.
+    pub target: Val,
+    /// The stage or image that `from` names.
+    pub from: Option<CopyFrom>,
+    /// The whole flag.
+    pub span: Span,
 }
 
 /// Build arguments as passed from outside.
@@ -175,6 +201,12 @@ impl Stages {
         chain
     }
 
+    /// The steps of a stage's ancestors and then its own, each with its stage and its index there.
+    pub fn steps(&self, stage: usize) -> impl Iterator<Item = (usize, usize, &Step)> {
+        let of = |s: usize| self.all[s].steps.iter().enumerate().map(move |(at, step)| (s, at, step));
+        self.chain(stage).into_iter().flat_map(of)
+    }
+
     /// Every stage that the image of `stage` is made of or copies from, `stage` included.
     pub fn needed(&self, stage: usize) -> BTreeSet<usize> {
         let mut needed = BTreeSet::new();
@@ -186,10 +218,16 @@ impl Stages {
             if let Base::Stage(parent) = self.all[next].base {
                 open.push(parent);
             }
-            open.extend(self.all[next].steps.iter().filter_map(|step| match &step.what {
-                What::Copy(CopyFacts { from: CopyFrom::Stage(from), .. }) => Some(*from),
-                _ => None,
-            }));
+            for step in &self.all[next].steps {
+                match &step.what {
+                    What::Copy(CopyFacts { from: CopyFrom::Stage(from), .. }) => open.push(*from),
+                    What::Run(run) => open.extend(run.mounts.iter().filter_map(|m| match m.from {
+                        Some(CopyFrom::Stage(from)) => Some(from),
+                        _ => None,
+                    })),
+                    _ => {}
+                }
+            }
         }
         needed
     }
@@ -446,14 +484,7 @@ impl Resolver<'_> {
     fn copy(&mut self, copy: &Copy, flags: &[Flag], is_add: bool) -> CopyFacts {
         let from = match &copy.from {
             None => CopyFrom::Context,
-            // No builder expands it: BuildKit refuses what an expansion would change.
-            Some(word) => match self.expand(word) {
-                Val::Known(name) if name == word.value => match find(self.before, &name) {
-                    Some(stage) => CopyFrom::Stage(stage),
-                    None => CopyFrom::External(Val::Known(name)),
-                },
-                Val::Known(_) | Val::Unknown => CopyFrom::External(Val::Unknown),
-            },
+            Some(word) => self.from(word),
         };
         let sources: Vec<Val> = copy.sources.iter().map(|w| self.expand(w)).collect();
         let raw = self.expand(&copy.dest);
@@ -474,6 +505,17 @@ impl Resolver<'_> {
         }
     }
 
+    /// The stage or image that a `from` names. No builder expands it: BuildKit refuses what an expansion would change.
+    fn from(&self, word: &Word) -> CopyFrom {
+        match self.expand(word) {
+            Val::Known(name) if name == word.value => match find(self.before, &name) {
+                Some(stage) => CopyFrom::Stage(stage),
+                None => CopyFrom::External(Val::Known(name)),
+            },
+            Val::Known(_) | Val::Unknown => CopyFrom::External(Val::Unknown),
+        }
+    }
+
     fn run(&mut self, run: &Run) -> RunFacts {
         let effects = match &run.form {
             Form::Shell(script) => {
@@ -482,6 +524,16 @@ impl Resolver<'_> {
             }
             Form::Exec(words) => commands::exec_effects(words),
         };
+        let script = match &run.form {
+            Form::Shell(script) => Some(script),
+            Form::Exec(_) => None,
+        };
+        let mounts = run.mounts.iter().map(|m| MountFacts {
+            kind: m.kind.clone(),
+            target: m.target.as_ref().map_or(Val::Unknown, |word| self.path(word)),
+            from: m.from.as_ref().map(|word| self.from(word)),
+            span: m.span,
+        });
         let context_mounts = run
             .mounts
             .iter()
@@ -496,7 +548,22 @@ impl Resolver<'_> {
             effects,
             args: self.state.args.clone(),
             context_mounts,
+            mounts: mounts.collect(),
+            writes: script.map_or_else(Vec::new, |s| self.writes(s)),
+            packages: script.map_or_else(Vec::new, commands::packages),
+            cargo: script.map_or_else(Vec::new, commands::cargo),
+            heredoc: !run.heredocs.is_empty(),
         }
+    }
+
+    /// What is written where, as far as the working folder is known.
+    fn writes(&self, script: &crate::syntax::shell::Script) -> Vec<Write> {
+        let absolute = |path: &str| self.in_workdir(path).known().map(str::to_owned);
+        let known = commands::writes(script).into_iter().filter_map(|write| {
+            let from = write.from.iter().filter_map(|path| absolute(path)).collect();
+            Some(Write { path: absolute(&write.path)?, from, ..write })
+        });
+        known.collect()
     }
 }
 

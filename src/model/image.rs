@@ -14,6 +14,17 @@ pub struct ImageRef {
     pub digest: Option<String>,
 }
 
+/// What fixes the image that a reference means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pin {
+    /// A digest: always the same image.
+    Digest,
+    /// A tag that is not `latest`: its owner may move it.
+    Tag,
+    /// `latest`, written or not: it is there to move.
+    Latest,
+}
+
 const HUB: &str = "docker.io";
 
 impl ImageRef {
@@ -49,6 +60,20 @@ impl ImageRef {
             tag: tag.map(str::to_owned),
             digest: digest.map(str::to_owned),
         })
+    }
+
+    /// What fixes the image.
+    pub fn pin(&self) -> Pin {
+        match (&self.digest, self.tag.as_deref()) {
+            (Some(_), _) => Pin::Digest,
+            (None, None | Some("latest")) => Pin::Latest,
+            (None, Some(_)) => Pin::Tag,
+        }
+    }
+
+    /// The name below `library/` of Docker Hub, without a registry or an owner before it.
+    pub fn short(&self) -> Option<&str> {
+        self.name.strip_prefix("library/").filter(|_| self.registry == HUB)
     }
 
     /// The name as people write it: without `docker.io/library/`, without tag and digest.

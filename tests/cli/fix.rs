@@ -55,7 +55,10 @@ fn a_diff_applied_by_git_is_what_fix_writes() {
 fn a_diff_fits_wherever_it_is_made() {
     let name = "a \"b\"\t\u{202e}c\\d é";
     let folder = Folder::new();
-    folder.put(&format!("sub/{name}/Dockerfile"), "FROM alpine\nWORKDIR /a\nCOPY . .\rx\nRUN apk add curl\n");
+    folder.put(
+        &format!("sub/{name}/Dockerfile"),
+        "FROM alpine:3.20\nWORKDIR /a\nCOPY . .\rx\nRUN apk add curl\n",
+    );
     folder.put(&format!("sub/{name}/compose.yaml"), "services:\n  web:\n    build: .\n");
     folder.commit();
     let before = folder.all();
@@ -151,7 +154,7 @@ fn plain_text(name: &str) -> String {
 #[test]
 fn only_named_files_are_fixed_with_what_their_fixes_need() {
     let folder = Folder::scichart();
-    folder.put("api/Dockerfile", "FROM alpine\nWORKDIR /a\nCOPY . .\nRUN apk add curl\n");
+    folder.put("api/Dockerfile", "FROM alpine:3.20\nWORKDIR /a\nCOPY . .\nRUN apk add curl\n");
     folder.put("api/x", "");
     folder.commit();
     let api = folder.get("api/Dockerfile");
@@ -175,7 +178,7 @@ fn a_link_stays_a_link_and_its_target_is_written_once() {
     assert!(folder.get("compose.yaml").contains("CACHE_BUST"));
     // Two names for one file.
     let folder = Folder::new();
-    folder.put("Dockerfile", "FROM alpine\nWORKDIR /a\nCOPY . .\nRUN apk add curl\n");
+    folder.put("Dockerfile", "FROM alpine:3.20\nWORKDIR /a\nCOPY . .\nRUN apk add curl\n");
     symlink("Dockerfile", folder.join("Dockerfile.prod")).unwrap();
     let ran = ends(folder.run(&["check", "--fix", "--fail-on", "error"]), 0);
     assert_eq!(folder.get("Dockerfile").matches("ARG CACHE_BUST").count(), 1, "{}", ran.stderr);

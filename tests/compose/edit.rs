@@ -1,7 +1,7 @@
 //! Edits: the file's own style, every other byte kept, or refused.
 
 use unstale::{
-    model::compose::edit::{add_build_arg, remove_mounts, set_scalar, set_value},
+    model::compose::edit::{add_build_arg, remove_mounts, set_build_pull, set_scalar, set_value},
     text::EditSet,
 };
 
@@ -277,4 +277,53 @@ fn a_scalar_keeps_its_quotes() {
         apply(set_scalar(text, web.image.as_ref().unwrap().at.span, "x")),
         text.replace("\"a:1\"", "\"x\"")
     );
+}
+
+fn pull(text: &str) -> Result<String, String> {
+    let edits = set_build_pull(text, &read(text), "web").map_err(|r| r.reason)?;
+    let mut set = EditSet::default();
+    for edit in edits {
+        set.insert(edit).unwrap();
+    }
+    Ok(set.apply(text))
+}
+
+#[test]
+fn pull_is_set_in_the_style_of_the_build() {
+    for (before, after) in [
+        (
+            "    build: . # here\n    ports: []",
+            "    build:\n      context: . # here\n      pull: true\n    ports: []",
+        ),
+        (
+            "    build:\n        context: .\n        args: [A=b]",
+            "    build:\n        context: .\n        args: [A=b]\n        pull: true",
+        ),
+        (
+            "    build:\n      args:\n        A: b\n    # after",
+            "    build:\n      args:\n        A: b\n      pull: true\n    # after",
+        ),
+        ("    build: {context: .}", "    build: {context: ., pull: true}"),
+        ("    \"build\": {\"context\": \".\"}", "    \"build\": {\"context\": \".\", \"pull\": true}"),
+        (
+            "    build:\n      pull: false # why\n      context: .",
+            "    build:\n      pull: true # why\n      context: .",
+        ),
+        ("    build: &b\n      context: .", "    build: &b\n      context: .\n      pull: true"),
+    ] {
+        let service = |build: &str| format!("services:\n  web:\n{build}\n");
+        assert_eq!(pull(&service(before)).as_deref(), Ok(service(after).as_str()), "{before}");
+        let value: serde_yaml::Value = serde_yaml::from_str(&service(after)).unwrap();
+        assert_eq!(value["services"]["web"]["build"]["pull"], serde_yaml::Value::Bool(true));
+    }
+    for refused in [
+        "web: {build: .}\n",
+        "services:\n  web:\n    image: x\n",
+        "services:\n  web:\n    build:\n      context: .\n      pull: ${PULL:-false}\n",
+        "services:\n  web:\n    build: *b\nx: &b {context: .}\n",
+        "services:\n  web:\n    build: &b\n      context: .\n  api:\n    build: *b\n",
+        "x: &x\n  build: {context: .}\nservices:\n  web:\n    <<: *x\n",
+    ] {
+        assert!(pull(refused).is_err(), "{refused}");
+    }
 }

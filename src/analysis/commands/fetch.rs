@@ -117,7 +117,11 @@ fn download(call: &Call<'_>, shell: Option<&Command>) -> Option<(String, Moves, 
     let path = url_path(url);
     // A version in the file's own name wins over `stable` or `master` in a folder above it.
     let name = paths::base_name(path);
-    let versioned = pinned(name) || is_version_line(name) || shell.is_some_and(selects_version);
+    let versioned = pinned(name)
+        || pinned(strip_suffix(name))
+        || is_key(name)
+        || is_version_line(name)
+        || shell.is_some_and(selects_version);
     let moves = if url.contains('$') || versioned {
         Moves::No
     } else if let Some(part) =
@@ -243,6 +247,11 @@ fn is_url(text: &str) -> bool {
 fn url_path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').map_or("", |at| &rest[at..])
+}
+
+/// A signing key: what it signs moves, not the key.
+fn is_key(name: &str) -> bool {
+    [".asc", ".gpg", ".pub"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn strip_suffix(part: &str) -> &str {

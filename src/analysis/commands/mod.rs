@@ -1,10 +1,16 @@
 //! What a RUN does: installs of dependencies, fetches from the network, and things that only look like a cache-bust.
 
+mod cargo;
 mod fetch;
 mod install;
+mod packages;
+mod write;
 
+pub use cargo::{Cargo, cargo};
 pub use fetch::{Fetch, Moves};
 pub use install::{Install, Manager, Needs};
+pub use packages::{Packages, System, packages};
+pub use write::{How, Write, writes};
 
 use super::paths;
 use crate::{
@@ -93,10 +99,24 @@ impl<'a> Call<'a> {
 
 /// What the commands of a shell-form RUN do, in order.
 pub fn effects(script: &Script) -> Vec<Effect> {
-    let mut dir: Option<String> = Some(String::new());
     let mut effects = Vec::new();
     let shells: Vec<&Command> =
         script.commands.iter().filter(|c| c.substitution == 0 && is_shell(c)).collect();
+    walk(script, |index, call, dir| {
+        let command = &script.commands[index];
+        if command.substitution > 0 && clock(call) {
+            return;
+        }
+        let shell = runs_output(&script.commands, index, &shells);
+        effects.push(effect(call, command, dir, shell));
+    });
+    effects
+}
+
+/// Shows every command with its index and the folder that it runs in: relative to the working folder of the RUN, or
+/// absolute; `None` if it is not known.
+fn walk(script: &Script, mut see: impl FnMut(usize, &Call<'_>, Option<&str>)) {
+    let mut dir: Option<String> = Some(String::new());
     for (index, command) in script.commands.iter().enumerate() {
         let call = unwrap(command);
         if call.words.is_empty() {
@@ -106,13 +126,8 @@ pub fn effects(script: &Script) -> Vec<Effect> {
             dir = change(dir, &call);
             continue;
         }
-        if command.substitution > 0 && clock(&call) {
-            continue;
-        }
-        let shell = runs_output(&script.commands, index, &shells);
-        effects.push(effect(&call, command, dir.as_deref(), shell));
+        see(index, &call, dir.as_deref());
     }
-    effects
 }
 
 /// The same for an exec-form RUN: one command, nothing expanded.
@@ -191,7 +206,8 @@ fn own_words(wrapper: &str, words: &[Word]) -> usize {
 
 fn change(dir: Option<String>, call: &Call<'_>) -> Option<String> {
     let to = call.words.get(1)?.literal.as_deref()?;
-    Some(paths::join(&dir?, to))
+    // Longer than any path that Linux opens: nothing stands there.
+    Some(paths::join(&dir?, to)).filter(|dir| dir.len() < 4096)
 }
 
 /// The shell that runs the output of this command: `curl … | sh`, `sh -c "$(curl …)"`.

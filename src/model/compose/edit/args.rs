@@ -1,4 +1,4 @@
-//! A build argument more, in every form that `build` can have.
+//! A build argument, or `pull`, more, in every form that `build` can have.
 
 use super::{Editor, Refused, Shape, is_dash, quote, refuse, shape};
 use crate::{
@@ -32,8 +32,9 @@ pub fn add_build_arg(
     if let Some(arg) = build.args.iter().find(|a| a.name.value == name) {
         return refuse(arg.name.at.span, format!("`{name}` is among the build arguments already"));
     }
-    check(compose, build, name)?;
-    let edits = Adder { editor: &editor, name, value }.edits(service, build)?;
+    check_name(build, name)?;
+    check(compose, build)?;
+    let edits = Adder { editor: &editor, new: New::Arg { name, value } }.edits(service, build)?;
     editor.verified(compose, edits, build.at.span, |before| {
         let mut wanted: Shape = shape(before);
         if before.name.value == service.name.value {
@@ -44,12 +45,46 @@ pub fn add_build_arg(
     })
 }
 
-fn check(compose: &Compose, build: &Build, name: &str) -> Result<(), Refused> {
+/// Sets `pull: true` for the build of a service, in the style of what is there.
+///
+/// # Errors
+/// [`Refused`] if there is nothing to add to, if it is set by something else than `false`, or if the change would reach
+/// further than this service (aliases, merges).
+pub fn set_build_pull(text: &str, compose: &Compose, service: &str) -> Result<Vec<Edit>, Refused> {
+    let editor = Editor::new(text, compose)?;
+    let Some(service) = compose.service(service) else {
+        return refuse(Span::point(0), "the file has no such service");
+    };
+    let Some(build) = &service.build else {
+        return refuse(service.name.at.span, "the service has no `build`");
+    };
+    check(compose, build)?;
+    let edits = match &build.pull {
+        None => Adder { editor: &editor, new: New::Pull }.edits(service, build)?,
+        Some(value) if value.raw == "false" && &text[value.at.span.range()] == "false" => {
+            vec![Edit::replace(value.at.span, "true")]
+        }
+        Some(value) => return refuse(value.at.span, "`pull` is set already"),
+    };
+    editor.verified(compose, edits, build.at.span, |before| {
+        let mut wanted = shape(before);
+        if before.name.value == service.name.value {
+            wanted.pull = Some("true".to_owned());
+        }
+        wanted
+    })
+}
+
+fn check_name(build: &Build, name: &str) -> Result<(), Refused> {
     let mut bytes = name.bytes();
     let starts = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     if !starts || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return refuse(build.key.span, "a build argument's name has letters, digits and `_`");
     }
+    Ok(())
+}
+
+fn check(compose: &Compose, build: &Build) -> Result<(), Refused> {
     if compose.layout == Layout::V1 {
         return refuse(build.key.span, "the file has no `services:`, and that layout has no build arguments");
     }
@@ -62,10 +97,16 @@ fn check(compose: &Compose, build: &Build, name: &str) -> Result<(), Refused> {
     }
 }
 
+/// What is added.
+#[derive(Clone, Copy)]
+enum New<'a> {
+    Arg { name: &'a str, value: &'a str },
+    Pull,
+}
+
 struct Adder<'a> {
     editor: &'a Editor<'a>,
-    name: &'a str,
-    value: &'a str,
+    new: New<'a>,
 }
 
 impl Adder<'_> {
@@ -76,6 +117,9 @@ impl Adder<'_> {
         };
         if build.origin == Origin::Scalar {
             return self.scalar(service, entry);
+        }
+        if let New::Pull = self.new {
+            return self.mapping(service, entry);
         }
         let known = ed.tree.get(entry.value, "args");
         let own = ed.own(entry.value, "args");
@@ -93,22 +137,37 @@ impl Adder<'_> {
         ed.indent(build.key).ok().and_then(|key| key.checked_sub(name)).filter(|&s| s > 0).unwrap_or(STEP)
     }
 
+    /// The argument alone.
     fn pair(&self, key_style: Option<ScalarStyle>, value_style: Option<ScalarStyle>, place: Style) -> String {
-        let key = quote::like(self.name, quotes(key_style), place);
-        format!("{key}: {}", quote::like(self.value, quotes(value_style), place))
+        let (name, value) = match self.new {
+            New::Arg { name, value } => (name, quote::like(value, quotes(value_style), place)),
+            // With quotes it would be a string.
+            New::Pull => ("pull", "true".to_owned()),
+        };
+        format!("{}: {value}", quote::like(name, quotes(key_style), place))
     }
 
-    /// `{args: {NAME: value}}` inside of flow style, without the outer braces.
-    fn flow_args(&self, key_style: Option<ScalarStyle>) -> String {
-        let key = quote::like("args", quotes(key_style), Style::Flow);
-        format!("{key}: {{{}}}", self.pair(key_style, quotes(key_style), Style::Flow))
+    /// What a mapping without it gets, inside of flow style: `args: {NAME: value}` or `pull: true`.
+    fn flow_entry(&self, key_style: Option<ScalarStyle>) -> String {
+        let pair = self.pair(key_style, quotes(key_style), Style::Flow);
+        match self.new {
+            New::Arg { .. } => {
+                format!("{}: {{{pair}}}", quote::like("args", quotes(key_style), Style::Flow))
+            }
+            New::Pull => pair,
+        }
     }
 
-    /// `args:` and the argument on lines of their own.
-    fn block_args(&self, key_style: Option<ScalarStyle>, indent: usize, step: usize) -> String {
-        let key = quote::like("args", quotes(key_style), Style::Block);
+    /// The same on lines of its own.
+    fn block_entry(&self, key_style: Option<ScalarStyle>, indent: usize, step: usize) -> String {
         let pair = self.pair(key_style, None, Style::Block);
-        format!("{key}:{}{pair}", self.editor.new_line(indent + step))
+        match self.new {
+            New::Arg { .. } => {
+                let key = quote::like("args", quotes(key_style), Style::Block);
+                format!("{key}:{}{pair}", self.editor.new_line(indent + step))
+            }
+            New::Pull => pair,
+        }
     }
 
     fn scalar(&self, service: &Service, entry: Entry) -> Result<Vec<Edit>, Refused> {
@@ -122,7 +181,7 @@ impl Adder<'_> {
         if ed.style(service.node) == Some(Style::Flow) {
             return Ok(vec![
                 Edit::insert(node.span.start(), format!("{{{}: ", context(Style::Flow))),
-                Edit::insert(node.span.end(), format!(", {}}}", self.flow_args(key_style))),
+                Edit::insert(node.span.end(), format!(", {}}}", self.flow_entry(key_style))),
             ]);
         }
         let colon = ed.after_colon(entry.key)?;
@@ -136,7 +195,7 @@ impl Adder<'_> {
             Edit::replace(Span::new(colon, node.span.start()), format!("{line}{}: ", context(Style::Block))),
             Edit::insert(
                 ed.line_end(node.span.end()),
-                format!("{line}{}", self.block_args(key_style, indent, step)),
+                format!("{line}{}", self.block_entry(key_style, indent, step)),
             ),
         ])
     }
@@ -147,17 +206,17 @@ impl Adder<'_> {
         let entries = ed.tree.entries(build.value).unwrap_or_default();
         let key_style = entries.first().and_then(|e| ed.scalar_style(e.key));
         if ed.style(build.value) == Some(Style::Flow) {
-            return self.grow_flow(build.value, &self.flow_args(key_style));
+            return self.grow_flow(build.value, &self.flow_entry(key_style));
         }
         let Some(first) = entries.first() else {
             return refuse(ed.span(build.value), "the mapping is empty");
         };
         let indent = ed.indent(first.key)?;
         let step = ed.indent(build.key).ok().and_then(|key| indent.checked_sub(key)).filter(|&s| s > 0);
-        let args = self.block_args(key_style, indent, step.unwrap_or_else(|| self.step(service, build)));
+        let entry = self.block_entry(key_style, indent, step.unwrap_or_else(|| self.step(service, build)));
         Ok(vec![match self.last_line(entries) {
-            Some(at) => Edit::insert(at, format!("{}{args}", ed.new_line(indent))),
-            None => Edit::insert(ed.span(first.key).start(), format!("{args}{}", ed.new_line(indent))),
+            Some(at) => Edit::insert(at, format!("{}{entry}", ed.new_line(indent))),
+            None => Edit::insert(ed.span(first.key).start(), format!("{entry}{}", ed.new_line(indent))),
         }])
     }
 
@@ -218,7 +277,10 @@ impl Adder<'_> {
     fn list(&self, args: NodeId, items: &[NodeId], style: Style) -> Result<Vec<Edit>, Refused> {
         let ed = self.editor;
         let like = items.last().and_then(|&item| ed.scalar_style(item));
-        let argument = quote::like(&format!("{}={}", self.name, self.value), quotes(like), style);
+        let New::Arg { name, value } = self.new else {
+            return refuse(ed.span(args), "only an argument goes into the list");
+        };
+        let argument = quote::like(&format!("{name}={value}"), quotes(like), style);
         if style == Style::Flow {
             return self.grow_flow(args, &argument);
         }

@@ -12,7 +12,7 @@ use crate::{
     text::{Edit, EditSet, Newline, Span},
 };
 
-pub use args::add_build_arg;
+pub use args::{add_build_arg, set_build_pull};
 pub use mounts::remove_mounts;
 
 /// Why an edit was not made: nothing is changed.
@@ -190,6 +190,7 @@ struct Shape {
     name: String,
     fields: Vec<Option<String>>,
     args: Vec<(String, Option<String>)>,
+    pull: Option<String>,
     mounts: Vec<(MountKind, Option<String>, String, bool, bool)>,
 }
 
@@ -204,6 +205,7 @@ fn shape(service: &Service) -> Shape {
     if let Some(build) = &service.build {
         fields.extend([raw(&build.context), raw(&build.dockerfile), raw(&build.inline), raw(&build.target)]);
     }
+    let pull = service.build.as_ref().and_then(|build| raw(&build.pull));
     let args = service.build.iter().flat_map(|b| &b.args);
     let mut args: Vec<_> = args.map(|a| (a.name.value.clone(), raw(&a.value))).collect();
     // Entries of merges stand behind own ones, wherever `<<` is.
@@ -212,6 +214,7 @@ fn shape(service: &Service) -> Shape {
         name: service.name.value.clone(),
         fields,
         args,
+        pull,
         mounts: service
             .mounts
             .iter()
