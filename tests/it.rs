@@ -4,13 +4,16 @@
 mod architecture;
 mod cli;
 mod compose;
+mod config;
 mod deploy;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
 mod fix;
+mod formats;
 mod hard;
 mod hostile;
+mod hooks;
 mod incident;
 mod lab;
 mod pages;

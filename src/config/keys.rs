@@ -52,7 +52,7 @@ impl<'a> Keys<'a> {
                 "show" => scope.show = self.severity(key, value),
                 "exclude" => scope.exclude = self.patterns(key, value).unwrap_or_else(Gitignore::empty),
                 "rules" => said = self.levels(key, value),
-                "per-path" => scope.per_path = self.per_path(key, value),
+                "per-path" => scope.per_path = self.per_path(value),
                 _ => self.unknown(key, &KEYS),
             }
         }
@@ -121,7 +121,7 @@ impl<'a> Keys<'a> {
         found
     }
 
-    fn per_path(&mut self, key: &Key<'_>, value: &Value<'_>) -> Vec<(Gitignore, Levels)> {
+    fn per_path(&mut self, value: &Value<'_>) -> Vec<(Gitignore, Levels)> {
         let table = |one: &'_ Value<'_>| one.get_ref().is_table();
         let tables = value.get_ref().as_array().filter(|all| all.iter().all(table));
         let Some(tables) = tables else {

@@ -32,11 +32,11 @@ pub struct Entry {
 /// Why it is none, and what to do.
 pub fn read(text: &str) -> Result<BTreeSet<Entry>, String> {
     let document: Document = serde_json::from_str(text).map_err(|e| {
-        format!("it is not a baseline ({e}): `--write-baseline` makes it anew")
+        format!("it is not a baseline ({e}): name another file, or remove it and let `--write-baseline` make it anew")
     })?;
     if document.schema != SCHEMA {
         return Err(format!(
-            "it has the schema {}, this version reads {SCHEMA}: `--write-baseline` makes it anew",
+            "it has the schema {}, this version reads {SCHEMA}: remove it and let `--write-baseline` make it anew",
             document.schema
         ));
     }

@@ -35,8 +35,8 @@ pub fn of(snapshot: &Snapshot, findings: &[Finding], path: &dyn Fn(&str) -> Stri
     findings.iter().map(fingerprint).collect()
 }
 
-/// The text of the place, white space and the end of each line as if it were indented anew; of a place between two
-/// bytes its line.
+/// The words of the place, however they are indented or continued on the next line; of a place between two bytes those
+/// of its line.
 fn words(snapshot: &Snapshot, at: Location) -> String {
     let text = &snapshot.file(at.file).text;
     let (start, end) = (at.span.start().min(text.len()), at.span.end().min(text.len()));
@@ -46,5 +46,5 @@ fn words(snapshot: &Snapshot, at: Location) -> String {
     } else {
         &text[start..end]
     };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,6 @@
 //! SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>): what code scanning services take.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 
@@ -68,13 +68,27 @@ fn level(severity: Severity) -> &'static str {
 /// A rule, with its page as help.
 fn descriptor(rule: &Rule) -> Value {
     let tags: Vec<&str> = [rule.page.kind.as_str()].into_iter().chain(rule.page.mechanisms().iter().copied()).collect();
+    let help = unlinked(rule.page.prose.trim());
     json!({
         "id": rule.id,
         "shortDescription": { "text": plain(rule.page.title) },
-        "help": { "text": plain(rule.page.prose.trim()), "markdown": rule.page.prose.trim() },
+        "help": { "text": help, "markdown": help },
         "defaultConfiguration": { "level": level(rule.page.severity) },
         "properties": { "tags": tags },
     })
+}
+
+/// A page without its links: the pages that they lead to are not where the document is shown.
+fn unlinked(page: &str) -> String {
+    let mut out = String::with_capacity(page.len());
+    let mut rest = page;
+    while let Some(middle) = rest.find("](") {
+        let (Some(start), Some(end)) = (rest[..middle].rfind('['), rest[middle..].find(')')) else { break };
+        out.push_str(&rest[..start]);
+        out.push_str(&rest[start + 1..middle]);
+        rest = &rest[middle + end + 1..];
+    }
+    out + rest
 }
 
 /// A file: below the root of the repository, or anywhere.
@@ -91,7 +105,7 @@ fn uri(path: &str) -> String {
     path.bytes().fold(String::with_capacity(path.len()), |mut uri, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
-            _ => uri.push_str(&format!("%{byte:02X}")),
+            _ => write!(uri, "%{byte:02X}").expect("writing to a String does not fail"),
         }
         uri
     })

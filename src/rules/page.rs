@@ -153,9 +153,7 @@ const fn was(head: &'static str) -> [&'static str; MOST] {
 const fn value(head: &'static str, key: &str) -> &'static str {
     match optional(head, key) {
         Some(value) => value,
-        None => panic!(
-            "the front matter of a rule's page lacks a key: title, kind, severity, fix, since, mechanisms, aliases"
-        ),
+        None => panic!("a rule's page lacks a key: title, kind, severity, fix, since, mechanisms, aliases"),
     }
 }
 
