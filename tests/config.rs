@@ -35,7 +35,11 @@ fn levels_are_set_after_the_rules_ran() {
     assert_eq!(under("[rules]\ncached-fetch = \"error\"\n"), one(Severity::Error), "above the page's level");
     assert_eq!(under("[rules]\ncached-fetch = \"info\"\n"), one(Severity::Info));
     assert_eq!(under("[rules]\ncached-fetch = \"off\"\n"), []);
-    assert_eq!(under("rules.cached-fetch = \"off\"\nruleset = \"0.1\"\n"), [], "over the ruleset, wherever it stands");
+    assert_eq!(
+        under("rules.cached-fetch = \"off\"\nruleset = \"0.1\"\n"),
+        [],
+        "over the ruleset, wherever it stands"
+    );
 }
 
 #[test]
@@ -43,7 +47,13 @@ fn a_path_has_its_own_levels_and_the_last_one_wins() {
     let per = |paths: &str, level: &str| {
         format!("[[per-path]]\npaths = {paths}\nrules = {{ cached-fetch = \"{level}\" }}\n")
     };
-    for paths in ["[\"web/\"]", "[\"Dockerfile\"]", "[\"/web/Dockerfile\"]", "[\"w*/**\"]", "[\"x\", \"**/Dockerfile\"]"] {
+    for paths in [
+        "[\"web/\"]",
+        "[\"Dockerfile\"]",
+        "[\"/web/Dockerfile\"]",
+        "[\"w*/**\"]",
+        "[\"x\", \"**/Dockerfile\"]",
+    ] {
         assert_eq!(under(&per(paths, "off")), [], "{paths}");
     }
     for paths in ["[\"/Dockerfile\"]", "[\"web\", \"!web\"]", "[\"eb/\"]"] {
@@ -77,9 +87,14 @@ fn what_is_excluded_is_read_and_not_reported() {
     let (all, files_all) = with_config("");
     assert!(all.contains(&"syntax-error") && all.contains(&"volume-shadows-image"), "{all:?}");
     // The compose file's finding needs the excluded Dockerfile.
-    assert_eq!(with_config("exclude = [\"vendor\", \"web/\"]"), (vec!["volume-shadows-image"], files_all - 2));
+    assert_eq!(
+        with_config("exclude = [\"vendor\", \"web/\"]"),
+        (vec!["volume-shadows-image"], files_all - 2)
+    );
     assert_eq!(with_config("exclude = [\"*\"]"), (vec![], 0));
-    assert!(with_config("exclude = [\"*\", \"!vendor/\", \"!broken.Dockerfile\"]").0.contains(&"syntax-error"));
+    assert!(
+        with_config("exclude = [\"*\", \"!vendor/\", \"!broken.Dockerfile\"]").0.contains(&"syntax-error")
+    );
 }
 
 #[test]
@@ -111,7 +126,11 @@ fn the_command_line_wins() {
     ]);
     assert_eq!(found(&snapshot, &Settings::default()), []);
     let selected = found(&snapshot, &select(&["cached-fetch"]));
-    assert_eq!(selected, [("Dockerfile".to_owned(), "cached-fetch", Severity::Warning)], "not where the path has it off");
+    assert_eq!(
+        selected,
+        [("Dockerfile".to_owned(), "cached-fetch", Severity::Warning)],
+        "not where the path has it off"
+    );
     let told = Settings { fail_on: Some(Severity::Info), ..Settings::default() };
     assert!(with(&snapshot, &told, &Source::Found(None)).fails("Dockerfile", Severity::Info));
 }
@@ -119,7 +138,9 @@ fn the_command_line_wins() {
 #[test]
 fn an_allow_comment_for_a_rule_that_is_off_is_not_idle() {
     let text = FETCH.replace("FROM", "# unstale: allow broad-copy: later\nFROM");
-    let with_config = |config: &str| found(&project(&[("Dockerfile", &text), (NAME, config)]), &select(&["unused-allow", "broad-copy"]));
+    let with_config = |config: &str| {
+        found(&project(&[("Dockerfile", &text), (NAME, config)]), &select(&["unused-allow", "broad-copy"]))
+    };
     assert_eq!(with_config("").len(), 1);
     // The rule was selected by name: turned off by path it stays.
     assert_eq!(with_config("[[per-path]]\npaths = [\"*\"]\nrules.broad-copy = \"off\"\n"), []);
@@ -136,7 +157,10 @@ fn a_mistake_is_told_whatever_files_are_named_unless_it_holds_for_none() {
     ]);
     let named = Settings { files: vec!["a/Dockerfile".to_owned()], ..Settings::default() };
     let all: Vec<(String, &str)> = found(&snapshot, &named).into_iter().map(|f| (f.0, f.1)).collect();
-    assert_eq!(all, [("a/Dockerfile".to_owned(), "cached-fetch"), ("a/unstale.toml".to_owned(), "config-error")]);
+    assert_eq!(
+        all,
+        [("a/Dockerfile".to_owned(), "cached-fetch"), ("a/unstale.toml".to_owned(), "config-error")]
+    );
 }
 
 #[test]
@@ -155,9 +179,21 @@ fn nothing_is_fixed_under_a_broken_configuration() {
 #[test]
 fn any_text_is_read_in_bounded_time() {
     let deep = format!("exclude = {}{}", "[".repeat(20_000), "]".repeat(20_000));
-    let many = (0..3_000).fold(String::new(), |all, n| all + &format!("[[per-path]]\npaths=[\"{n}\"]\nrules={{cached-fetch=\"off\"}}\n"));
+    let many = (0..3_000).fold(String::new(), |all, n| {
+        all + &format!("[[per-path]]\npaths=[\"{n}\"]\nrules={{cached-fetch=\"off\"}}\n")
+    });
     let dotted = format!("{}x = 1", "a.".repeat(20_000));
-    for text in [deep.as_str(), &many, &dotted, "\u{feff}x=1", "\0", "é = \"\u{202e}\"", "[rules", "a=\"\"\"", "\r\r\n="] {
+    for text in [
+        deep.as_str(),
+        &many,
+        &dotted,
+        "\u{feff}x=1",
+        "\0",
+        "é = \"\u{202e}\"",
+        "[rules",
+        "a=\"\"\"",
+        "\r\r\n=",
+    ] {
         let start = std::time::Instant::now();
         let all = found(&project(&[("Dockerfile", FETCH), (NAME, text)]), &Settings::default());
         assert!(start.elapsed().as_secs() < 10, "{:?}", &text[..text.len().min(40)]);

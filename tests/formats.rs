@@ -1,5 +1,9 @@
 //! The formats for machines: valid by their schemas, exact in their places, and nothing of a file breaks out of them.
-#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "the tests run validators, and say when there are none")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tests run validators, and say when there are none"
+)]
 
 use std::{path::Path, process::Command};
 
@@ -44,7 +48,10 @@ fn json(folder: &Folder, format: &str, code: i32) -> Value {
 /// The Python that has the validators; `.ci/run` installs it.
 fn python(script: &str, files: &[&Path]) -> Option<Ran> {
     let Some(python) = std::env::var_os("UNSTALE_PYTHON") else {
-        assert!(std::env::var_os("UNSTALE_REQUIRE_REAL").is_none(), "UNSTALE_PYTHON names no Python with the validators");
+        assert!(
+            std::env::var_os("UNSTALE_REQUIRE_REAL").is_none(),
+            "UNSTALE_PYTHON names no Python with the validators"
+        );
         eprintln!("skipped: UNSTALE_PYTHON names no Python with the validators");
         return None;
     };
@@ -82,30 +89,47 @@ fn sarif_has_rules_places_and_fixes() {
     folder.put("sub/Dockerfile", folder.get("Dockerfile").replace("COPY . .", "COPY --chown=é😀 . ."));
     folder.put("sub/requirements.txt", "x");
     folder.commit();
-    let ran = ends(folder.run_in("sub", &["check", "--format", "sarif", "..", "--config", "../unstale.toml"]), 2);
+    let ran =
+        ends(folder.run_in("sub", &["check", "--format", "sarif", "..", "--config", "../unstale.toml"]), 2);
     assert_eq!(ran.stdout, "");
     let ran = ends(folder.run_in("sub", &["check", "--format", "sarif"]), 1);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     let run = &document["runs"][0];
     let result = run["results"].as_array().unwrap().iter().find(|r| r["ruleId"] == "broad-copy").unwrap();
     let place = &result["locations"][0]["physicalLocation"];
-    assert_eq!(place["artifactLocation"], serde_json::json!({"uri": "sub/Dockerfile", "uriBaseId": "%SRCROOT%"}));
+    assert_eq!(
+        place["artifactLocation"],
+        serde_json::json!({"uri": "sub/Dockerfile", "uriBaseId": "%SRCROOT%"})
+    );
     // In UTF-16: two for the face.
     let end = "COPY --chown=é😀 . .".encode_utf16().count() + 1;
-    assert_eq!(place["region"], serde_json::json!({"startLine": 6, "startColumn": 1, "endLine": 6, "endColumn": end}));
+    assert_eq!(
+        place["region"],
+        serde_json::json!({"startLine": 6, "startColumn": 1, "endLine": 6, "endColumn": end})
+    );
     assert_eq!(run["columnKind"], "utf16CodeUnits");
-    let rule = &run["tool"]["driver"]["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
-    assert_eq!((&rule["id"], &rule["defaultConfiguration"]["level"]), (&"broad-copy".into(), &"warning".into()));
+    let rule =
+        &run["tool"]["driver"]["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+    assert_eq!(
+        (&rule["id"], &rule["defaultConfiguration"]["level"]),
+        (&"broad-copy".into(), &"warning".into())
+    );
     let help = rule["help"]["markdown"].as_str().unwrap();
-    assert!(help.contains("## Bad") && help.contains("\n\n`missing-cache-bust`") && !help.contains("](") , "{help}");
+    assert!(
+        help.contains("## Bad") && help.contains("\n\n`missing-cache-bust`") && !help.contains("]("),
+        "{help}"
+    );
     assert_eq!(result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 7);
     assert_eq!(result["partialFingerprints"]["unstale/v1"].as_str().unwrap().len(), 32);
-    let note = run["results"].as_array().unwrap().iter().find(|r| r["ruleId"] == "missing-cache-bust").unwrap();
+    let note =
+        run["results"].as_array().unwrap().iter().find(|r| r["ruleId"] == "missing-cache-bust").unwrap();
     assert_eq!(note["level"], "note");
     let fix = &note["fixes"][0]["artifactChanges"][0];
     assert_eq!(fix["artifactLocation"]["uri"], "sub/Dockerfile");
     assert_eq!(fix["replacements"][0]["deletedRegion"]["startLine"], 6);
-    assert!(fix["replacements"][0]["insertedContent"]["text"].as_str().unwrap().starts_with("ARG CACHE_BUST"));
+    assert!(
+        fix["replacements"][0]["insertedContent"]["text"].as_str().unwrap().starts_with("ARG CACHE_BUST")
+    );
 }
 
 #[test]
@@ -119,7 +143,7 @@ fn names_and_texts_stay_inside_of_sarif() {
         let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
         assert!(uri.starts_with("a%250A%3A%3Aerror%3A%3Ab%2Cc%3Ad%20%26%20%3C%C3%A9%F0%9F%98%80%3E%22%27%0A%5D%5D%3E%25SRCROOT%25/"), "{uri}");
         let text = result["message"]["text"].as_str().unwrap();
-        assert!(!text.contains("[a](") , "{text}");
+        assert!(!text.contains("[a]("), "{text}");
     }
 }
 
@@ -142,14 +166,23 @@ fn annotations_are_one_line_each_and_nothing_breaks_out() {
         let (word, properties) = command.split_once(' ').unwrap();
         assert!(["error", "warning", "notice"].contains(&word), "{line}");
         let keys: Vec<&str> = properties.split(',').map(|p| p.split_once('=').unwrap().0).collect();
-        assert!(keys.iter().all(|k| ["file", "line", "endLine", "col", "endColumn", "title"].contains(k)), "{line}");
+        assert!(
+            keys.iter().all(|k| ["file", "line", "endLine", "col", "endColumn", "title"].contains(k)),
+            "{line}"
+        );
         assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{line}");
         assert!(!rest.contains('\u{1b}'), "{line}");
         if properties.starts_with("file=a") {
-            assert!(properties.starts_with("file=a%250A%3A%3Aerror%3A%3Ab%2Cc%3Ad & <é😀>\"'%0A]]>%25SRCROOT%25/"), "{line}");
+            assert!(
+                properties
+                    .starts_with("file=a%250A%3A%3Aerror%3A%3Ab%2Cc%3Ad & <é😀>\"'%0A]]>%25SRCROOT%25/"),
+                "{line}"
+            );
         }
     }
-    assert!(ran.stdout.contains("::error file=broken.Dockerfile,title=unstale::not checked: byte 7 is not UTF-8"));
+    assert!(
+        ran.stdout.contains("::error file=broken.Dockerfile,title=unstale::not checked: byte 7 is not UTF-8")
+    );
 }
 
 #[test]
@@ -162,7 +195,10 @@ fn gitlab_gets_its_documented_keys_and_unique_fingerprints() {
         for issue in issues {
             let keys: Vec<&str> = issue.as_object().unwrap().keys().map(String::as_str).collect();
             assert_eq!(keys, ["description", "check_name", "fingerprint", "severity", "location"]);
-            assert!(["info", "minor", "major", "critical", "blocker"].contains(&issue["severity"].as_str().unwrap()));
+            assert!(
+                ["info", "minor", "major", "critical", "blocker"]
+                    .contains(&issue["severity"].as_str().unwrap())
+            );
             let (begin, end) = (&issue["location"]["lines"]["begin"], &issue["location"]["lines"]["end"]);
             assert!(begin.as_u64().unwrap() >= 1 && end.as_u64() >= begin.as_u64(), "{issue}");
             assert!(!issue["location"]["path"].as_str().unwrap().starts_with("./"));
@@ -208,11 +244,19 @@ for name in sys.argv[1:]:
         // Any Python reads XML.
         let checked = Command::new("python3").arg("-c").arg(script).arg(folder.join("out.xml")).output();
         match checked {
-            Ok(output) => assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), ran.stdout),
+            Ok(output) => assert!(
+                output.status.success(),
+                "{}\n{}",
+                String::from_utf8_lossy(&output.stderr),
+                ran.stdout
+            ),
             Err(error) => eprintln!("skipped: python3: {error}"),
         }
     }
-    let ran = ends(Folder::scichart().run(&["check", "--show", "info", "--fail-on", "error", "--format", "junit"]), 0);
+    let ran = ends(
+        Folder::scichart().run(&["check", "--show", "info", "--fail-on", "error", "--format", "junit"]),
+        0,
+    );
     assert!(!ran.stdout.contains("<failure ") && ran.stdout.contains("<system-out>"), "{}", ran.stdout);
 }
 
@@ -220,12 +264,17 @@ for name in sys.argv[1:]:
 fn every_format_is_the_same_twice_and_never_empty() {
     for format in ["text", "json", "sarif", "github", "gitlab", "junit"] {
         for (folder, code) in projects() {
-            let [first, second] = [(); 2].map(|()| ends(folder.run(&["check", "--format", format]), code).stdout);
+            let [first, second] =
+                [(); 2].map(|()| ends(folder.run(&["check", "--format", format]), code).stdout);
             assert_eq!(first, second);
             assert!(!first.trim().is_empty(), "{format}");
         }
         let folder = Folder::scichart();
         let failed = ends(folder.run(&["check", "--format", format, "gone"]), 2);
-        assert!(failed.stdout.is_empty() && failed.stderr.starts_with("error: "), "{format}: {}", failed.stderr);
+        assert!(
+            failed.stdout.is_empty() && failed.stderr.starts_with("error: "),
+            "{format}: {}",
+            failed.stderr
+        );
     }
 }

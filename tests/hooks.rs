@@ -1,6 +1,10 @@
 //! Where others start the program: pre-commit's hooks, the GitHub Action, a shell's completions. The real pre-commit and
 //! the real bash run them; GitHub's runner does not, its shell steps do.
-#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "the tests run real programs, and say when there are none")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tests run real programs, and say when there are none"
+)]
 
 use std::{fs, path::Path, process::Command};
 
@@ -27,9 +31,24 @@ fn the_hooks_take_the_files_that_check_speaks_of() {
         let (files, exclude) = (pattern("files"), pattern("exclude"));
         let takes = |name: &str| files.is_match(name) && !exclude.is_match(name);
         for name in [
-            "Dockerfile", "dockerfile", "web/Dockerfile.prod", "Dockerfile-dev", "Dockerfile_dev", "web.Dockerfile", "Containerfile",
-            "compose.yaml", "docker-compose.yml", "docker-compose.prod.yaml", "compose_dev.yml", "prod.compose.yaml", "docker_compose.yml",
-            "podman-compose.yml", ".dockerignore", "web/Dockerfile.dockerignore", ".containerignore", "a/unstale.toml",
+            "Dockerfile",
+            "dockerfile",
+            "web/Dockerfile.prod",
+            "Dockerfile-dev",
+            "Dockerfile_dev",
+            "web.Dockerfile",
+            "Containerfile",
+            "compose.yaml",
+            "docker-compose.yml",
+            "docker-compose.prod.yaml",
+            "compose_dev.yml",
+            "prod.compose.yaml",
+            "docker_compose.yml",
+            "podman-compose.yml",
+            ".dockerignore",
+            "web/Dockerfile.dockerignore",
+            ".containerignore",
+            "a/unstale.toml",
         ] {
             assert!(takes(name), "{name}");
             assert!(FileKind::of(name).is_some(), "{name}: alone it would end with 2");
@@ -37,7 +56,19 @@ fn the_hooks_take_the_files_that_check_speaks_of() {
         for name in ["deploy.sh", "Makefile", "ops/deploy", ".gitlab-ci.yml", ".github/workflows/ci.yaml"] {
             assert!(takes(name), "{name}");
         }
-        for name in ["Dockerfile.md", "web/dockerfile-lint.js", "Dockerfile_x.yml", "workflows/ci.yaml", "src/main.rs", "README.md", "Dockerfiles", "mydockerfile", "decompose.yaml", "unstale.toml.orig", "dockerignore"] {
+        for name in [
+            "Dockerfile.md",
+            "web/dockerfile-lint.js",
+            "Dockerfile_x.yml",
+            "workflows/ci.yaml",
+            "src/main.rs",
+            "README.md",
+            "Dockerfiles",
+            "mydockerfile",
+            "decompose.yaml",
+            "unstale.toml.orig",
+            "dockerignore",
+        ] {
             assert!(!takes(name), "{name}");
         }
     }
@@ -45,10 +76,14 @@ fn the_hooks_take_the_files_that_check_speaks_of() {
 
 /// The real pre-commit, out of the virtual environment that `.ci/run` makes.
 fn pre_commit() -> Option<std::path::PathBuf> {
-    let beside = std::env::var_os("UNSTALE_PYTHON").map(|python| Path::new(&python).with_file_name("pre-commit"));
+    let beside =
+        std::env::var_os("UNSTALE_PYTHON").map(|python| Path::new(&python).with_file_name("pre-commit"));
     let found = beside.filter(|path| path.exists());
     if found.is_none() {
-        assert!(std::env::var_os("UNSTALE_REQUIRE_REAL").is_none(), "UNSTALE_PYTHON has no pre-commit beside it");
+        assert!(
+            std::env::var_os("UNSTALE_REQUIRE_REAL").is_none(),
+            "UNSTALE_PYTHON has no pre-commit beside it"
+        );
         eprintln!("skipped: UNSTALE_PYTHON has no pre-commit beside it");
     }
     found
@@ -60,18 +95,22 @@ fn pre_commit_builds_the_hook_and_runs_it_without_a_network() {
     let Some(pre_commit) = pre_commit() else { return };
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     // pre-commit clones: what is not committed is added on top.
-    let source = Folder::new();
+    let (source, home) = (Folder::new(), Folder::new());
     for entry in ["Cargo.toml", "Cargo.lock", "src", "rules", ".pre-commit-hooks.yaml", "README.md"] {
         Ran::new(Command::new("cp").arg("-r").arg(root().join(entry)).arg(source.path())).ok();
     }
-    let manifest = source.get("Cargo.toml");
-    source.put("Cargo.toml", manifest.split("[[test]]").next().unwrap().to_owned() + "[[bin]]\nname = \"unstale\"\npath = \"src/main.rs\"\n" + manifest.split_once("# Each dependency").map(|(_, rest)| rest).map(|rest| rest.split_once('\n').unwrap().1).unwrap());
+    // The manifest names them; a build of the program does not read them.
+    source.put("tests/it.rs", "");
+    source.put("benches/check.rs", "");
     source.commit();
     let folder = Folder::scichart();
     folder.put("notes.txt", "x");
     let revision = source.git(&["rev-parse", "HEAD"]).ok();
     let config = |hook: &str| {
-        format!("repos:\n  - repo: {}\n    rev: {revision}\n    hooks: [{{id: {hook}}}]\n", source.path().display())
+        format!(
+            "repos:\n  - repo: {}\n    rev: {revision}\n    hooks: [{{id: {hook}}}]\n",
+            source.path().display()
+        )
     };
     folder.put(".pre-commit-config.yaml", config("unstale"));
     folder.commit();
@@ -82,8 +121,9 @@ fn pre_commit_builds_the_hook_and_runs_it_without_a_network() {
         }
         command.args(args).current_dir(folder.path());
         // Its own cache; a quick build that later runs take over.
-        command.env("PRE_COMMIT_HOME", target.join("pre-commit/home")).env("CARGO_TARGET_DIR", target.join("pre-commit/target"));
-        for (name, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16"), ("STRIP", "false")] {
+        command.env("PRE_COMMIT_HOME", home.path()).env("CARGO_TARGET_DIR", target.join("pre-commit"));
+        for (name, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16"), ("STRIP", "false")]
+        {
             command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
         }
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("NO_COLOR", "1");
@@ -94,7 +134,11 @@ fn pre_commit_builds_the_hook_and_runs_it_without_a_network() {
     eprintln!("pre-commit built the hook in {:?}", built.elapsed());
     let found = run(true, &["run", "--all-files"]);
     assert_eq!(found.code, 1, "{}\n{}", found.stdout, found.stderr);
-    assert!(found.stdout.contains("warning[broad-copy]") && found.stdout.contains("─ Dockerfile:6:1"), "{}", found.stdout);
+    assert!(
+        found.stdout.contains("warning[broad-copy]") && found.stdout.contains("─ Dockerfile:6:1"),
+        "{}",
+        found.stdout
+    );
     // Only what is committed: a file that nothing knows starts no hook.
     let none = run(true, &["run", "--files", "notes.txt"]);
     assert!(none.code == 0 && none.stdout.contains("Skipped"), "{}", none.stdout);
@@ -125,7 +169,10 @@ fn action(folder: &Folder, inputs: &[(&str, &str)]) -> (Ran, std::collections::B
     let mut last = None;
     for step in action["runs"]["steps"].as_sequence().unwrap() {
         let script = step["run"].as_str().unwrap();
-        assert!(!script.contains("${{"), "an expression inside of a script is code of whoever writes its value");
+        assert!(
+            !script.contains("${{"),
+            "an expression inside of a script is code of whoever writes its value"
+        );
         let output = folder.join(".git/output");
         fs::write(&output, "").unwrap();
         let mut command = Command::new("bash");
@@ -136,8 +183,17 @@ fn action(folder: &Folder, inputs: &[(&str, &str)]) -> (Ran, std::collections::B
             command.env(name.as_str().unwrap(), value(expression.as_str().unwrap(), &outputs));
         }
         let binary = Path::new(env!("CARGO_BIN_EXE_unstale")).parent().unwrap();
-        let path = std::env::join_paths([binary.to_path_buf()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))).unwrap();
-        command.env("PATH", path).env("GITHUB_OUTPUT", &output).env("RUNNER_TEMP", folder.path()).env("CI", "true");
+        let path = std::env::join_paths(
+            [binary.to_path_buf()]
+                .into_iter()
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        )
+        .unwrap();
+        command
+            .env("PATH", path)
+            .env("GITHUB_OUTPUT", &output)
+            .env("RUNNER_TEMP", folder.path())
+            .env("CI", "true");
         let ran = Ran::new(&mut command);
         for line in fs::read_to_string(&output).unwrap().lines() {
             let (name, value) = line.split_once('=').unwrap();
@@ -162,7 +218,10 @@ fn the_steps_of_the_action_annotate_and_write_sarif() {
     assert_eq!((outputs["exit-code"].as_str(), outputs["sarif-file"].as_str()), ("1", "out dir.sarif"));
     let sarif: serde_json::Value = serde_json::from_str(&folder.get("out dir.sarif")).unwrap();
     assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 2);
-    let (ran, outputs) = action(&folder, &[("args", "--fail-on=error\n--ignore=missing-cache-bust\n"), ("paths", "Dockerfile\ncompose.yaml")]);
+    let (ran, outputs) = action(
+        &folder,
+        &[("args", "--fail-on=error\n--ignore=missing-cache-bust\n"), ("paths", "Dockerfile\ncompose.yaml")],
+    );
     assert_eq!((ran.code, outputs["exit-code"].as_str()), (0, "0"), "{}", ran.stderr);
     assert!(!outputs.contains_key("sarif-file"));
     // Text of a workflow is no code.

@@ -75,7 +75,10 @@ impl<'a> Keys<'a> {
             Some(ruleset) if ruleset > newest => {
                 self.wrong(
                     value.span(),
-                    format!("ruleset `{text}` is newer than this unstale {}: update it, or {write}", env!("CARGO_PKG_VERSION")),
+                    format!(
+                        "ruleset `{text}` is newer than this unstale {}: update it, or {write}",
+                        env!("CARGO_PKG_VERSION")
+                    ),
                 );
                 Levels::new()
             }
@@ -98,7 +101,10 @@ impl<'a> Keys<'a> {
     /// `rule = "level"`, by rule.
     fn levels(&mut self, key: &Key<'_>, value: &Value<'_>) -> Levels {
         let Some(table) = value.get_ref().as_table() else {
-            let message = format!("`{}` is a table of levels: write `broad-copy = \"off\"` under `[rules]`", key.get_ref());
+            let message = format!(
+                "`{}` is a table of levels: write `broad-copy = \"off\"` under `[rules]`",
+                key.get_ref()
+            );
             self.wrong(value.span(), message);
             return Levels::new();
         };
@@ -125,7 +131,8 @@ impl<'a> Keys<'a> {
         let table = |one: &'_ Value<'_>| one.get_ref().is_table();
         let tables = value.get_ref().as_array().filter(|all| all.iter().all(table));
         let Some(tables) = tables else {
-            let message = "`per-path` is a list of tables: write `[[per-path]]` with `paths` and `rules` below it";
+            let message =
+                "`per-path` is a list of tables: write `[[per-path]]` with `paths` and `rules` below it";
             self.wrong(value.span(), message);
             return Vec::new();
         };
@@ -143,9 +150,15 @@ impl<'a> Keys<'a> {
             }
         }
         let at = ordered(table).first().map_or(entry.span(), |(key, _)| key.span());
-        for (missing, says) in [(paths.is_none(), "paths = [\"legacy/\"]"), (found.is_none(), "rules = { broad-copy = \"off\" }")] {
+        for (missing, says) in [
+            (paths.is_none(), "paths = [\"legacy/\"]"),
+            (found.is_none(), "rules = { broad-copy = \"off\" }"),
+        ] {
             if missing {
-                self.wrong(at.clone(), format!("an entry of `per-path` has `paths` and `rules`: add `{says}`"));
+                self.wrong(
+                    at.clone(),
+                    format!("an entry of `per-path` has `paths` and `rules`: add `{says}`"),
+                );
             }
         }
         Some((paths??, found?))
@@ -171,7 +184,10 @@ impl<'a> Keys<'a> {
                 };
                 self.wrong(pattern.span(), format!("`{text}` is no pattern of a `.gitignore`: {reason}"));
             } else if text.trim().is_empty() || text.starts_with('#') {
-                self.wrong(pattern.span(), format!("`{text}` matches nothing: a `.gitignore` skips such a line"));
+                self.wrong(
+                    pattern.span(),
+                    format!("`{text}` matches nothing: a `.gitignore` skips such a line"),
+                );
             }
         }
         match builder.build() {
@@ -190,14 +206,17 @@ impl<'a> Keys<'a> {
             None if rules::find(name).is_some() => {
                 format!("`{name}` is no key here: a rule's level stands below `[rules]`")
             }
-            None => format!("`{name}` is no key here, and nothing reads it: there are `{}`", known.join("`, `")),
+            None => {
+                format!("`{name}` is no key here, and nothing reads it: there are `{}`", known.join("`, `"))
+            }
         };
         self.wrong(key.span(), message);
     }
 
     fn no_rule(&mut self, id: &Key<'_>) {
         let name = id.get_ref();
-        let alias = RULES.iter().find(|rule| rule.page.aliases().iter().any(|a| a.eq_ignore_ascii_case(name)));
+        let alias =
+            RULES.iter().find(|rule| rule.page.aliases().iter().any(|a| a.eq_ignore_ascii_case(name)));
         let near = alias.map(|rule| rule.id).or_else(|| nearest(name, RULES.iter().map(|rule| rule.id)));
         let message = match near {
             Some(near) => format!("there is no rule `{name}`: do you mean `{near}`?"),

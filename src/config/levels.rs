@@ -32,7 +32,10 @@ impl Ruleset {
     pub(super) const OLDEST: Self = Self { major: 0, minor: 1 };
 
     /// What it changes about today's rules: a later rule is off, a level that moved since then is what it was.
-    pub(super) fn levels<'a>(self, rules: impl Iterator<Item = (&'a str, &'a Page)>) -> BTreeMap<String, Level> {
+    pub(super) fn levels<'a>(
+        self,
+        rules: impl Iterator<Item = (&'a str, &'a Page)>,
+    ) -> BTreeMap<String, Level> {
         rules.filter_map(|(id, page)| Some((id.to_owned(), self.level(page)?))).collect()
     }
 

@@ -81,7 +81,8 @@ fn read(file: FileId, text: &str, above: &str, below: &str) -> (Scope, Vec<Findi
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let (start, end) = (boundary(text, span.start), boundary(text, span.end));
-        let message = format!("this is not TOML, so that nothing of the file holds: {}", error.message().trim());
+        let message =
+            format!("this is not TOML, so that nothing of the file holds: {}", error.message().trim());
         keys.wrong(start..end.max(start), message.replace('\n', ", "));
     }
     above.clone_into(&mut scope.above);

@@ -30,8 +30,12 @@ struct Pragma<'a> {
 
 /// Removes the findings that a comment of another linter silences.
 pub(super) fn apply(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
-    let pragmas: BTreeMap<FileId, Vec<Pragma<'_>>> =
-        facts.snapshot.files().map(|(id, file)| (id, pragmas(&file.text))).filter(|p| !p.1.is_empty()).collect();
+    let pragmas: BTreeMap<FileId, Vec<Pragma<'_>>> = facts
+        .snapshot
+        .files()
+        .map(|(id, file)| (id, pragmas(&file.text)))
+        .filter(|p| !p.1.is_empty())
+        .collect();
     if pragmas.is_empty() {
         return;
     }
@@ -39,7 +43,8 @@ pub(super) fn apply(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     findings.retain(|finding| {
         let Some(all) = pragmas.get(&finding.at.file) else { return true };
         let aliases = rules::find(finding.rule).map_or(&[][..], |rule| rule.page.aliases());
-        let mut named = all.iter().filter(|p| p.names.iter().any(|n| aliases.iter().any(|a| is(n, a)))).peekable();
+        let mut named =
+            all.iter().filter(|p| p.names.iter().any(|n| aliases.iter().any(|a| is(n, a)))).peekable();
         if named.peek().is_none() {
             return true;
         }
@@ -137,9 +142,9 @@ fn check(comment: &str) -> Option<Vec<&str>> {
 
 /// `key=value`, as BuildKit's parser directives are written.
 fn is_directive(comment: &str) -> bool {
-    comment
-        .split_once('=')
-        .is_some_and(|(key, _)| !key.trim().is_empty() && key.trim().chars().all(|c| c.is_ascii_alphanumeric()))
+    comment.split_once('=').is_some_and(|(key, _)| {
+        !key.trim().is_empty() && key.trim().chars().all(|c| c.is_ascii_alphanumeric())
+    })
 }
 
 #[cfg(test)]
@@ -161,11 +166,15 @@ mod tests {
         assert_eq!(read("# a comment ends it\n# check=skip=StageNameCasing\n"), []);
         assert_eq!(read("\n# check=skip=StageNameCasing\n"), []);
         assert_eq!(
-            read("# hadolint global ignore=DL3003,DL3006\nFROM x\n#hadolint  ignore = DL3007 , DL3008 pinned, DL1\nRUN x"),
+            read(
+                "# hadolint global ignore=DL3003,DL3006\nFROM x\n#hadolint  ignore = DL3007 , DL3008 pinned, DL1\nRUN x"
+            ),
             [(1, File, vec!["DL3003", "DL3006"]), (3, Below, vec!["DL3007", "DL3008"])]
         );
         assert_eq!(
-            read("#!/bin/sh\n# shellcheck shell=sh disable=SC2086,SC2046\n\necho\n  # shellcheck disable=all\necho\n"),
+            read(
+                "#!/bin/sh\n# shellcheck shell=sh disable=SC2086,SC2046\n\necho\n  # shellcheck disable=all\necho\n"
+            ),
             [(2, File, vec!["SC2086", "SC2046"]), (5, Below, vec![SHELLCHECK_ALL])]
         );
         assert_eq!(read("RUN echo # hadolint ignore=DL3007\n# hadolint ignores\n# hadolint\n"), []);

@@ -56,8 +56,20 @@ pub fn touched(root: &Path, revision: &str) -> Result<Touched, String> {
     let diff = git(
         root,
         &[
-            "diff", "--unified=0", "--inter-hunk-context=0", "--find-renames", "--text", "--no-color", "--no-ext-diff",
-            "--no-textconv", "--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules", &base, "--",
+            "diff",
+            "--unified=0",
+            "--inter-hunk-context=0",
+            "--find-renames",
+            "--text",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-relative",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+            "--ignore-submodules",
+            &base,
+            "--",
         ],
     )?
     .map_err(|said| format!("git cannot compare with `{revision}`: {said}"))?;
@@ -172,7 +184,8 @@ fn unquote(quoted: &[u8]) -> Vec<u8> {
                 Some(b'r') => out.push(b'\r'),
                 Some(first @ b'0'..=b'7') => {
                     let digits = [first, rest.next().unwrap_or(b'0'), rest.next().unwrap_or(b'0')];
-                    let value = digits.iter().fold(0_u32, |value, d| value * 8 + u32::from(d.saturating_sub(b'0')));
+                    let value =
+                        digits.iter().fold(0_u32, |value, d| value * 8 + u32::from(d.saturating_sub(b'0')));
                     out.push(u8::try_from(value & 0xff).unwrap_or(b'?'));
                 }
                 Some(other) => out.push(other),

@@ -19,7 +19,8 @@ pub fn of(snapshot: &Snapshot, findings: &[Finding], path: &dyn Fn(&str) -> Stri
     let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
     let fingerprint = |finding: &Finding| {
         let mut hash = Sha256::new();
-        for part in [finding.rule, &path(&snapshot.file(finding.at.file).path), &words(snapshot, finding.at)] {
+        for part in [finding.rule, &path(&snapshot.file(finding.at.file).path), &words(snapshot, finding.at)]
+        {
             hash.update(part);
             // No part holds this byte, so that none runs into the next.
             hash.update([0xff]);

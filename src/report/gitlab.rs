@@ -39,10 +39,8 @@ pub fn check(run: &Run<'_>) -> String {
             let (begin, end) = places.lines(finding.at);
             let help = finding.help.as_ref().or(finding.fix.as_ref().map(|fix| &fix.title));
             Issue {
-                description: help.map_or_else(
-                    || finding.message.clone(),
-                    |help| format!("{} ({help})", finding.message),
-                ),
+                description: help
+                    .map_or_else(|| finding.message.clone(), |help| format!("{} ({help})", finding.message)),
                 check_name: finding.rule,
                 fingerprint: detail.fingerprint.clone(),
                 severity: match finding.severity {
@@ -61,7 +59,8 @@ pub fn check(run: &Run<'_>) -> String {
         severity: "critical",
         location: Place { path: &file.path, lines: Lines { begin: 1, end: 1 } },
     }));
-    let mut text = serde_json::to_string_pretty(&issues).expect("plain structs with string keys always serialise");
+    let mut text =
+        serde_json::to_string_pretty(&issues).expect("plain structs with string keys always serialise");
     text.push('\n');
     text
 }

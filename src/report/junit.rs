@@ -39,7 +39,10 @@ pub fn check(run: &Run<'_>) -> String {
         open(&mut body, &file.path, 1, 0, 1);
         let (path, reason) = (escape(&file.path), escape(&file.reason));
         add(&mut body, format_args!("    <testcase name=\"not checked\" classname=\"{path}\" time=\"0\">\n"));
-        add(&mut body, format_args!("      <error message=\"{reason}\" type=\"not-checked\"/>\n    </testcase>\n"));
+        add(
+            &mut body,
+            format_args!("      <error message=\"{reason}\" type=\"not-checked\"/>\n    </testcase>\n"),
+        );
         body.push_str("  </testsuite>\n");
     }
     if body.is_empty() {

@@ -67,7 +67,8 @@ fn level(severity: Severity) -> &'static str {
 
 /// A rule, with its page as help.
 fn descriptor(rule: &Rule) -> Value {
-    let tags: Vec<&str> = [rule.page.kind.as_str()].into_iter().chain(rule.page.mechanisms().iter().copied()).collect();
+    let tags: Vec<&str> =
+        [rule.page.kind.as_str()].into_iter().chain(rule.page.mechanisms().iter().copied()).collect();
     let help = unlinked(rule.page.prose.trim());
     json!({
         "id": rule.id,
@@ -104,7 +105,9 @@ fn artifact(path: &str) -> Value {
 fn uri(path: &str) -> String {
     path.bytes().fold(String::with_capacity(path.len()), |mut uri, byte| {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte))
+            }
             _ => write!(uri, "%{byte:02X}").expect("writing to a String does not fail"),
         }
         uri
@@ -113,7 +116,11 @@ fn uri(path: &str) -> String {
 
 /// Text that is no link: `[text](target)` in a message is one (3.11.6), and a file must not write one.
 fn plain(text: &str) -> String {
-    if text.contains("](") { text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]") } else { text.to_owned() }
+    if text.contains("](") {
+        text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]")
+    } else {
+        text.to_owned()
+    }
 }
 
 struct Writer<'a> {
@@ -150,7 +157,9 @@ impl Writer<'_> {
             "relatedLocations": related,
             "partialFingerprints": { FINGERPRINT: detail.fingerprint },
         });
-        if let Some(fix) = finding.fix.as_ref().filter(|fix| fix.safety > Safety::Manual && !fix.edits.is_empty()) {
+        if let Some(fix) =
+            finding.fix.as_ref().filter(|fix| fix.safety > Safety::Manual && !fix.edits.is_empty())
+        {
             let mut by_file: BTreeMap<FileId, Vec<&Edit>> = BTreeMap::new();
             for (file, edit) in &fix.edits {
                 by_file.entry(*file).or_default().push(edit);
@@ -171,7 +180,8 @@ impl Writer<'_> {
                 })
                 .collect();
             let title = format!("{} ({})", fix.title, fix.safety.as_str());
-            result["fixes"] = json!([{ "description": { "text": plain(&title) }, "artifactChanges": changes }]);
+            result["fixes"] =
+                json!([{ "description": { "text": plain(&title) }, "artifactChanges": changes }]);
         }
         result
     }

@@ -58,7 +58,8 @@ pub fn summary(run: &Run<'_>) -> String {
     }
     .expect("writing to a String does not fail");
     if let Some(least) = run.all().filter(|(_, detail)| !detail.shown).map(|(f, _)| f.severity).min() {
-        write!(line, "; --show {} lists the rest", least.as_str()).expect("writing to a String does not fail");
+        write!(line, "; --show {} lists the rest", least.as_str())
+            .expect("writing to a String does not fail");
     }
     if let Some(known) = run.known.filter(|known| *known > 0) {
         write!(line, "; the baseline leaves out {known}").expect("writing to a String does not fail");

@@ -26,7 +26,11 @@ fn the_configuration_is_found_upwards_to_the_root_of_the_checkout() {
     }
     fs::remove_file(outer.join("repo/unstale.toml")).unwrap();
     let ran = ends(outer.run_in("repo/web", &["check"]), 1);
-    assert!(ran.stdout.starts_with("warning[cached-fetch]"), "nothing above the checkout holds: {}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("warning[cached-fetch]"),
+        "nothing above the checkout holds: {}",
+        ran.stdout
+    );
     // Without a checkout: up to the current folder.
     fs::remove_dir_all(outer.join("repo/.git")).unwrap();
     let ran = ends(outer.run(&["check", "repo/web/Dockerfile"]), 1);
@@ -64,9 +68,17 @@ fn config_names_the_only_one_that_holds() {
     folder.put("etc/ci.toml", "rules.cached-fetch = \"of\"\n");
     let ran = ends(folder.run_in("web", &["check", "--config", "../etc/ci.toml"]), 1);
     assert!(ran.stdout.contains("error[config-error]"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("─ ../etc/ci.toml:1:22") || ran.stdout.contains("etc/ci.toml:1:22"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("─ ../etc/ci.toml:1:22") || ran.stdout.contains("etc/ci.toml:1:22"),
+        "{}",
+        ran.stdout
+    );
     let ran = ends(folder.run(&["check", "--config", "gone.toml"]), 2);
-    assert!(ran.stderr.starts_with("error: the configuration `gone.toml` cannot be read: "), "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("error: the configuration `gone.toml` cannot be read: "),
+        "{}",
+        ran.stderr
+    );
     folder.put("bad.toml", b"\xff");
     assert!(ends(folder.run(&["check", "--config", "bad.toml"]), 2).stderr.contains("is not UTF-8"));
 }
@@ -92,7 +104,9 @@ fn mistakes_are_findings_at_their_place_and_are_told_once() {
     assert_eq!(ran.stderr, "nothing is fixed that unstale.toml holds for, until its mistakes are gone\n");
     assert_eq!(folder.all(), before);
     folder.put("unstale.toml", b"\xff");
-    assert!(ends(folder.run(&["check"]), 2).stderr.contains("the configuration `unstale.toml` cannot be read"));
+    assert!(
+        ends(folder.run(&["check"]), 2).stderr.contains("the configuration `unstale.toml` cannot be read")
+    );
 }
 
 #[test]
@@ -102,7 +116,12 @@ fn fail_on_and_show_come_from_the_file_unless_they_are_typed() {
     let ran = ends(folder.run(&["check"]), 0);
     assert!(ran.stdout.contains("note[missing-cache-bust]"), "{}", ran.stdout);
     let ran = ends(folder.run(&["check", "--fail-on", "warning", "--show", "error"]), 1);
-    assert!(ran.stdout.starts_with("2 files: 1 warning, 1 info; ") && ran.stdout.ends_with("; --show info lists the rest\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("2 files: 1 warning, 1 info; ")
+            && ran.stdout.ends_with("; --show info lists the rest\n"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
@@ -117,7 +136,13 @@ fn a_file_that_nothing_knows_is_said_and_alone_it_is_an_error() {
     ends(folder.run(&["check", "notes.txt", "Dockerfile"]), 1);
     ends(folder.run(&["check", "notes.txt", "--select", "syntax-error", "."]), 0);
     let alone = ends(folder.run(&["check", "notes.txt", "web.image", "--format", "sarif"]), 2);
-    assert!(alone.stderr.starts_with("error: nothing was checked: `notes.txt`, `web.image` is not a file that unstale knows: "), "{}", alone.stderr);
+    assert!(
+        alone.stderr.starts_with(
+            "error: nothing was checked: `notes.txt`, `web.image` is not a file that unstale knows: "
+        ),
+        "{}",
+        alone.stderr
+    );
     assert_eq!(alone.stdout, "");
     // A file that is read with others is known.
     assert_eq!(ends(folder.run(&["check", "requirements.txt", "compose.yaml"]), 0).stderr, "");
@@ -130,7 +155,8 @@ fn a_folder_that_cannot_be_entered_is_named() {
     let folder = Folder::new();
     folder.put("Dockerfile", "FROM scratch\n");
     fs::create_dir(folder.join("data")).unwrap();
-    let closed = |mode| fs::set_permissions(folder.join("data"), std::os::unix::fs::PermissionsExt::from_mode(mode));
+    let closed =
+        |mode| fs::set_permissions(folder.join("data"), std::os::unix::fs::PermissionsExt::from_mode(mode));
     fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     closed(0o000).unwrap();
     let mut command = program();

@@ -11,7 +11,8 @@ fn lines(folder: &Folder, args: &[&str]) -> Vec<String> {
     let ran = folder.run(&all);
     assert!(ran.code < 2, "{}", ran.stderr);
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let place = |f: &serde_json::Value| format!("{}:{}", f["file"].as_str().unwrap(), f["span"]["start"]["line"]);
+    let place =
+        |f: &serde_json::Value| format!("{}:{}", f["file"].as_str().unwrap(), f["span"]["start"]["line"]);
     let found: Vec<String> = document["findings"].as_array().unwrap().iter().map(place).collect();
     assert_eq!(ran.code, i32::from(!found.is_empty()));
     found
@@ -130,10 +131,18 @@ fn what_git_cannot_say_ends_with_2() {
     let folder = committed();
     for revision in ["gone", "--output=/tmp/x", "", "start:Dockerfile"] {
         let ran = ends(folder.run(&["check", &format!("--since={revision}")]), 2);
-        assert!(ran.stderr.starts_with(&format!("error: git knows no revision `{revision}` in ")), "{}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with(&format!("error: git knows no revision `{revision}` in ")),
+            "{}",
+            ran.stderr
+        );
         assert_eq!(ran.stdout, "");
     }
     let plain = Folder::scichart();
     let ran = ends(plain.run(&["check", "--since", "HEAD"]), 2);
-    assert!(ran.stderr.contains("lies in no git checkout: `--since` compares with a revision of one"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("lies in no git checkout: `--since` compares with a revision of one"),
+        "{}",
+        ran.stderr
+    );
 }

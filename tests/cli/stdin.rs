@@ -33,19 +33,33 @@ fn the_text_counts_and_its_neighbours_are_read_from_disk() {
     let folder = Folder::scichart();
     folder.commit();
     // What is on disk is found for the manifest beside it, and the text without it is clean.
-    assert!(ends(run(&folder, "", &AS, folder.get("Dockerfile").as_bytes()), 1).stdout.contains("─ Dockerfile:6:1"));
+    assert!(
+        ends(run(&folder, "", &AS, folder.get("Dockerfile").as_bytes()), 1)
+            .stdout
+            .contains("─ Dockerfile:6:1")
+    );
     assert_eq!(ends(run(&folder, "", &AS, b"FROM scratch\n"), 0).stdout, "1 file: nothing found\n");
-    let below = run(&folder, "frontend", &["check", "--stdin-filename", "../Dockerfile", "-"], folder.get("Dockerfile").as_bytes());
+    let below = run(
+        &folder,
+        "frontend",
+        &["check", "--stdin-filename", "../Dockerfile", "-"],
+        folder.get("Dockerfile").as_bytes(),
+    );
     assert!(ends(below, 1).stdout.contains("─ ../Dockerfile:6:1"));
     // A file that is not there yet; findings of others are not its business.
     folder.put("api/Dockerfile", "FRM\n");
     let new = run(&folder, "", &["check", "--stdin-filename", "api/new.Dockerfile", "-"], b"FROM x\nFRM\n");
     let new = ends(new, 1);
-    assert!(new.stdout.contains("─ api/new.Dockerfile:2:1") && new.stdout.ends_with("1 file: 1 error\n"), "{}", new.stdout);
+    assert!(
+        new.stdout.contains("─ api/new.Dockerfile:2:1") && new.stdout.ends_with("1 file: 1 error\n"),
+        "{}",
+        new.stdout
+    );
     // A compose file that names another Dockerfile than the one on disk.
     folder.put("web.image", "FROM node:22\nWORKDIR /app\nCOPY . .\n");
     let compose = "services: {web: {build: {context: ., dockerfile: web.image}, volumes: [\"code:/app\"]}}\nvolumes: {code: }\n";
-    let ran = ends(run(&folder, "", &["check", "--stdin-filename", "compose.yaml", "-"], compose.as_bytes()), 1);
+    let ran =
+        ends(run(&folder, "", &["check", "--stdin-filename", "compose.yaml", "-"], compose.as_bytes()), 1);
     assert!(ran.stdout.contains("error[volume-shadows-image]"), "{}", ran.stdout);
 }
 
@@ -54,7 +68,11 @@ fn fixed_text_goes_to_standard_output_and_nothing_is_written() {
     let folder = Folder::bad("broad-copy", "linked");
     folder.commit();
     let before = folder.all();
-    let name = before.iter().map(|(p, _)| p.to_string_lossy().into_owned()).find(|p| p.ends_with("Dockerfile")).unwrap();
+    let name = before
+        .iter()
+        .map(|(p, _)| p.to_string_lossy().into_owned())
+        .find(|p| p.ends_with("Dockerfile"))
+        .unwrap();
     let text = folder.get(&name);
     let args = ["check", "--select", "broad-copy", "--fix", "--unsafe-fixes", "--stdin-filename", &name, "-"];
     let fixed = run(&folder, "", &args, text.as_bytes());
@@ -62,12 +80,17 @@ fn fixed_text_goes_to_standard_output_and_nothing_is_written() {
     folder.run(&["check", "--select", "broad-copy", "--fix", "--unsafe-fixes", &name]);
     assert_eq!(fixed.stdout, folder.get(&name));
     assert_ne!(fixed.stdout, text);
-    assert!(fixed.stderr.contains(&format!("fixed {name}: ")) && fixed.stderr.contains(": nothing found\n"), "{}", fixed.stderr);
+    assert!(
+        fixed.stderr.contains(&format!("fixed {name}: ")) && fixed.stderr.contains(": nothing found\n"),
+        "{}",
+        fixed.stderr
+    );
     // Nothing to fix: the text as it came.
     for odd in ["", "\u{feff}FROM scratch\r\n", "FROM scratch"] {
         assert_eq!(ends(run(&folder, "", &args, odd.as_bytes()), 0).stdout, odd);
     }
-    let diff = ["check", "--select", "broad-copy", "--diff", "--unsafe-fixes", "--stdin-filename", &name, "-"];
+    let diff =
+        ["check", "--select", "broad-copy", "--diff", "--unsafe-fixes", "--stdin-filename", &name, "-"];
     let shown = ends(run(&folder, "", &diff, text.as_bytes()), 1);
     assert!(shown.stdout.starts_with(&format!("--- a/{name}\n+++ b/{name}\n@@ ")), "{}", shown.stdout);
 }
@@ -89,9 +112,17 @@ fn what_cannot_be_meant_ends_with_2() {
         (&["check", "-"][..], &b""[..], "say with `--stdin-filename` which file it is"),
         (&["check", "--stdin-filename", "Dockerfile"], b"", "goes with the path `-` and no other"),
         (&["check", "--stdin-filename", "Dockerfile", "-", "."], b"", "goes with the path `-` and no other"),
-        (&["check", "--stdin-filename", "gone/Dockerfile", "-"], b"", "`gone`, the folder of `--stdin-filename`, cannot be read"),
+        (
+            &["check", "--stdin-filename", "gone/Dockerfile", "-"],
+            b"",
+            "`gone`, the folder of `--stdin-filename`, cannot be read",
+        ),
         (&["check", "--stdin-filename", "frontend", "-"], b"", "is a folder"),
-        (&["check", "--stdin-filename", "notes.txt", "-"], b"x", "nothing was checked: `notes.txt` is not a file"),
+        (
+            &["check", "--stdin-filename", "notes.txt", "-"],
+            b"x",
+            "nothing was checked: `notes.txt` is not a file",
+        ),
         (&["check", "--fix", "--stdin-filename", "Dockerfile", "-"], b"FROM \xff", "byte 5 is not UTF-8"),
     ] {
         let ran = ends(run(&folder, "", args, text), 2);

@@ -100,9 +100,12 @@ fn named(paths: &[PathBuf], here: &Path) -> Result<Vec<Job>, Stop> {
 
 /// The text from standard input as a file of the project around its name, whether or not it lies there.
 fn standard_input(name: &Path, here: &Path) -> Result<Job, Stop> {
-    let text = project::standard_input().map_err(|e| Stop(format!("standard input cannot be checked: {e}")))?;
+    let text =
+        project::standard_input().map_err(|e| Stop(format!("standard input cannot be checked: {e}")))?;
     let folder = name.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let cannot = |e: std::io::Error| Stop(format!("`{}`, the folder of `--stdin-filename`, cannot be read: {e}", folder.display()));
+    let cannot = |e: std::io::Error| {
+        Stop(format!("`{}`, the folder of `--stdin-filename`, cannot be read: {e}", folder.display()))
+    };
     let folder = folder.canonicalize().map_err(cannot)?;
     let Some(file) = name.file_name() else {
         return Err(Stop(format!("`{}` is no name of a file: `--stdin-filename` takes one", name.display())));
@@ -169,8 +172,10 @@ impl Job {
 
     fn nearest(&mut self) -> Result<Option<Outer>, Stop> {
         // What git ignores is not walked over, and holds all the same.
-        let folders: Vec<&Path> = self.only.iter().flat_map(|path| Path::new(path).ancestors().skip(1)).collect();
-        let mut names: Vec<String> = folders.into_iter().chain([Path::new("")]).map(|f| slashes(&f.join(config::NAME))).collect();
+        let folders: Vec<&Path> =
+            self.only.iter().flat_map(|path| Path::new(path).ancestors().skip(1)).collect();
+        let mut names: Vec<String> =
+            folders.into_iter().chain([Path::new("")]).map(|f| slashes(&f.join(config::NAME))).collect();
         names.sort();
         names.dedup();
         for name in names {
@@ -277,4 +282,3 @@ impl Job {
         self.real.join(path).strip_prefix(&self.here).map_or_else(|_| path.to_owned(), slashes)
     }
 }
-

@@ -134,9 +134,7 @@ impl Merged {
             };
             renumber(&mut told.finding, &ids);
             // A configuration above several projects has its mistakes once.
-            let told_already = || {
-                self.report.findings.iter().any(|f| f.rule == CONFIG && *f == told.finding)
-            };
+            let told_already = || self.report.findings.iter().any(|f| f.rule == CONFIG && *f == told.finding);
             if told.finding.rule == CONFIG && told_already() {
                 continue;
             }
@@ -151,7 +149,8 @@ impl Merged {
             if job.settings.excludes(&problem.path) {
                 continue;
             }
-            self.unreadable.push(Unreadable { path: job.name(&problem.path), reason: problem.reason.clone() });
+            self.unreadable
+                .push(Unreadable { path: job.name(&problem.path), reason: problem.reason.clone() });
         }
     }
 

@@ -266,9 +266,8 @@ fn known(args: &CheckArgs) -> Result<Option<BTreeSet<Entry>>, Stop> {
         return Ok(Some(BTreeSet::new()));
     }
     let cannot = |e: String| Stop(format!("the baseline `{}` cannot be read: {e}", path.display()));
-    let text = project::text(path).map_err(|e| {
-        cannot(if path.exists() { e } else { format!("{e}; `--write-baseline` makes it") })
-    })?;
+    let text = project::text(path)
+        .map_err(|e| cannot(if path.exists() { e } else { format!("{e}; `--write-baseline` makes it") }))?;
     match baseline::read(&text) {
         Ok(known) => Ok(Some(known)),
         // What cannot be read is made anew if it is asked for, unless it is something else altogether.
@@ -299,7 +298,8 @@ fn write_baseline(
         )));
     }
     let kept = known.into_iter().flatten().filter(|entry| !was_looked_for(args, jobs, entry)).cloned();
-    let mut entries: BTreeSet<Entry> = all.entries.iter().filter(|entry| entry.rule != "config-error").cloned().collect();
+    let mut entries: BTreeSet<Entry> =
+        all.entries.iter().filter(|entry| entry.rule != "config-error").cloned().collect();
     entries.extend(kept);
     project::put(path, &baseline::write(&entries))?;
     let many = if entries.len() == 1 { "finding" } else { "findings" };
@@ -313,7 +313,10 @@ fn stale_entries(args: &CheckArgs, jobs: &[Job], all: &Merged, known: &BTreeSet<
     let gone = known.iter().filter(|e| !found.contains(e) && was_looked_for(args, jobs, e)).count();
     if let (1.., Some(path)) = (gone, &args.baseline) {
         let (entries, them) = if gone == 1 { ("entry matches", "it") } else { ("entries match", "them") };
-        note(&format!("{}: {gone} {entries} nothing any more: `--write-baseline` removes {them}", path.display()));
+        note(&format!(
+            "{}: {gone} {entries} nothing any more: `--write-baseline` removes {them}",
+            path.display()
+        ));
     }
 }
 
@@ -328,7 +331,9 @@ impl Since {
         for job in jobs {
             let Some(root) = project::checkout(&job.real) else {
                 let real = job.real.display();
-                return Err(Stop(format!("`{real}` lies in no git checkout: `--since` compares with a revision of one")));
+                return Err(Stop(format!(
+                    "`{real}` lies in no git checkout: `--since` compares with a revision of one"
+                )));
             };
             if !all.contains_key(&root) {
                 let touched = project::touched(&root, revision)?;
