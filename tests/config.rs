@@ -1,4 +1,5 @@
 //! `unstale.toml`: what its keys do to what is found, and which file holds where.
+#![expect(clippy::disallowed_methods, reason = "a test that must end looks at the clock")]
 
 use unstale::{
     config::{NAME, Source, with},

@@ -11,9 +11,7 @@ use unstale::{
     text::{LineIndex, Snapshot},
 };
 
-use crate::projects::{
-    Case, VARIANTS, cases, engine_with_config as engine, fixtures, map, project, texts,
-};
+use crate::projects::{Case, VARIANTS, cases, engine_with_config as engine, fixtures, map, project, texts};
 
 /// Only the rule under test; beside `unused-allow` the rule that its cases allow, or nothing could be idle.
 fn only(rule: &Rule) -> Settings {

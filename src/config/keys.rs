@@ -172,7 +172,7 @@ impl<'a> Keys<'a> {
             return None;
         };
         let mut builder = GitignoreBuilder::new("");
-        for pattern in list.iter() {
+        for pattern in list {
             let Some(text) = pattern.get_ref().as_str() else {
                 self.wrong(pattern.span(), format!("a pattern is a text in quotes{}", shown(pattern)));
                 continue;
@@ -233,7 +233,7 @@ fn ordered<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> 
     entries
 }
 
-/// `, not `…``, for a value that a line can show.
+/// What stands there instead, as the end of a message.
 fn shown(value: &Value<'_>) -> String {
     match value.get_ref().as_str() {
         Some(text) => format!(", not `{text}`"),

@@ -67,7 +67,7 @@ fn inside(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
 }
 
 /// The files that a person would say were checked: not manifests or `.env` files, which are only looked up.
-fn checked<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = FileId> {
+fn checked(facts: &Facts<'_>) -> impl Iterator<Item = FileId> {
     let ignores =
         facts.snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore));
     let dockerfiles = facts.dockerfiles.iter().map(|d| d.model.file);

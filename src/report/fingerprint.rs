@@ -28,12 +28,17 @@ pub fn of(snapshot: &Snapshot, findings: &[Finding], path: &dyn Fn(&str) -> Stri
         let before = seen.entry(hash.clone().finalize().into()).or_default();
         hash.update(before.to_le_bytes());
         *before += 1;
-        hash.finalize()[..16].iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("writing to a String does not fail");
-            hex
-        })
+        hex(&hash.finalize())
     };
     findings.iter().map(fingerprint).collect()
+}
+
+/// The first half of a hash: enough to tell the findings of a repository apart.
+pub(super) fn hex(hash: &[u8]) -> String {
+    hash.iter().take(16).fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a String does not fail");
+        hex
+    })
 }
 
 /// The words of the place, however they are indented or continued on the next line; of a place between two bytes those

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Run, places::Places};
+use super::{Run, fingerprint::hex, places::Places};
 use crate::diag::Severity;
 
 #[derive(Serialize)]
@@ -67,6 +67,5 @@ pub fn check(run: &Run<'_>) -> String {
 
 /// Of a file that was not checked.
 fn fingerprint(path: &str) -> String {
-    let hash = Sha256::digest(format!("not-checked\n{path}"));
-    hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(format!("not-checked\n{path}")))
 }

@@ -203,13 +203,11 @@ impl Job {
         let above = self.real.strip_prefix(folder).map(slashes).unwrap_or_default();
         let inside = path.strip_prefix(&self.real).map(slashes);
         let text = project::text(path).map_err(|e| unreadable(path, &e))?;
-        let file = match inside.ok().and_then(|inside| self.project.snapshot.find(&inside)) {
-            Some(file) => file,
-            None => {
-                let path = path.to_string_lossy().into_owned();
-                self.project.snapshot.add_outside(SourceFile { path, text })
-            }
-        };
+        let known = inside.ok().and_then(|inside| self.project.snapshot.find(&inside));
+        let file = known.unwrap_or_else(|| {
+            let path = path.to_string_lossy().into_owned();
+            self.project.snapshot.add_outside(SourceFile { path, text })
+        });
         Ok(Outer { file, above })
     }
 

@@ -4,7 +4,7 @@ mod jobs;
 mod merged;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -20,7 +20,7 @@ use crate::{
     project::{self, Changed, Touched},
     report::{
         self,
-        baseline::{self, Entry},
+        baseline::{self, Entry as Known},
         sanitise,
     },
     rules,
@@ -30,6 +30,7 @@ use jobs::Job;
 use merged::{Choice, Lines, Merged, tell};
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct CheckArgs {
     /// Projects (folders) or single files; with `--stdin-filename` it is `-`
     #[arg(default_value = ".")]
@@ -260,7 +261,7 @@ fn nothing_known(jobs: &[Job]) -> Result<(), Stop> {
 }
 
 /// The findings that a baseline lists; `None` without one, or where it is about to be made.
-fn known(args: &CheckArgs) -> Result<Option<BTreeSet<Entry>>, Stop> {
+fn known(args: &CheckArgs) -> Result<Option<BTreeSet<Known>>, Stop> {
     let Some(path) = &args.baseline else { return Ok(None) };
     if args.write_baseline && path.symlink_metadata().is_err() {
         return Ok(Some(BTreeSet::new()));
@@ -277,7 +278,7 @@ fn known(args: &CheckArgs) -> Result<Option<BTreeSet<Entry>>, Stop> {
 }
 
 /// Whether this run would have found what an entry lists.
-fn was_looked_for(args: &CheckArgs, jobs: &[Job], entry: &Entry) -> bool {
+fn was_looked_for(args: &CheckArgs, jobs: &[Job], entry: &Known) -> bool {
     let ran = args.select.is_empty() || args.select.contains(&entry.rule);
     ran && !args.ignore.contains(&entry.rule) && jobs.iter().any(|job| job.asked(&entry.file))
 }
@@ -287,7 +288,7 @@ fn write_baseline(
     args: &CheckArgs,
     jobs: &[Job],
     all: &Merged,
-    known: Option<&BTreeSet<Entry>>,
+    known: Option<&BTreeSet<Known>>,
 ) -> Result<Exit, Stop> {
     let Some(path) = &args.baseline else { return Ok(Exit::Failed) };
     if !all.unreadable.is_empty() {
@@ -298,7 +299,7 @@ fn write_baseline(
         )));
     }
     let kept = known.into_iter().flatten().filter(|entry| !was_looked_for(args, jobs, entry)).cloned();
-    let mut entries: BTreeSet<Entry> =
+    let mut entries: BTreeSet<Known> =
         all.entries.iter().filter(|entry| entry.rule != "config-error").cloned().collect();
     entries.extend(kept);
     project::put(path, &baseline::write(&entries))?;
@@ -308,8 +309,8 @@ fn write_baseline(
 }
 
 /// Says which entries match nothing any more: somebody repaired it, which is no reason to fail.
-fn stale_entries(args: &CheckArgs, jobs: &[Job], all: &Merged, known: &BTreeSet<Entry>) {
-    let found: BTreeSet<&Entry> = all.entries.iter().collect();
+fn stale_entries(args: &CheckArgs, jobs: &[Job], all: &Merged, known: &BTreeSet<Known>) {
+    let found: BTreeSet<&Known> = all.entries.iter().collect();
     let gone = known.iter().filter(|e| !found.contains(e) && was_looked_for(args, jobs, e)).count();
     if let (1.., Some(path)) = (gone, &args.baseline) {
         let (entries, them) = if gone == 1 { ("entry matches", "it") } else { ("entries match", "them") };
@@ -335,9 +336,9 @@ impl Since {
                     "`{real}` lies in no git checkout: `--since` compares with a revision of one"
                 )));
             };
-            if !all.contains_key(&root) {
-                let touched = project::touched(&root, revision)?;
-                all.insert(root, touched);
+            if let Entry::Vacant(new) = all.entry(root) {
+                let touched = project::touched(new.key(), revision)?;
+                new.insert(touched);
             }
         }
         Ok(Self(Some(all)))
