@@ -229,6 +229,8 @@ fn the_steps_of_the_action_annotate_and_write_sarif() {
     assert_eq!((ran.code, outputs["exit-code"].as_str()), (2, "2"), "{}", ran.stdout);
     assert!(ran.stderr.starts_with("error: `$(touch x); `touch x`` cannot be read: "), "{}", ran.stderr);
     assert!(!folder.join("x").exists() && !folder.join("y").exists());
+    let (ran, _) = action(&folder, &[("paths", "--fix")]);
+    assert!(ran.stderr.starts_with("error: `--fix` cannot be read: "), "{}", ran.stderr);
     folder.put("sub/Dockerfile", "FRM\n");
     let (ran, _) = action(&folder, &[("working-directory", "sub")]);
     assert!(ran.stdout.starts_with("::error file=sub/Dockerfile,line=1,"), "{}", ran.stdout);

@@ -95,6 +95,7 @@ fn what_was_repaired_is_told_and_removed_on_request() {
     assert_eq!(ran.stderr, "known.json: 2 entries match nothing any more: `--write-baseline` removes them\n");
     // What was not looked at is not gone.
     assert_eq!(ends(folder.run(&["check", "--baseline", "known.json", "api"]), 0).stderr, "");
+    assert_eq!(ends(folder.run(&["check", "--baseline", "known.json", "api/Dockerfile"]), 0).stderr, "");
     assert_eq!(
         ends(folder.run(&["check", "--baseline", "known.json", "--select", "broad-copy"]), 0).stderr,
         ""

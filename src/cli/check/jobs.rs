@@ -29,6 +29,10 @@ pub(super) struct Job {
     here: PathBuf,
     /// The project's folder without links.
     pub(super) real: PathBuf,
+    /// The root of the checkout that it lies in.
+    pub(super) checkout: Option<PathBuf>,
+    /// The root of the checkout around the current folder; without one that folder.
+    repository: PathBuf,
 }
 
 /// How a person who asked would write the project's paths.
@@ -154,8 +158,9 @@ fn slashes(path: &Path) -> String {
 
 impl Job {
     fn new(project: Project, only: Vec<String>, name: Name, here: &Path, real: PathBuf) -> Self {
-        let (settings, unknown) = (Settings::default(), Vec::new());
-        Self { project, only, unknown, settings, name, here: here.to_path_buf(), real }
+        let (checkout, repository) = (project::checkout(&real), project::find_root(here));
+        let (settings, unknown, here) = (Settings::default(), Vec::new(), here.to_path_buf());
+        Self { project, only, unknown, settings, name, here, real, checkout, repository }
     }
 
     /// Finds the configuration and merges it: the file that was named, or the nearest one upwards from each file, up
@@ -189,7 +194,7 @@ impl Job {
         if self.project.snapshot.find(config::NAME).is_some() {
             return Ok(None);
         }
-        let stop = project::checkout(&self.real).unwrap_or_else(|| {
+        let stop = self.checkout.clone().unwrap_or_else(|| {
             if self.real.starts_with(&self.here) { self.here.clone() } else { self.real.clone() }
         });
         let above = self.real.ancestors().skip(1).take_while(|folder| folder.starts_with(&stop));
@@ -214,16 +219,16 @@ impl Job {
     /// A path as it is called wherever the program is run: from the root of the checkout, or of the project.
     pub(super) fn stable(&self, path: &str) -> String {
         let real = self.real.join(path);
-        let root = project::checkout(&self.real).unwrap_or_else(|| self.real.clone());
-        real.strip_prefix(&root).map_or_else(|_| path.to_owned(), slashes)
+        let root = self.checkout.as_ref().unwrap_or(&self.real);
+        real.strip_prefix(root).map_or_else(|_| path.to_owned(), slashes)
     }
 
     /// A path as a service wants it that knows the checkout around the current folder; from the root of the file
     /// system if it lies elsewhere.
     pub(super) fn in_repository(&self, path: &str) -> String {
         let real = self.real.join(path);
-        let root = project::find_root(&self.here);
-        real.strip_prefix(&root).map_or_else(|_| real.to_string_lossy().replace('\\', "/"), slashes)
+        real.strip_prefix(&self.repository)
+            .map_or_else(|_| real.to_string_lossy().replace('\\', "/"), slashes)
     }
 
     /// Whether it was asked to look at a path, as [`Self::stable`] calls it.

@@ -330,7 +330,7 @@ impl Since {
         let Some(revision) = &args.since else { return Ok(Self::default()) };
         let mut all = BTreeMap::new();
         for job in jobs {
-            let Some(root) = project::checkout(&job.real) else {
+            let Some(root) = job.checkout.clone() else {
                 let real = job.real.display();
                 return Err(Stop(format!(
                     "`{real}` lies in no git checkout: `--since` compares with a revision of one"
@@ -345,7 +345,7 @@ impl Since {
     }
 
     fn of(&self, job: &Job) -> Option<&Touched> {
-        self.0.as_ref()?.get(&project::checkout(&job.real)?)
+        self.0.as_ref()?.get(job.checkout.as_ref()?)
     }
 }
 
