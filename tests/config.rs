@@ -36,6 +36,7 @@ fn levels_are_set_after_the_rules_ran() {
     assert_eq!(under("[rules]\ncached-fetch = \"error\"\n"), one(Severity::Error), "above the page's level");
     assert_eq!(under("[rules]\ncached-fetch = \"info\"\n"), one(Severity::Info));
     assert_eq!(under("[rules]\ncached-fetch = \"off\"\n"), []);
+    assert_eq!(under("\u{feff}[rules]\r\ncached-fetch = \"off\"\r\n"), []);
     assert_eq!(
         under("rules.cached-fetch = \"off\"\nruleset = \"0.1\"\n"),
         [],

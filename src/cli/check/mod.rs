@@ -30,6 +30,9 @@ use jobs::Job;
 use merged::{Choice, Lines, Merged, tell};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing at or above `--fail-on`; 1 findings, or a file that could not be read; 2 nothing was checked, standard error says why"
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct CheckArgs {
     /// Projects (folders) or single files; with `--stdin-filename` it is `-`
