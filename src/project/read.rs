@@ -109,7 +109,7 @@ const ROUNDS: usize = 20;
 
 impl Project {
     /// Reads what the files name, and what those name in turn.
-    fn complete(&mut self, more: &dyn Fn(&Snapshot) -> Vec<String>) {
+    pub fn complete(&mut self, more: &dyn Fn(&Snapshot) -> Vec<String>) {
         let checkout = fs::canonicalize(&self.root).map(|real| (find_root(&real), real));
         let mut tried: HashSet<String> = HashSet::new();
         for _ in 0..ROUNDS {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use super::{super::read, CheckArgs, Stop};
@@ -124,11 +124,7 @@ fn standard_input(name: &Path, here: &Path) -> Result<Job, Stop> {
     project.problems.retain(|problem| is_config(&problem.path) && problem.path != path);
     project.snapshot.add_file(SourceFile { path: path.clone(), text });
     // The text may name files that the one on disk does not.
-    for more in analysis::wanted(&project.snapshot) {
-        if project.snapshot.entry(&more).is_some() {
-            project.take(&more);
-        }
-    }
+    project.complete(&analysis::wanted);
     Ok(Job::new(project, vec![path], Name::FromHere, here, root))
 }
 
@@ -146,6 +142,18 @@ fn real(path: &Path) -> std::io::Result<PathBuf> {
         }
         _ => path.canonicalize(),
     }
+}
+
+/// The path without `..`: what lies outside of a project is named by them.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+        plain
+    })
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Stop {
@@ -218,7 +226,7 @@ impl Job {
 
     /// A path as it is called wherever the program is run: from the root of the checkout, or of the project.
     pub(super) fn stable(&self, path: &str) -> String {
-        let real = self.real.join(path);
+        let real = plain(&self.real.join(path));
         let root = self.checkout.as_ref().unwrap_or(&self.real);
         real.strip_prefix(root).map_or_else(|_| path.to_owned(), slashes)
     }
@@ -226,7 +234,7 @@ impl Job {
     /// A path as a service wants it that knows the checkout around the current folder; from the root of the file
     /// system if it lies elsewhere.
     pub(super) fn in_repository(&self, path: &str) -> String {
-        let real = self.real.join(path);
+        let real = plain(&self.real.join(path));
         real.strip_prefix(&self.repository)
             .map_or_else(|_| real.to_string_lossy().replace('\\', "/"), slashes)
     }
