@@ -12,6 +12,7 @@
 //! - [`analysis`] knows facts across files: stages, contexts, routes, cache keys. Unknown stays unknown.
 //! - [`diag`] and [`settings`]: what is found, and what counts.
 //! - [`rules`] ask the facts; [`fix`] applies what they propose, in rounds; [`engine`] is the one door to both.
+//! - [`config`] reads `unstale.toml`: settings, and mistakes as findings.
 //! - [`report`] writes findings; [`project`] reads and writes files.
 //! - [`protocol`] is the deploy protocol as data: steps, evidence, verdict. [`deploy`] carries it out, and decides nothing.
 //! - [`cli`] translates between all of this and a person.
@@ -36,6 +37,8 @@ pub mod rules;
 pub mod fix;
 
 pub mod engine;
+
+pub mod config;
 
 pub mod report;
 

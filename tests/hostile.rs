@@ -174,12 +174,29 @@ fn survives(what: &str, snapshot: &Snapshot) {
 }
 
 fn print(snapshot: &Snapshot, report: &Report) {
-    let mut buffer = codespan_reporting::term::termcolor::Buffer::no_color();
-    report::text::check(&mut buffer, snapshot, report, report::text::Show::All).unwrap();
-    harmless("text report", std::str::from_utf8(buffer.as_slice()).unwrap());
+    let fingerprints = report::fingerprint::of(snapshot, &report.findings, &str::to_owned);
+    let details: Vec<report::Detail> = fingerprints
+        .into_iter()
+        .map(|fingerprint| report::Detail { fingerprint, shown: true, fails: true })
+        .collect();
+    let paths: Vec<String> = snapshot.files().map(|(_, file)| file.path.clone()).collect();
     let unreadable = [Unreadable { path: "x".to_owned(), reason: "y".to_owned() }];
-    let json = report::json::check(snapshot, report, &unreadable);
-    serde_json::from_str::<serde_json::Value>(&json).unwrap();
+    let run = report::Run {
+        snapshot,
+        report,
+        details: &details,
+        paths: &paths,
+        unreadable: &unreadable,
+        known: None,
+    };
+    let mut buffer = codespan_reporting::term::termcolor::Buffer::no_color();
+    report::text::check(&mut buffer, &run).unwrap();
+    harmless("text report", std::str::from_utf8(buffer.as_slice()).unwrap());
+    harmless("workflow commands", &report::github::check(&run));
+    harmless("JUnit", &report::junit::check(&run));
+    for json in [report::json::check(&run), report::sarif::check(&run), report::gitlab::check(&run)] {
+        serde_json::from_str::<serde_json::Value>(&json).unwrap();
+    }
 }
 
 fn edits_fit(snapshot: &Snapshot, report: &Report) {

@@ -4,12 +4,15 @@
 mod architecture;
 mod cli;
 mod compose;
+mod config;
 mod deploy;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
 mod fix;
+mod formats;
 mod hard;
+mod hooks;
 mod hostile;
 mod incident;
 mod lab;

@@ -2,13 +2,12 @@
 
 use unstale::{
     diag::Safety,
-    engine,
     rules::{RULES, Rule},
     settings::Settings,
     text::Snapshot,
 };
 
-use crate::projects::{project, texts};
+use crate::projects::{engine_with_config as engine, project, texts};
 
 /// The text below a heading.
 fn section<'a>(rule: &'a Rule, heading: &str) -> Option<&'a str> {

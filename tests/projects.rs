@@ -60,6 +60,26 @@ fn add(root: &Path, path: &Path, snapshot: &mut Snapshot) {
     }
 }
 
+/// The engine's door with the configuration files of the project in effect, as `check` opens it.
+pub(crate) mod engine_with_config {
+    use unstale::{
+        config::{Source, with},
+        diag::{Report, Safety},
+        engine,
+        fix::Fixed,
+        settings::Settings,
+        text::Snapshot,
+    };
+
+    pub(crate) fn check(snapshot: &Snapshot, settings: &Settings) -> Report {
+        engine::check(snapshot, &with(snapshot, settings, &Source::Found(None)))
+    }
+
+    pub(crate) fn fix(snapshot: &Snapshot, settings: &Settings, limit: Safety) -> Fixed {
+        engine::fix(snapshot, &with(snapshot, settings, &Source::Found(None)), limit)
+    }
+}
+
 /// A project from texts.
 pub(crate) fn project(files: &[(&str, &str)]) -> Snapshot {
     let mut snapshot = Snapshot::default();

@@ -5,14 +5,13 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use unstale::{
     diag::{Finding, Report, Safety, Severity},
-    engine,
     rules::{RULES, Rule},
     settings::Settings,
     syntax,
     text::{LineIndex, Snapshot},
 };
 
-use crate::projects::{Case, VARIANTS, cases, fixtures, map, project, texts};
+use crate::projects::{Case, VARIANTS, cases, engine_with_config as engine, fixtures, map, project, texts};
 
 /// Only the rule under test; beside `unused-allow` the rule that its cases allow, or nothing could be idle.
 fn only(rule: &Rule) -> Settings {

@@ -3,6 +3,7 @@
 mod ast;
 mod candidates;
 mod check;
+mod completions;
 mod deploy;
 mod explain;
 mod progress;
@@ -44,6 +45,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Print the syntax tree of a Dockerfile as JSON, for tools
     Ast(ast::AstArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
 }
 
 /// How a result is written.
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Ast(args) => ast::run(&args),
+        Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),
         Command::Verify(args) => return act(|door, out, err| verify::run(&args, door, out, err)),
     };

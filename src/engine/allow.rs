@@ -35,8 +35,7 @@ pub(super) fn apply(facts: &Facts<'_>, settings: &Settings, findings: &mut Vec<F
     if allows.is_empty() {
         return;
     }
-    let mut lines =
-        Lines { facts, indexes: BTreeMap::new(), instructions: BTreeMap::new(), above: BTreeMap::new() };
+    let mut lines = Lines::new(facts);
     let mut by: BTreeMap<(FileId, &str), Vec<(usize, usize)>> = BTreeMap::new();
     for (number, allow) in allows.iter().enumerate() {
         by.entry((allow.file, allow.rule)).or_default().push((allow.line, number));
@@ -72,7 +71,7 @@ fn comments(file: FileId, text: &str) -> impl Iterator<Item = Allow<'_>> {
 }
 
 /// The lines of the files that have comments, each file read once.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     facts: &'a Facts<'a>,
     indexes: BTreeMap<FileId, LineIndex>,
     /// Whole lines of every instruction and the first of its own bytes, in order.
@@ -82,6 +81,10 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
+    pub(super) fn new(facts: &'a Facts<'a>) -> Self {
+        Self { facts, indexes: BTreeMap::new(), instructions: BTreeMap::new(), above: BTreeMap::new() }
+    }
+
     fn text(&self, file: FileId) -> &'a str {
         &self.facts.snapshot.file(file).text
     }
@@ -93,7 +96,7 @@ impl<'a> Lines<'a> {
 
     /// The lines on which a comment silences the finding: the comment lines directly above the finding's own line, and
     /// those above the instruction that it lies in.
-    fn reach(&mut self, finding: &Finding) -> Vec<Range<usize>> {
+    pub(super) fn reach(&mut self, finding: &Finding) -> Vec<Range<usize>> {
         let file = finding.at.file;
         let facts = self.facts;
         let instructions = self.instructions.entry(file).or_insert_with(|| {
@@ -137,9 +140,11 @@ fn report(
 ) {
     let rule = rules::find(UNUSED).expect("the registry has it");
     let mut sink = Sink::new(rule.claim(), findings);
+    let snapshot = lines.facts.snapshot;
+    let runs = |allow: &Allow<'_>| settings.runs_in(allow.rule, &snapshot.file(allow.file).path);
     for (index, allow) in allows.iter().enumerate() {
         // A rule that did not run may well have something to allow.
-        if used.contains(&index) || (rules::find(allow.rule).is_some() && !settings.runs(allow.rule)) {
+        if used.contains(&index) || (rules::find(allow.rule).is_some() && !runs(allow)) {
             continue;
         }
         let message = if rules::find(allow.rule).is_some() {

@@ -3,6 +3,7 @@
 
 mod allow;
 mod meaning;
+mod pragma;
 
 use std::collections::HashSet;
 
@@ -15,6 +16,9 @@ use crate::{
     settings::Settings,
     text::{FileId, Snapshot, is_outside},
 };
+
+/// The rule that speaks of `unstale.toml`; `config` finds what it reports.
+const CONFIG: &str = "config-error";
 
 /// Whether a file of that name is read at all.
 pub fn wants(path: &str) -> bool {
@@ -33,16 +37,20 @@ fn look(snapshot: &Snapshot, settings: &Settings) -> Report {
         (rule.check)(&facts, &mut Sink::new(rule.claim(), &mut findings));
     }
     inside(snapshot, &mut findings);
+    findings.extend(settings.mistakes.iter().filter(|f| settings.runs(f.rule)).cloned());
+    pragma::apply(&facts, &mut findings);
     allow::apply(&facts, settings, &mut findings);
+    findings.retain_mut(|finding| levelled(finding, snapshot, settings));
     // The registry's order decides between findings at one place; the sort is stable.
     findings.sort_by_key(|f: &Finding| (f.at.file, f.at.span));
     // Services that share a text, through an anchor or in projects that share a file, share its findings.
     let mut seen = HashSet::new();
     findings.retain(|f| seen.insert((f.rule, f.at, f.message.clone())));
-    let ignores =
-        snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore)).count();
-    // What a person would say was checked: not manifests or `.env` files, which are only looked up.
-    let files = facts.dockerfiles.len() + facts.composes.len() + ignores;
+    let looked_at = |file: &FileId| {
+        let path = &snapshot.file(*file).path;
+        settings.looks_at(path) && !settings.excludes(path)
+    };
+    let files = checked(&facts).filter(looked_at).count();
     Report { findings, files }
 }
 
@@ -58,21 +66,56 @@ fn inside(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Makes every fix that is trusted at least as far as `limit`. Nothing is written.
-pub fn fix(snapshot: &Snapshot, settings: &Settings, limit: Safety) -> Fixed {
+/// The files that a person would say were checked: not manifests or `.env` files, which are only looked up.
+fn checked(facts: &Facts<'_>) -> impl Iterator<Item = FileId> {
+    let ignores =
+        facts.snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore));
+    let dockerfiles = facts.dockerfiles.iter().map(|d| d.model.file);
+    dockerfiles.chain(facts.composes.iter().map(|c| c.file)).chain(ignores.map(|(id, _)| id))
+}
+
+/// Whether a file of the snapshot is one that some rule may speak of: by its name, or because another file names it.
+pub fn knows(snapshot: &Snapshot, path: &str) -> bool {
+    FileKind::of(path).is_some()
+        || checked(&Facts::new(snapshot)).any(|file| snapshot.file(file).path == path)
+}
+
+/// Gives the finding the severity that it has in its file; false where it does not count.
+fn levelled(finding: &mut Finding, snapshot: &Snapshot, settings: &Settings) -> bool {
+    let path = &snapshot.file(finding.at.file).path;
+    let level = settings.level(finding.rule, path, finding.severity);
+    finding.severity = level.unwrap_or(finding.severity);
+    level.is_some() && !settings.excludes(path)
+}
+
+/// Makes every fix that is trusted at least as far as `limit`, for the findings that `wants` takes. Nothing is written.
+pub fn fix_some(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    limit: Safety,
+    wants: &dyn Fn(&Finding) -> bool,
+) -> Fixed {
     let check = |snapshot: &Snapshot| look(snapshot, settings);
-    let wants = |file: FileId| settings.looks_at(&snapshot.file(file).path);
+    let wants = |finding: &Finding| {
+        let path = &snapshot.file(finding.at.file).path;
+        settings.looks_at(path)
+            && settings.scopes.of(path).is_none_or(|scope| !scope.broken)
+            && wants(finding)
+    };
     let mut fixed =
         fix::fix(snapshot, limit, &Door { check: &check, differs: &meaning::differs, wants: &wants });
     fixed.report = narrow(fixed.report, &fixed.snapshot, settings);
     fixed
 }
 
-/// Leaves what the settings look at.
+/// Makes every fix that is trusted at least as far as `limit`. Nothing is written.
+pub fn fix(snapshot: &Snapshot, settings: &Settings, limit: Safety) -> Fixed {
+    fix_some(snapshot, settings, limit, &|_| true)
+}
+
+/// Leaves what the settings look at. A mistake in a configuration that holds is always told.
 fn narrow(mut report: Report, snapshot: &Snapshot, settings: &Settings) -> Report {
-    if !settings.files.is_empty() {
-        report.findings.retain(|f| settings.looks_at(&snapshot.file(f.at.file).path));
-        report.files = settings.files.len();
-    }
+    let looks_at = |f: &Finding| settings.looks_at(&snapshot.file(f.at.file).path);
+    report.findings.retain(|f| looks_at(f) || f.rule == CONFIG);
     report
 }

@@ -16,8 +16,8 @@ pub struct Door<'a> {
     pub check: &'a dyn Fn(&Snapshot) -> Report,
     /// Why the second snapshot means something else than the first; `None` if it means the same.
     pub differs: &'a dyn Fn(&Snapshot, &Snapshot) -> Option<String>,
-    /// Whether the findings of a file are to be fixed. The others are looked at: a fix must not add to them.
-    pub wants: &'a dyn Fn(FileId) -> bool,
+    /// Whether a finding is to be fixed. The others are looked at: a fix must not add to them.
+    pub wants: &'a dyn Fn(&Finding) -> bool,
 }
 
 impl std::fmt::Debug for Door<'_> {
@@ -78,7 +78,7 @@ pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
             .report
             .findings
             .iter()
-            .filter(|finding| (door.wants)(finding.at.file))
+            .filter(|finding| (door.wants)(finding))
             .filter_map(|finding| Some((finding.clone(), finding.fix.clone()?)))
             .filter(|(finding, fix)| {
                 fix.safety >= limit && !fix.edits.is_empty() && !refused.contains(&key(finding))

@@ -13,6 +13,8 @@ pub enum FileKind {
     Dotenv,
     /// A package manager's manifest whose content decides what an install needs.
     Manifest,
+    /// `unstale.toml`: how the others are to be checked.
+    Config,
 }
 
 impl FileKind {
@@ -31,6 +33,9 @@ impl FileKind {
         }
         if is_compose(&lower) {
             return Some(Self::Compose);
+        }
+        if name == "unstale.toml" {
+            return Some(Self::Config);
         }
         is_manifest(&lower).then_some(Self::Manifest)
     }

@@ -3,7 +3,8 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -29,6 +30,8 @@ pub struct Problem {
     pub path: String,
     /// Why, and what to do.
     pub reason: String,
+    /// It is a folder: whether anything in it would be checked is not known.
+    pub folder: bool,
 }
 
 /// Larger files are not read: no Dockerfile or compose file is, and spans count in 32 bits.
@@ -66,14 +69,20 @@ pub fn read(
         .sort_by_file_name(Ord::cmp)
         .build();
     for entry in walk {
-        // A folder that cannot be entered hides nothing that could be fixed here; the files around it still count.
-        let Ok(entry) = entry else { continue };
+        let entry = match entry {
+            Ok(entry) => entry,
+            // The files around a folder that cannot be entered still count.
+            Err(error) => {
+                project.problems.extend(closed(root, &error));
+                continue;
+            }
+        };
         let Some(kind) = entry.file_type() else { continue };
         let Some(path) = relative(root, entry.path()) else {
             let lossy = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_string_lossy();
             if !kind.is_dir() && wants(&lossy) {
                 let reason = "its path is not UTF-8: rename it".to_owned();
-                project.problems.push(Problem { path: lossy.into_owned(), reason });
+                project.problems.push(Problem { path: lossy.into_owned(), reason, folder: false });
             }
             continue;
         };
@@ -100,7 +109,7 @@ const ROUNDS: usize = 20;
 
 impl Project {
     /// Reads what the files name, and what those name in turn.
-    fn complete(&mut self, more: &dyn Fn(&Snapshot) -> Vec<String>) {
+    pub fn complete(&mut self, more: &dyn Fn(&Snapshot) -> Vec<String>) {
         let checkout = fs::canonicalize(&self.root).map(|real| (find_root(&real), real));
         let mut tried: HashSet<String> = HashSet::new();
         for _ in 0..ROUNDS {
@@ -128,7 +137,7 @@ impl Project {
             Ok(text) => {
                 self.snapshot.add_file(SourceFile { path: path.to_owned(), text });
             }
-            Err(reason) => self.problems.push(Problem { path: path.to_owned(), reason }),
+            Err(reason) => self.problems.push(Problem { path: path.to_owned(), reason, folder: false }),
         }
     }
 }
@@ -150,13 +159,44 @@ pub fn text(path: &Path) -> Result<String, String> {
     if meta.len() > LARGEST {
         return Err(format!("it is larger than {} MiB", LARGEST >> 20));
     }
-    let bytes = fs::read(path).map_err(|e| e.to_string())?;
+    decode(fs::read(path).map_err(|e| e.to_string())?)
+}
+
+/// Reads standard input to its end.
+///
+/// # Errors
+/// Why it cannot be read, and what to do.
+pub fn standard_input() -> Result<String, String> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
+    }
+    decode(bytes)
+}
+
+fn decode(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|e| {
         format!(
             "byte {} is not UTF-8: save it as UTF-8, it is left alone until then",
             e.utf8_error().valid_up_to()
         )
     })
+}
+
+/// The folder that the walk could not enter.
+fn closed(root: &Path, error: &ignore::Error) -> Option<Problem> {
+    let ignore::Error::WithPath { path, err } = unnumbered(error) else { return None };
+    let path = path.strip_prefix(root).ok()?.to_string_lossy().into_owned();
+    let why = err.io_error().map_or_else(|| err.to_string(), |e| e.kind().to_string());
+    Some(Problem { path, reason: format!("the folder cannot be read ({why})"), folder: true })
+}
+
+fn unnumbered(error: &ignore::Error) -> &ignore::Error {
+    match error {
+        ignore::Error::WithDepth { err, .. } => unnumbered(err),
+        error => error,
+    }
 }
 
 /// The path from the root with `/`; `None` for the root itself and for names that are not UTF-8.

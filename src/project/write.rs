@@ -84,6 +84,30 @@ pub fn write(files: &[Changed<'_>]) -> Result<(), WriteError> {
     result
 }
 
+/// Writes a file of our own, new or not: the text lies on disk before it takes the name.
+///
+/// # Errors
+/// What the file system says; the file is then what it was.
+pub fn put(path: &Path, text: &str) -> Result<(), WriteError> {
+    let failed = |e| WriteError::Io(path.to_path_buf(), e);
+    // A link stays a link.
+    let to = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let temporary = beside(&to, 0);
+    let filled = OpenOptions::new().write(true).create_new(true).open(&temporary).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        if let Ok(meta) = fs::metadata(&to) {
+            own(&temporary, &meta);
+            file.set_permissions(meta.permissions())?;
+        }
+        file.sync_all()
+    });
+    filled.and_then(|()| fs::rename(&temporary, &to)).map_err(|error| {
+        // It was made here, and is of no use.
+        let _ = fs::remove_file(&temporary);
+        failed(error)
+    })
+}
+
 /// A new text that lies beside the file which it replaces.
 struct Ready<'a> {
     temporary: PathBuf,

@@ -1,12 +1,11 @@
 //! The JSON of `check`, version 1: structs of its own, so that the inside can change. Fields may be added, never changed.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
+use super::{Detail, Run, places::Places};
 use crate::{
-    diag::{Finding, Report, Safety, Severity, Unreadable},
-    text::{FileId, LineIndex, Location, Snapshot, Span},
+    diag::{Finding, Report, Safety, Severity},
+    text::{FileId, Location, Position, Snapshot},
 };
 
 #[derive(Serialize)]
@@ -30,6 +29,9 @@ struct Summary {
     warning: usize,
     info: usize,
     fixable: usize,
+    /// How many findings the baseline left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +47,7 @@ struct Found<'a> {
     help: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<FixOut<'a>>,
+    fingerprint: &'a str,
 }
 
 #[derive(Serialize)]
@@ -110,20 +113,21 @@ pub fn counts(report: &Report) -> Counts {
 ///
 /// # Panics
 /// Never: plain structs with string keys serialise.
-pub fn check(snapshot: &Snapshot, report: &Report, unreadable: &[Unreadable]) -> String {
-    let writer = Writer::new(snapshot, report);
-    let counts = counts(report);
+pub fn check(run: &Run<'_>) -> String {
+    let writer = Writer { snapshot: run.snapshot, places: Places::new(run) };
+    let counts = counts(run.report);
     let document = Document {
         schema: 1,
         summary: Summary {
-            files: report.files,
+            files: run.report.files,
             error: counts.error,
             warning: counts.warning,
             info: counts.info,
             fixable: counts.fixable,
+            known: run.known,
         },
-        findings: report.findings.iter().map(|f| writer.finding(f)).collect(),
-        not_checked: unreadable.iter().map(|u| NotChecked { file: &u.path, reason: &u.reason }).collect(),
+        findings: run.all().map(|(finding, detail)| writer.finding(finding, detail)).collect(),
+        not_checked: run.unreadable.iter().map(|u| NotChecked { file: &u.path, reason: &u.reason }).collect(),
     };
     let mut text =
         serde_json::to_string_pretty(&document).expect("plain structs with string keys always serialise");
@@ -133,25 +137,11 @@ pub fn check(snapshot: &Snapshot, report: &Report, unreadable: &[Unreadable]) ->
 
 struct Writer<'a> {
     snapshot: &'a Snapshot,
-    /// Of the files that the report names.
-    lines: BTreeMap<FileId, LineIndex>,
+    places: Places<'a>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(snapshot: &'a Snapshot, report: &Report) -> Self {
-        let mut lines = BTreeMap::new();
-        let mut add = |file: FileId| {
-            lines.entry(file).or_insert_with(|| LineIndex::new(&snapshot.file(file).text));
-        };
-        for finding in &report.findings {
-            add(finding.at.file);
-            finding.labels.iter().for_each(|label| add(label.at.file));
-            finding.fix.iter().flat_map(|fix| &fix.edits).for_each(|(file, _)| add(*file));
-        }
-        Self { snapshot, lines }
-    }
-
-    fn finding(&self, finding: &'a Finding) -> Found<'a> {
+    fn finding(&self, finding: &'a Finding, detail: &'a Detail) -> Found<'a> {
         Found {
             rule: finding.rule,
             severity: finding.severity.as_str(),
@@ -178,6 +168,7 @@ impl<'a> Writer<'a> {
                     })
                     .collect(),
             }),
+            fingerprint: &detail.fingerprint,
         }
     }
 
@@ -186,12 +177,8 @@ impl<'a> Writer<'a> {
     }
 
     fn range(&self, at: Location) -> Range {
-        let Span { start, end } = at.span;
-        let place = |byte: u32| {
-            let text = &self.snapshot.file(at.file).text;
-            let p = self.lines[&at.file].position(text, byte as usize);
-            Place { byte: p.byte, line: p.line, column: p.column }
-        };
+        let place = |p: Position| Place { byte: p.byte, line: p.line, column: p.column };
+        let (start, end) = self.places.of(at);
         Range { start: place(start), end: place(end) }
     }
 }

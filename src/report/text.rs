@@ -8,59 +8,47 @@ use codespan_reporting::{
     term::{self, Config, termcolor::WriteColor},
 };
 
-use super::{json::counts, sanitise};
+use super::{Run, json::counts, sanitise};
 use crate::{
-    diag::{Finding, Report, Safety, Severity},
+    diag::{Finding, Safety, Severity},
     text::{FileId, LineIndex, Location, Snapshot, Span},
 };
 
-/// Which findings are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Show {
-    /// Errors and warnings; infos are only counted.
-    Warnings,
-    /// Everything.
-    All,
-}
-
-/// Writes the findings and a line that sums them up.
+/// Writes the findings that are listed and a line that sums all of them up.
 ///
 /// # Errors
 /// What writing to `out` gives.
-pub fn check(out: &mut dyn WriteColor, snapshot: &Snapshot, report: &Report, show: Show) -> io::Result<()> {
+pub fn check(out: &mut dyn WriteColor, run: &Run<'_>) -> io::Result<()> {
     let config = Config { before_label_lines: 0, after_label_lines: 0, ..Config::default() };
-    let mut sources = Sources { snapshot, lines: BTreeMap::new() };
-    for finding in &report.findings {
-        if finding.severity == Severity::Info && show == Show::Warnings {
-            continue;
-        }
+    let mut sources = Sources { snapshot: run.snapshot, lines: BTreeMap::new() };
+    for (finding, _) in run.shown() {
         let drawing = Drawing::new(&mut sources, finding);
         term::emit_to_write_style(out, &config, &drawing.pages, &drawing.diagnostic)
             .map_err(io::Error::other)?;
     }
-    writeln!(out, "{}", summary(report, show))
+    writeln!(out, "{}", summary(run))
 }
 
 /// `4 files: 1 error, 2 warnings; --fix ends 2, with --unsafe-fixes 1 more`
 ///
 /// # Panics
 /// Never: writing to a String does not fail.
-pub fn summary(report: &Report, show: Show) -> String {
-    let counts = counts(report);
+pub fn summary(run: &Run<'_>) -> String {
+    let counts = counts(run.report);
     let many = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
-    let mut line = format!("{}: ", many(report.files, "file"));
-    if report.findings.is_empty() {
-        line.push_str("nothing found");
-        return line;
-    }
+    let mut line = format!("{}: ", many(run.report.files, "file"));
     let parts: Vec<String> = [(counts.error, "error"), (counts.warning, "warning"), (counts.info, "info")]
         .into_iter()
         .filter(|(n, _)| *n > 0)
         .map(|(n, word)| if word == "info" { format!("{n} info") } else { many(n, word) })
         .collect();
-    line.push_str(&parts.join(", "));
+    match run.known {
+        _ if !parts.is_empty() => line.push_str(&parts.join(", ")),
+        Some(known) if known > 0 => line.push_str("nothing new found"),
+        _ => line.push_str("nothing found"),
+    }
     let with = |safety: Safety| {
-        report.findings.iter().filter(|f| f.fix.as_ref().is_some_and(|x| x.safety == safety)).count()
+        run.report.findings.iter().filter(|f| f.fix.as_ref().is_some_and(|x| x.safety == safety)).count()
     };
     match (with(Safety::Safe), with(Safety::Unsafe)) {
         (0, 0) => Ok(()),
@@ -69,8 +57,12 @@ pub fn summary(report: &Report, show: Show) -> String {
         (safe, more) => write!(line, "; --fix ends {safe}, with --unsafe-fixes {more} more"),
     }
     .expect("writing to a String does not fail");
-    if counts.info > 0 && show == Show::Warnings {
-        line.push_str("; --show info lists the rest");
+    if let Some(least) = run.all().filter(|(_, detail)| !detail.shown).map(|(f, _)| f.severity).min() {
+        write!(line, "; --show {} lists the rest", least.as_str())
+            .expect("writing to a String does not fail");
+    }
+    if let Some(known) = run.known.filter(|known| *known > 0) {
+        write!(line, "; the baseline leaves out {known}").expect("writing to a String does not fail");
     }
     line
 }

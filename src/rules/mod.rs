@@ -60,6 +60,7 @@ rules! {
     "single-file-bind" => single_file_bind,
     "syntax-error" => syntax_error,
     "unused-allow" => unused_allow,
+    "config-error" => config_error,
 }
 
 /// The rule of that id.

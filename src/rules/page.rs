@@ -45,6 +45,7 @@ pub struct Page {
     pub since: &'static str,
     mechanisms: [&'static str; MOST],
     aliases: [&'static str; MOST],
+    was: [&'static str; MOST],
     /// Everything below the front matter.
     pub prose: &'static str,
 }
@@ -58,6 +59,12 @@ impl Page {
     /// The names that other tools give to it (`DL3009`, `CopyIgnoredFile`).
     pub const fn aliases(&self) -> &[&'static str] {
         filled(&self.aliases)
+    }
+
+    /// The severities that it had before: up to and with which minor version (`0.3`), and what.
+    pub fn was(&self) -> impl Iterator<Item = (&'static str, Severity)> {
+        let entries = filled(&self.was).iter().filter_map(|entry| entry.split_once(' '));
+        entries.map(|(version, word)| (version, severity(trim(word))))
     }
 
     /// Reads a page.
@@ -77,6 +84,7 @@ impl Page {
             since: value(head, "since"),
             mechanisms: list(value(head, "mechanisms")),
             aliases: list(value(head, "aliases")),
+            was: was(head),
             prose: after(tail, "---\n"),
         }
     }
@@ -126,20 +134,40 @@ const fn find(text: &str, needle: &str) -> usize {
     text.len()
 }
 
+/// `was: 0.3 warning, 0.5 info`, where a page has it.
+const fn was(head: &'static str) -> [&'static str; MOST] {
+    let Some(text) = optional(head, "was") else { return [""; MOST] };
+    let entries = list(text);
+    let mut n = 0;
+    while n < MOST && !entries[n].is_empty() {
+        let entry = entries[n];
+        let gap = find(entry, " ");
+        assert!(gap < entry.len(), "was is a list of a version and a severity");
+        severity(trim(entry.split_at(gap).1));
+        n += 1;
+    }
+    entries
+}
+
 /// The value of `key: value`.
 const fn value(head: &'static str, key: &str) -> &'static str {
+    match optional(head, key) {
+        Some(value) => value,
+        None => panic!("a rule's page lacks a key: title, kind, severity, fix, since, mechanisms, aliases"),
+    }
+}
+
+const fn optional(head: &'static str, key: &str) -> Option<&'static str> {
     let mut rest = head;
     while !rest.is_empty() {
         let end = find(rest, "\n");
         let (line, next) = rest.split_at(end);
         if starts(line, key) && starts(line.split_at(key.len()).1, ":") {
-            return trim(line.split_at(key.len() + 1).1);
+            return Some(trim(line.split_at(key.len() + 1).1));
         }
         rest = if next.is_empty() { next } else { next.split_at(1).1 };
     }
-    panic!(
-        "the front matter of a rule's page lacks a key: title, kind, severity, fix, since, mechanisms, aliases"
-    )
+    None
 }
 
 const fn trim(text: &'static str) -> &'static str {

@@ -105,6 +105,14 @@ impl Snapshot {
     /// Past 4 billion files.
     pub fn add_file(&mut self, file: SourceFile) -> FileId {
         self.add_entry(&file.path, EntryKind::File);
+        self.add_outside(file)
+    }
+
+    /// Adds a text that lies outside of the project: no path of the project is known to exist by it.
+    ///
+    /// # Panics
+    /// Past 4 billion files.
+    pub fn add_outside(&mut self, file: SourceFile) -> FileId {
         if let Some(id) = self.find(&file.path) {
             self.files[id.0 as usize] = file;
             return id;

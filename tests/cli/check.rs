@@ -47,7 +47,10 @@ fn json_report_has_every_field_and_its_places_are_exact() {
     );
     let findings = document["findings"].as_array().unwrap();
     let broad = findings.iter().find(|f| f["rule"] == "broad-copy").unwrap();
-    assert_eq!(keys(broad), ["rule", "severity", "message", "file", "span", "labels", "mechanisms", "fix"]);
+    assert_eq!(
+        keys(broad),
+        ["rule", "severity", "message", "file", "span", "labels", "mechanisms", "fix", "fingerprint"]
+    );
     assert_eq!((&broad["severity"], &broad["file"]), (&"warning".into(), &"Dockerfile".into()));
     assert_eq!(slice(&dockerfile, &broad["span"]), "COPY . .");
     assert_eq!(broad["span"]["start"]["line"], 7);
@@ -108,7 +111,10 @@ fn what_cannot_be_done_ends_with_2_and_one_line() {
         (&["check", "--fix", "--ignore", "no-such"], "error: there is no rule `no-such`"),
         (&["check", "gone"], "error: `gone` cannot be read: "),
         (&["check", "--fix", ".", "gone/Dockerfile"], "error: `gone/Dockerfile` cannot be read: "),
-        (&["check", "--diff", "--format", "json"], "error: a diff has no JSON"),
+        (
+            &["check", "--diff", "--format", "json"],
+            "error: a diff has no json: leave out `--diff` or `--format json`",
+        ),
         (&["check", "--fail-on", "bad"], "error: invalid value 'bad'"),
     ] {
         let ran = ends(folder.run(args), 2);

@@ -1,9 +1,13 @@
 //! The command line from outside: the real program on real files.
 #![expect(clippy::disallowed_methods, reason = "the tests run the program on files that they write")]
 
+mod baseline;
 mod check;
 mod fix;
 mod others;
+mod settings;
+mod since;
+mod stdin;
 
 use std::{
     fs,

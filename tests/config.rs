@@ -1,0 +1,204 @@
+//! `unstale.toml`: what its keys do to what is found, and which file holds where.
+#![expect(clippy::disallowed_methods, reason = "a test that must end looks at the clock")]
+
+use unstale::{
+    config::{NAME, Source, with},
+    diag::Severity,
+    engine,
+    settings::Settings,
+    text::Snapshot,
+};
+
+use crate::projects::{engine_with_config, project};
+
+/// A fetch that moves (a warning) below a broad copy.
+const FETCH: &str = "FROM alpine:3.20\nRUN git clone https://example.com/team/widgets.git /widgets\n";
+
+/// What is found: path, rule, severity.
+fn found(snapshot: &Snapshot, settings: &Settings) -> Vec<(String, &'static str, Severity)> {
+    let report = engine_with_config::check(snapshot, settings);
+    let path = |file| snapshot.file(file).path.clone();
+    report.findings.iter().map(|f| (path(f.at.file), f.rule, f.severity)).collect()
+}
+
+fn under(config: &str) -> Vec<(String, &'static str, Severity)> {
+    found(&project(&[("web/Dockerfile", FETCH), (NAME, config)]), &Settings::default())
+}
+
+fn select(rules: &[&str]) -> Settings {
+    Settings { select: rules.iter().map(|r| (*r).to_owned()).collect(), ..Settings::default() }
+}
+
+#[test]
+fn levels_are_set_after_the_rules_ran() {
+    let one = |severity| vec![("web/Dockerfile".to_owned(), "cached-fetch", severity)];
+    assert_eq!(under(""), one(Severity::Warning));
+    assert_eq!(under("[rules]\ncached-fetch = \"error\"\n"), one(Severity::Error), "above the page's level");
+    assert_eq!(under("[rules]\ncached-fetch = \"info\"\n"), one(Severity::Info));
+    assert_eq!(under("[rules]\ncached-fetch = \"off\"\n"), []);
+    assert_eq!(under("\u{feff}[rules]\r\ncached-fetch = \"off\"\r\n"), []);
+    assert_eq!(
+        under("rules.cached-fetch = \"off\"\nruleset = \"0.1\"\n"),
+        [],
+        "over the ruleset, wherever it stands"
+    );
+}
+
+#[test]
+fn a_path_has_its_own_levels_and_the_last_one_wins() {
+    let per = |paths: &str, level: &str| {
+        format!("[[per-path]]\npaths = {paths}\nrules = {{ cached-fetch = \"{level}\" }}\n")
+    };
+    for paths in [
+        "[\"web/\"]",
+        "[\"Dockerfile\"]",
+        "[\"/web/Dockerfile\"]",
+        "[\"w*/**\"]",
+        "[\"x\", \"**/Dockerfile\"]",
+    ] {
+        assert_eq!(under(&per(paths, "off")), [], "{paths}");
+    }
+    for paths in ["[\"/Dockerfile\"]", "[\"web\", \"!web\"]", "[\"eb/\"]"] {
+        assert_eq!(under(&per(paths, "off")).len(), 1, "{paths}");
+    }
+    let twice = per("[\"web/\"]", "off") + &per("[\"*\"]", "error");
+    assert_eq!(under(&twice)[0].2, Severity::Error);
+    let over_rules = format!("rules.cached-fetch = \"off\"\n{}", per("[\"web/\"]", "info"));
+    assert_eq!(under(&over_rules)[0].2, Severity::Info);
+}
+
+#[test]
+fn what_is_excluded_is_read_and_not_reported() {
+    let files = [
+        ("web/Dockerfile", "FROM node:22\nWORKDIR /app\nCOPY . .\nRUN npm ci\n"),
+        ("web/package.json", "{}"),
+        ("web/package-lock.json", "{}"),
+        ("vendor/broken.Dockerfile", "FRM\n"),
+        ("compose.yaml", "services: {web: {build: web, volumes: [\"code:/app\"]}}\nvolumes: {code: }\n"),
+    ];
+    let with_config = |config: &str| {
+        let mut all = files.to_vec();
+        all.push((NAME, config));
+        let snapshot = project(&all);
+        let report = engine_with_config::check(&snapshot, &Settings::default());
+        let mut rules: Vec<&str> = report.findings.iter().map(|f| f.rule).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        (rules, report.files)
+    };
+    let (all, files_all) = with_config("");
+    assert!(all.contains(&"syntax-error") && all.contains(&"volume-shadows-image"), "{all:?}");
+    // The compose file's finding needs the excluded Dockerfile.
+    assert_eq!(
+        with_config("exclude = [\"vendor\", \"web/\"]"),
+        (vec!["volume-shadows-image"], files_all - 2)
+    );
+    assert_eq!(with_config("exclude = [\"*\"]"), (vec![], 0));
+    assert!(
+        with_config("exclude = [\"*\", \"!vendor/\", \"!broken.Dockerfile\"]").0.contains(&"syntax-error")
+    );
+}
+
+#[test]
+fn the_nearest_file_holds_and_takes_nothing_from_those_above() {
+    let snapshot = project(&[
+        ("Dockerfile", FETCH),
+        (NAME, "rules.cached-fetch = \"off\"\nfail-on = \"error\"\n"),
+        ("web/unstale.toml", "show = \"info\"\n"),
+        ("web/Dockerfile", FETCH),
+        ("web/deep/er/Dockerfile", FETCH),
+        ("webs/Dockerfile", FETCH),
+    ]);
+    let settings = with(&snapshot, &Settings::default(), &Source::Found(None));
+    let paths: Vec<String> = found(&snapshot, &Settings::default()).into_iter().map(|f| f.0).collect();
+    assert_eq!(paths, ["web/Dockerfile", "web/deep/er/Dockerfile"]);
+    assert!(!settings.fails("Dockerfile", Severity::Warning) && settings.fails("web/x", Severity::Warning));
+    assert!(settings.shows("web/deep/x", Severity::Info) && !settings.shows("webs/x", Severity::Info));
+}
+
+#[test]
+fn the_command_line_wins() {
+    let snapshot = project(&[
+        ("Dockerfile", FETCH),
+        ("legacy/Dockerfile", FETCH),
+        (
+            NAME,
+            "fail-on = \"error\"\n[rules]\ncached-fetch = \"off\"\n[[per-path]]\npaths = [\"legacy\"]\nrules.cached-fetch = \"off\"\n",
+        ),
+    ]);
+    assert_eq!(found(&snapshot, &Settings::default()), []);
+    let selected = found(&snapshot, &select(&["cached-fetch"]));
+    assert_eq!(
+        selected,
+        [("Dockerfile".to_owned(), "cached-fetch", Severity::Warning)],
+        "not where the path has it off"
+    );
+    let told = Settings { fail_on: Some(Severity::Info), ..Settings::default() };
+    assert!(with(&snapshot, &told, &Source::Found(None)).fails("Dockerfile", Severity::Info));
+}
+
+#[test]
+fn an_allow_comment_for_a_rule_that_is_off_is_not_idle() {
+    let text = FETCH.replace("FROM", "# unstale: allow broad-copy: later\nFROM");
+    let with_config = |config: &str| {
+        found(&project(&[("Dockerfile", &text), (NAME, config)]), &select(&["unused-allow", "broad-copy"]))
+    };
+    assert_eq!(with_config("").len(), 1);
+    // The rule was selected by name: turned off by path it stays.
+    assert_eq!(with_config("[[per-path]]\npaths = [\"*\"]\nrules.broad-copy = \"off\"\n"), []);
+    assert_eq!(with_config("exclude = [\"Dockerfile\"]\n"), []);
+}
+
+#[test]
+fn a_mistake_is_told_whatever_files_are_named_unless_it_holds_for_none() {
+    let snapshot = project(&[
+        ("a/Dockerfile", FETCH),
+        ("a/unstale.toml", "x = 1\n"),
+        ("b/Dockerfile", FETCH),
+        ("b/unstale.toml", "x = 1\n"),
+    ]);
+    let named = Settings { files: vec!["a/Dockerfile".to_owned()], ..Settings::default() };
+    let all: Vec<(String, &str)> = found(&snapshot, &named).into_iter().map(|f| (f.0, f.1)).collect();
+    assert_eq!(
+        all,
+        [("a/Dockerfile".to_owned(), "cached-fetch"), ("a/unstale.toml".to_owned(), "config-error")]
+    );
+}
+
+#[test]
+fn nothing_is_fixed_under_a_broken_configuration() {
+    let bad = "FROM alpine:3.20\nRUN git clone https://example.com/w.git /w\nCOPY . /app\nRUN make -C /app\n";
+    let fix = |config: &str| {
+        let snapshot = project(&[("Dockerfile", bad), (NAME, config)]);
+        let settings = with(&snapshot, &Settings::default(), &Source::Found(None));
+        let fixed = engine::fix(&snapshot, &settings, unstale::diag::Safety::Safe);
+        fixed.applied.len()
+    };
+    assert!(fix("") > 0);
+    assert_eq!(fix("rule.cached-fetch = \"off\"\n"), 0);
+}
+
+#[test]
+fn any_text_is_read_in_bounded_time() {
+    let deep = format!("exclude = {}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let many = (0..3_000).fold(String::new(), |all, n| {
+        all + &format!("[[per-path]]\npaths=[\"{n}\"]\nrules={{cached-fetch=\"off\"}}\n")
+    });
+    let dotted = format!("{}x = 1", "a.".repeat(20_000));
+    for text in [
+        deep.as_str(),
+        &many,
+        &dotted,
+        "\u{feff}x=1",
+        "\0",
+        "é = \"\u{202e}\"",
+        "[rules",
+        "a=\"\"\"",
+        "\r\r\n=",
+    ] {
+        let start = std::time::Instant::now();
+        let all = found(&project(&[("Dockerfile", FETCH), (NAME, text)]), &Settings::default());
+        assert!(start.elapsed().as_secs() < 10, "{:?}", &text[..text.len().min(40)]);
+        assert!(!all.is_empty());
+    }
+}
