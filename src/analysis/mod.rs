@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod commands;
 pub mod context;
+pub mod deploys;
 pub mod layer;
 pub mod links;
 pub mod manifest;
@@ -22,6 +23,7 @@ use crate::{
         compose::{self, Compose},
         dockerfile::{self, Dockerfile},
         kind::FileKind,
+        script::{self, Script},
     },
     syntax::SyntaxError,
     text::{FileId, Snapshot},
@@ -38,6 +40,8 @@ pub struct Facts<'a> {
     pub composes: Vec<Compose>,
     /// Every service of every compose file, with its build.
     pub services: Vec<Service>,
+    /// Every script that names docker: shell scripts, make targets, jobs of workflows.
+    pub scripts: Vec<Script>,
     /// Broken ignore files.
     pub ignore_errors: Vec<(FileId, SyntaxError)>,
 }
@@ -75,7 +79,9 @@ impl<'a> Facts<'a> {
         for (index, facts) in dockerfiles.iter_mut().enumerate() {
             facts.contexts = links::contexts(snapshot, &ignores, &services, index, facts.model.file);
         }
-        Self { snapshot, dockerfiles, composes, services, ignore_errors: ignores.errors }
+        let scripts =
+            snapshot.files().flat_map(|(id, file)| script::parse(id, &file.path, &file.text)).collect();
+        Self { snapshot, dockerfiles, composes, services, scripts, ignore_errors: ignores.errors }
     }
 
     /// The services that build a Dockerfile.

@@ -4,11 +4,13 @@
 mod allow;
 mod meaning;
 
+use std::collections::BTreeSet;
+
 use crate::{
     analysis::Facts,
     diag::{Finding, Report, Safety, Sink},
     fix::{self, Door, Fixed},
-    model::kind::FileKind,
+    model::{kind::FileKind, script},
     rules::RULES,
     settings::Settings,
     text::{FileId, Snapshot},
@@ -17,6 +19,12 @@ use crate::{
 /// Whether a file of that name is read at all.
 pub fn wants(path: &str) -> bool {
     FileKind::of(path).is_some()
+}
+
+/// Whether a file of that name with these bytes can matter. Most scripts of a large repository have nothing to do with
+/// docker: their text is not kept, and whether it is UTF-8 is nobody's concern.
+pub fn keeps(path: &str, bytes: &[u8]) -> bool {
+    !FileKind::of(path).is_some_and(FileKind::is_script) || script::concerns(bytes)
 }
 
 /// Everything that the rules find in the snapshot.
@@ -38,7 +46,9 @@ fn look(snapshot: &Snapshot, settings: &Settings) -> Report {
     let ignores =
         snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore)).count();
     // What a person would say was checked: not manifests or `.env` files, which are only looked up.
-    let files = facts.dockerfiles.len() + facts.composes.len() + ignores;
+    // Of scripts those count that call docker: one that only names it has nothing to check.
+    let scripts: BTreeSet<FileId> = facts.scripts.iter().map(|s| s.file).collect();
+    let files = facts.dockerfiles.len() + facts.composes.len() + ignores + scripts.len();
     Report { findings, files }
 }
 

@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub use read::{Problem, Project, find_root, read, text};
+pub use read::{Problem, Project, Wanted, find_root, read, text};
 pub use write::{Changed, WriteError, write};
