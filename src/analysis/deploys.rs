@@ -150,6 +150,11 @@ fn is_deploy_name(name: &str) -> bool {
     })
 }
 
+/// Whether the call fetches one image.
+pub fn is_pull(docker: &Docker) -> bool {
+    matches!(docker.verb.as_str(), "pull" | "image pull")
+}
+
 /// Whether two steps run on the same machine.
 pub fn same_place(a: &Step, b: &Step) -> bool {
     a.place == b.place

@@ -50,6 +50,13 @@ rules! {
     "inert-cache-bust" => inert_cache_bust,
     "volume-shadows-image" => volume_shadows_image,
     "single-file-bind" => single_file_bind,
+    "restart-after-build" => restart_after_build,
+    "up-without-build" => up_without_build,
+    "unguarded-step" => unguarded_step,
+    "kept-container" => kept_container,
+    "no-cache-alone" => no_cache_alone,
+    "unverified-deploy" => unverified_deploy,
+    "pruned-nothing" => pruned_nothing,
     "syntax-error" => syntax_error,
     "unused-allow" => unused_allow,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Arg, Arm, Base, Dir, OnFailure, Place, Shell, Step,
+    Action, Arg, Arm, Base, Dir, Leak, OnFailure, Place, Shell, Step,
     action,
     expand::{self, Env},
     remote,
@@ -182,9 +182,9 @@ impl<'a> Walker<'a> {
             } else if next.is_none() {
                 (if stops { OnFailure::Stops } else { outer.last }, outer.last)
             } else if stops && !item.background {
-                (OnFailure::Stops, OnFailure::GoesOn)
+                (OnFailure::Stops, OnFailure::GoesOn(Leak::List))
             } else {
-                (OnFailure::GoesOn, OnFailure::GoesOn)
+                (OnFailure::GoesOn(Leak::Plain), OnFailure::GoesOn(Leak::List))
             };
             self.and_or(item, regular, skipped, outer.asked);
         }
@@ -261,8 +261,8 @@ impl<'a> Walker<'a> {
     fn pipeline(&mut self, pipeline: &'a Pipeline, fate: OnFailure, asked: bool) {
         let count = pipeline.elements.len();
         for (at, element) in pipeline.elements.iter().enumerate() {
-            let lost = at + 1 < count && !self.pipefail && fate == OnFailure::Stops;
-            let fate = if lost { OnFailure::GoesOn } else { fate };
+            let lost = at + 1 < count && !self.pipefail && fate != OnFailure::Expected;
+            let fate = if lost { OnFailure::GoesOn(Leak::Pipe) } else { fate };
             match element {
                 Element::Simple { command, inner } => self.simple(*command, inner, fate, asked),
                 Element::Function { name, body } => {
@@ -280,7 +280,7 @@ impl<'a> Walker<'a> {
                         let last = match kind {
                             _ if part.condition => OnFailure::Expected,
                             // The next turn of the loop follows, whatever became of this one.
-                            Compound::Loop if fate == OnFailure::Stops => OnFailure::GoesOn,
+                            Compound::Loop if fate == OnFailure::Stops => OnFailure::GoesOn(Leak::Plain),
                             _ => fate,
                         };
                         self.list(&part.list, Outer { asked: asked || part.condition, last });

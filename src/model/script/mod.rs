@@ -2,6 +2,7 @@
 
 mod action;
 mod ci;
+pub mod edit;
 mod expand;
 mod flow;
 mod make;
@@ -70,9 +71,20 @@ pub enum OnFailure {
     /// The script stops, or ends there anyway.
     Stops,
     /// The script goes on at [`Step::resume`], and nothing looks at the status.
-    GoesOn,
+    GoesOn(Leak),
     /// The script expects it: `|| true`, `if x`, `! x`, `$?`.
     Expected,
+}
+
+/// Why a failure is not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leak {
+    /// Nothing stops the shell: `set -e` would.
+    Plain,
+    /// Another `&&` follows: the rest of the list is skipped, and `set -e` does not count there.
+    List,
+    /// Another command reads its output: only `pipefail` hands its status on.
+    Pipe,
 }
 
 /// Where a step runs.
