@@ -280,3 +280,58 @@ pub fn mounts_code(facts: &Facts<'_>, service: &Service) -> bool {
         facts.snapshot.below(&path).any(|(_, kind)| kind == EntryKind::File)
     })
 }
+
+/// An `up` that starts what `git pull` has not changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Unbuilt<'a> {
+    /// The step that pulls.
+    pub pulled: usize,
+    /// A service that is built from the checkout.
+    pub service: &'a Service,
+}
+
+/// Whether step `at` starts services of a checkout that was pulled before it, with nothing in between that builds them
+/// or brings their images.
+pub fn unbuilt<'a>(facts: &'a Facts<'_>, script: &Script, at: usize) -> Option<Unbuilt<'a>> {
+    let step = &script.steps[at];
+    if role(step) != Role::Starts || builds(step) || step.compose().is_none() {
+        return None;
+    }
+    let pulled = (0..at).rev().find(|before| {
+        let other = &script.steps[*before];
+        role(other) == Role::Pulls && same_place(other, step) && script.follows(*before, at)
+    })?;
+    if script.steps[pulled..at].iter().any(may_build) {
+        return None;
+    }
+    let service = services(facts, script, step)?.into_iter().find(|service| needs_build(facts, service))?;
+    Some(Unbuilt { pulled, service })
+}
+
+fn needs_build(facts: &Facts<'_>, service: &Service) -> bool {
+    let model = facts.model(service);
+    let policy = model.pull_policy.as_ref().map(|p| p.known.as_deref());
+    let kept = matches!(policy, None | Some(Some("missing" | "never" | "if_not_present")));
+    model.build.is_some() && kept && !mounts_code(facts, service)
+}
+
+/// Whether the step builds, brings images from elsewhere, removes them, or is a program that may.
+fn may_build(step: &Step) -> bool {
+    if builds(step) || role(step) == Role::Fetches {
+        return true;
+    }
+    match &step.action {
+        Action::Compose(c) => c.has(&["--rmi"]) || c.open,
+        Action::Docker(d) => matches!(
+            d.verb.as_str(),
+            "rmi" | "image rm" | "image prune" | "system prune" | "tag" | "image tag" | ""
+        ),
+        Action::Other { name, args } => {
+            let says = |text: &str| text.contains("build") || text.contains("docker") || text.ends_with(".sh");
+            let runs = ["make", "just", "task", "npm", "yarn", "pnpm", "bash", "sh", ".", "source"];
+            name.as_deref().is_none_or(|name| says(name) || runs.contains(&name))
+                || args.iter().any(|arg| arg.text.as_deref().is_some_and(|t| t.contains("build")))
+        }
+        _ => false,
+    }
+}

@@ -47,7 +47,9 @@ fn look(facts: &Facts<'_>, script: &Script, at: usize, sink: &mut Sink<'_>) -> O
     if before(Role::Removes) {
         return None;
     }
-    let built = deploys::builds(step) || before(Role::Builds);
+    // Where the build is missing, adding it must find this as well.
+    let built =
+        deploys::builds(step) || before(Role::Builds) || deploys::unbuilt(facts, script, at).is_some();
     let (pulled, recreated) = (before(Role::Pulls), compose.has(&["--force-recreate"]));
     let restarted = script.steps[at..].iter().any(|s| deploys::role(s) == Role::Restarts);
     let services = deploys::services(facts, script, step)?;
@@ -56,7 +58,7 @@ fn look(facts: &Facts<'_>, script: &Script, at: usize, sink: &mut Sink<'_>) -> O
         let (mount, keeps) = mounts.iter().find_map(|m| Some((m, keeps(facts, service, m)?)))?;
         let holds = match keeps {
             Keeps::Volume => built && !compose.has(&["-V", "--renew-anon-volumes"]),
-            Keeps::File => pulled && built && !recreated && !restarted,
+            Keeps::File => pulled && !recreated && !restarted,
         };
         holds.then_some((service, mount, keeps))
     })?;
@@ -67,9 +69,8 @@ fn look(facts: &Facts<'_>, script: &Script, at: usize, sink: &mut Sink<'_>) -> O
         Keeps::File => format!("`up` leaves the container of `{name}` alone where only `{target}` changed: it keeps reading the old file"),
     };
     let add = missing(compose, keeps);
-    let detach = compose.options.iter().find(|o| matches!(o.name.as_str(), "-d" | "--detach" | "--wait"));
     let text = &facts.snapshot.file(script.file).text;
-    let edits = edit::options(text, step, compose.verb_span, detach, &add);
+    let edits = edit::options(text, step, compose.verb_span, compose.detach(), &add);
     sink.report(Location::new(script.file, step.span), message)
         .label(Location::new(facts.compose_file(service), mount.span), "what is kept")
         .help(format!("`up {add}` makes new containers, with new anonymous volumes under `-V`"))

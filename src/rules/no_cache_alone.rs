@@ -34,7 +34,7 @@ fn look(facts: &Facts<'_>, script: &Script, at: usize, sink: &mut Sink<'_>) -> O
         return None;
     }
     (at + 1..all).find(|later| {
-        deploys::role(&script.steps[*later]) == Role::Starts && script.follows(at, *later)
+        matches!(deploys::role(&script.steps[*later]), Role::Starts | Role::Restarts) && script.follows(at, *later)
     })?;
     let text = &facts.snapshot.file(script.file).text;
     sink.report(

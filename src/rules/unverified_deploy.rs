@@ -12,9 +12,9 @@ use crate::{
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     for script in facts.scripts.iter().filter(|script| deploys::deploys(script)) {
-        let Some((built, started)) = starts_what_it_builds(script) else { continue };
+        let Some((built, started)) = starts_what_it_builds(facts, script) else { continue };
         let looks = |step: &Step| deploys::role(step) == Role::Looks;
-        let after = script.steps[built..].iter().skip(1).any(looks);
+        let after = script.steps[built + 1..].iter().any(looks);
         if after || (is_job(script) && another_job_looks(facts, script)) {
             continue;
         }
@@ -31,15 +31,20 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-/// The last build, and the last start after it. A restart is another rule's.
-fn starts_what_it_builds(script: &Script) -> Option<(usize, usize)> {
-    let starts = |at: &usize| deploys::role(&script.steps[*at]) == Role::Starts && !script.steps[*at].asked;
+/// The last build, or what should have been one, and the last start after it.
+fn starts_what_it_builds(facts: &Facts<'_>, script: &Script) -> Option<(usize, usize)> {
+    let starts = |at: &usize| {
+        let step = &script.steps[*at];
+        matches!(deploys::role(step), Role::Starts | Role::Restarts) && !step.asked
+    };
     let started = (0..script.steps.len()).rev().find(starts)?;
     let builds = |at: &usize| {
         let step = &script.steps[*at];
         deploys::builds(step) && (*at == started || script.follows(*at, started))
     };
-    Some(((0..=started).rev().find(builds)?, started))
+    let built = (0..=started).rev().find(builds);
+    let built = built.or_else(|| deploys::unbuilt(facts, script, started).map(|_| started));
+    Some((built?, started))
 }
 
 fn is_job(script: &Script) -> bool {

@@ -244,6 +244,13 @@ impl Compose {
     }
 }
 
+impl Compose {
+    /// The option that sends `up` to the background.
+    pub fn detach(&self) -> Option<&Opt> {
+        self.options.iter().find(|o| matches!(o.name.as_str(), "-d" | "--detach" | "--wait"))
+    }
+}
+
 impl Docker {
     /// Whether one of these options is given.
     pub fn has(&self, names: &[&str]) -> bool {
