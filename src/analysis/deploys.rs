@@ -44,7 +44,8 @@ pub fn role(step: &Step) -> Role {
         Action::Git(git) => match git.verb.as_str() {
             "pull" | "merge" => Role::Pulls,
             "reset" | "checkout" | "switch" => {
-                let remote = |text: &str| text.contains("origin/") || text == "FETCH_HEAD" || text.contains("@{u");
+                let remote =
+                    |text: &str| text.contains("origin/") || text == "FETCH_HEAD" || text.contains("@{u");
                 let known = git.args.iter().any(|a| a.text.as_deref().is_some_and(remote));
                 if known { Role::Pulls } else { Role::Nothing }
             }
@@ -79,12 +80,14 @@ fn docker_role(docker: &Docker, asked: bool) -> Role {
         "build" | "buildx build" | "image build" | "builder build" | "buildx bake" => Role::Builds,
         "pull" | "image pull" | "load" | "image load" | "import" => Role::Fetches,
         "run" | "container run" if docker.has(&["-d", "--detach"]) => Role::Starts,
-        "service update" | "service create" | "stack deploy" | "stack up" | "create" | "container create" => Role::Starts,
+        "service update" | "service create" | "stack deploy" | "stack up" | "create" | "container create" => {
+            Role::Starts
+        }
         "restart" | "start" | "container restart" | "container start" => Role::Restarts,
         "rm" | "container rm" | "container prune" | "stack rm" | "service rm" => Role::Removes,
         "builder prune" | "buildx prune" | "system prune" => Role::Prunes,
-        "exec" | "container exec" | "cp" | "container cp" | "inspect" | "image inspect" | "container inspect" | "diff"
-        | "container diff" | "service inspect" | "service ps" => Role::Looks,
+        "exec" | "container exec" | "cp" | "container cp" | "inspect" | "image inspect"
+        | "container inspect" | "diff" | "container diff" | "service inspect" | "service ps" => Role::Looks,
         "ps" | "container ls" | "logs" | "container logs" | "images" | "image ls" if asked => Role::Looks,
         _ => Role::Nothing,
     }
@@ -97,11 +100,12 @@ fn looks(name: Option<&str>, args: &[&str]) -> bool {
     let says = |text: &str| WORDS.iter().any(|word| text.to_ascii_lowercase().contains(word));
     match name {
         Some("curl" | "wget" | "http" | "https" | "httpie" | "xh") => !sends(args),
-        Some("nc" | "ab" | "k6" | "newman" | "goss" | "dgoss" | "siege" | "hey" | "playwright" | "cypress") => true,
+        Some(
+            "nc" | "ab" | "k6" | "newman" | "goss" | "dgoss" | "siege" | "hey" | "playwright" | "cypress",
+        ) => true,
         Some("test" | "[" | "[[" | "echo" | "printf" | "read") => false,
-        Some("make" | "npm" | "yarn" | "pnpm" | "npx" | "just" | "task" | "bash" | "sh" | "." | "source") | None => {
-            args.iter().any(|arg| says(arg))
-        }
+        Some("make" | "npm" | "yarn" | "pnpm" | "npx" | "just" | "task" | "bash" | "sh" | "." | "source")
+        | None => args.iter().any(|arg| says(arg)),
         Some(name) => says(name),
     }
 }
@@ -109,17 +113,30 @@ fn looks(name: Option<&str>, args: &[&str]) -> bool {
 /// A message to somebody, or a download: no question to the service.
 fn sends(args: &[&str]) -> bool {
     args.iter().any(|arg| {
-        matches!(*arg, "POST" | "-XPOST" | "-d" | "--data" | "--data-raw" | "--form" | "-F" | "--post-data" | "--upload-file" | "-T")
-            || ["hooks.slack", "discord", "telegram", "githubusercontent", "github.com", "get.docker.com"]
-                .iter()
-                .any(|known| arg.contains(known))
+        matches!(
+            *arg,
+            "POST"
+                | "-XPOST"
+                | "-d"
+                | "--data"
+                | "--data-raw"
+                | "--form"
+                | "-F"
+                | "--post-data"
+                | "--upload-file"
+                | "-T"
+        ) || ["hooks.slack", "discord", "telegram", "githubusercontent", "github.com", "get.docker.com"]
+            .iter()
+            .any(|known| arg.contains(known))
     })
 }
 
 /// Whether the step builds images, `up --build` included.
 pub fn builds(step: &Step) -> bool {
     role(step) == Role::Builds
-        || step.compose().is_some_and(|c| matches!(c.verb.as_str(), "up" | "create" | "run") && c.has(&["--build"]))
+        || step
+            .compose()
+            .is_some_and(|c| matches!(c.verb.as_str(), "up" | "create" | "run") && c.has(&["--build"]))
 }
 
 /// Whether the script deploys: what it starts goes on living where it runs.
@@ -127,7 +144,8 @@ pub fn builds(step: &Step) -> bool {
 /// That is so over ssh, and on the own machine where the checkout is pulled or the name says it. A job of CI that starts
 /// containers on the runner tests them; `make up` without any of this is a developer's.
 pub fn deploys(script: &Script) -> bool {
-    let mut starts = script.steps.iter().filter(|s| matches!(role(s), Role::Starts | Role::Restarts)).peekable();
+    let mut starts =
+        script.steps.iter().filter(|s| matches!(role(s), Role::Starts | Role::Restarts)).peekable();
     if starts.peek().is_none() {
         return false;
     }
@@ -146,8 +164,16 @@ pub fn deploys(script: &Script) -> bool {
 fn is_deploy_name(name: &str) -> bool {
     name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
         let word = word.to_ascii_lowercase();
-        matches!(word.as_str(), "deploy" | "redeploy" | "update" | "upgrade" | "release" | "rollout" | "deployment")
+        matches!(
+            word.as_str(),
+            "deploy" | "redeploy" | "update" | "upgrade" | "release" | "rollout" | "deployment"
+        )
     })
+}
+
+/// Whether a program is a script that may do anything.
+pub fn is_script_name(name: &str) -> bool {
+    name.strip_suffix(".sh").is_some()
 }
 
 /// Whether the call fetches one image.
@@ -195,7 +221,9 @@ pub fn services<'a>(facts: &'a Facts<'_>, script: &Script, step: &Step) -> Optio
 /// The compose files of a call, all of them in the project.
 fn files(facts: &Facts<'_>, script: &Script, step: &Step) -> Option<Vec<String>> {
     let compose = step.compose()?;
-    let project = |names: &[&str]| compose.project.iter().filter(|o| names.contains(&o.name.as_str())).collect::<Vec<_>>();
+    let project = |names: &[&str]| {
+        compose.project.iter().filter(|o| names.contains(&o.name.as_str())).collect::<Vec<_>>()
+    };
     let given = project(&["-f", "--file"]);
     if !project(&["--project-directory", "--workdir"]).is_empty() {
         return None;
@@ -222,7 +250,8 @@ fn files(facts: &Facts<'_>, script: &Script, step: &Step) -> Option<Vec<String>>
 fn default_files(snapshot: &Snapshot, dir: &str) -> Option<Vec<String>> {
     let mut at = dir;
     loop {
-        let here = DEFAULTS.iter().map(|name| paths::join(at, name)).find(|path| snapshot.find(path).is_some());
+        let here =
+            DEFAULTS.iter().map(|name| paths::join(at, name)).find(|path| snapshot.find(path).is_some());
         if let Some(found) = here {
             let (stem, ending) = found.rsplit_once('.').unwrap_or((&found, "yml"));
             let beside = format!("{stem}.override.{ending}");
@@ -253,7 +282,9 @@ fn folders(snapshot: &Snapshot, script: &Script, step: &Step) -> Option<Vec<Stri
         // A folder of the server is this checkout if the script itself pulls there.
         (Base::Machine, _) => {
             let checkout = |other: &Step| {
-                let git = other.git().filter(|git| matches!(git.verb.as_str(), "pull" | "fetch" | "reset" | "checkout"))?;
+                let git = other
+                    .git()
+                    .filter(|git| matches!(git.verb.as_str(), "pull" | "fetch" | "reset" | "checkout"))?;
                 let dir = match &git.dir {
                     Some(dir) => dir.text.clone()?,
                     None => other.dir.path.clone(),
@@ -262,9 +293,11 @@ fn folders(snapshot: &Snapshot, script: &Script, step: &Step) -> Option<Vec<Stri
                     .then(|| paths::clean(&dir))
             };
             let here = paths::clean(&step.dir.path);
-            let below = script.steps.iter().filter_map(checkout).find_map(|top| {
-                paths::below(&top, &here).map(ToOwned::to_owned)
-            });
+            let below = script
+                .steps
+                .iter()
+                .filter_map(checkout)
+                .find_map(|top| paths::below(&top, &here).map(ToOwned::to_owned));
             below.map(|dir| vec![dir])
         }
         (Base::Unknown, _) => None,
@@ -327,7 +360,7 @@ fn may_build(step: &Step) -> bool {
             "rmi" | "image rm" | "image prune" | "system prune" | "tag" | "image tag" | ""
         ),
         Action::Other { name, args } => {
-            let says = |text: &str| text.contains("build") || text.contains("docker") || text.ends_with(".sh");
+            let says = |text: &str| text.contains("build") || text.contains("docker") || is_script_name(text);
             let runs = ["make", "just", "task", "npm", "yarn", "pnpm", "bash", "sh", ".", "source"];
             name.as_deref().is_none_or(|name| says(name) || runs.contains(&name))
                 || args.iter().any(|arg| arg.text.as_deref().is_some_and(|t| t.contains("build")))

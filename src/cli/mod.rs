@@ -152,6 +152,5 @@ fn note(message: &str) {
 /// Reads the project around a folder.
 fn read(root: &Path) -> Result<project::Project, Stop> {
     let wanted = project::Wanted { wants: &engine::wants, keeps: &engine::keeps, more: &analysis::wanted };
-    project::read(root, wanted)
-        .map_err(|e| Stop(format!("`{}` cannot be read: {e}", root.display())))
+    project::read(root, wanted).map_err(|e| Stop(format!("`{}` cannot be read: {e}", root.display())))
 }

@@ -101,7 +101,10 @@ fn is_compose(name: &str) -> bool {
 /// Scripts: by their ending, and without one by names that say what they are for.
 fn script(path: &str, name: &str) -> Option<FileKind> {
     let ends = |ending: &str| name.strip_suffix(ending).is_some();
-    if ends(".sh") || ends(".bash") || matches!(name, "deploy" | "redeploy" | "update" | "upgrade" | "release") {
+    if ends(".sh")
+        || ends(".bash")
+        || matches!(name, "deploy" | "redeploy" | "update" | "upgrade" | "release")
+    {
         return Some(FileKind::Shell);
     }
     if matches!(name, "makefile" | "gnumakefile") || ends(".mk") {

@@ -66,7 +66,7 @@ fn makes(step: &Step) -> bool {
         Action::Docker(d) => deploys::role(step) == Role::Starts || matches!(d.verb.as_str(), "run" | "container run"),
         // Another script, or a service manager, may make them.
         Action::Other { name, .. } => {
-            name.as_deref().is_none_or(|n| matches!(n, "make" | "systemctl" | "service" | "ansible-playbook") || n.ends_with(".sh"))
+            name.as_deref().is_none_or(|n| matches!(n, "make" | "systemctl" | "service" | "ansible-playbook") || deploys::is_script_name(n))
         }
         _ => false,
     }

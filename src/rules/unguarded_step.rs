@@ -85,7 +85,8 @@ fn stop(facts: &Facts<'_>, script: &Script, at: usize, leak: Leak, text: &str) -
     let all = facts.scripts.iter().filter(own).chain(std::iter::once(script));
     let heads = all.flat_map(|s| s.steps.iter().filter(|step| s.shells[step.shell].head == shell.head));
     let routine = heads.clone().any(|step| matches!(step.on_failure, OnFailure::GoesOn(_)) && may_fail(step));
-    let safe = !routine && leak == Leak::Plain;
+    // Where `$?` is asked for, the shell would stop before.
+    let safe = !routine && leak == Leak::Plain && !text.contains("$?");
     let variables = text.contains('$');
     let line = match (shell.bash, leak == Leak::Pipe || !shell.pipes, variables) {
         (true, true, false) => "set -euo pipefail",
@@ -121,9 +122,12 @@ fn may_fail(step: &Step) -> bool {
             !matches!(deploys::role(step), Role::Builds | Role::Fetches | Role::Starts | Role::Prunes)
                 && !matches!(d.verb.as_str(), "push" | "tag" | "login" | "ps" | "image prune")
         }
+        Action::Other { name, args } if name.as_deref() == Some("mkdir") => {
+            args.iter().all(|arg| arg.text.as_deref() != Some("-p"))
+        }
         Action::Other { name, .. } => !matches!(
             name.as_deref(),
-            Some("echo" | "printf" | "sleep" | "date" | "mkdir" | "chmod" | "chown" | "cp" | "tar" | "rsync" | "scp" | "touch" | "clear" | "pwd")
+            Some("echo" | "printf" | "sleep" | "date" | "chmod" | "chown" | "cp" | "tar" | "rsync" | "scp" | "touch" | "clear" | "pwd")
         ),
         Action::Exit => false,
     }

@@ -12,7 +12,9 @@ pub(super) fn unwrap(words: &[Arg]) -> (&[Arg], Vec<&str>) {
     let mut assigned = Vec::new();
     while let Some((first, after)) = rest.split_first() {
         let takes: fn(&str) -> bool = match base_name(first) {
-            Some("sudo" | "doas") => |o| matches!(o, "-u" | "--user" | "-g" | "--group" | "-h" | "-p" | "-C" | "-D"),
+            Some("sudo" | "doas") => {
+                |o| matches!(o, "-u" | "--user" | "-g" | "--group" | "-h" | "-p" | "-C" | "-D")
+            }
             Some("env") => |o| matches!(o, "-u" | "--unset" | "-C" | "--chdir"),
             Some("nice" | "ionice") => |o| matches!(o, "-n" | "-c"),
             Some("time" | "nohup" | "command" | "builtin" | "unbuffer" | "setsid") => |_| false,
@@ -50,7 +52,9 @@ pub(super) fn base_name(word: &Arg) -> Option<&str> {
 
 /// What the words do. `written` is the program as the file has it.
 pub(super) fn read(words: &[Arg], written: &str) -> Action {
-    let Some((first, args)) = words.split_first() else { return Action::Other { name: None, args: Vec::new() } };
+    let Some((first, args)) = words.split_first() else {
+        return Action::Other { name: None, args: Vec::new() };
+    };
     match base_name(first) {
         Some("docker-compose" | "docker-compose-v1") => compose(args, written.ends_with("docker-compose")),
         Some("docker") => docker(args, first.span),
@@ -83,13 +87,16 @@ fn docker(words: &[Arg], program: Span) -> Action {
     let Some(first) = global.rest.first().cloned() else { return nothing(program, global) };
     let Some(verb) = first.text.clone().filter(|_| !global.open) else { return nothing(program, global) };
     if verb == "compose" {
-        let Action::Compose(mut call) = compose(&global.rest[1..], false) else { return nothing(program, global) };
+        let Action::Compose(mut call) = compose(&global.rest[1..], false) else {
+            return nothing(program, global);
+        };
         call.project.append(&mut global.options);
         return Action::Compose(call);
     }
     let (mut verb, mut used, mut span) = (verb, 1, first.span);
     if is_group(&verb)
-        && let Some(sub) = global.rest[1..].iter().find(|w| w.text.as_deref().is_none_or(|t| !t.starts_with('-')))
+        && let Some(sub) =
+            global.rest[1..].iter().find(|w| w.text.as_deref().is_none_or(|t| !t.starts_with('-')))
         && let Some(text) = &sub.text
     {
         // `docker buildx --builder x build`
@@ -122,7 +129,16 @@ fn nothing(program: Span, global: Split) -> Action {
 fn is_group(verb: &str) -> bool {
     matches!(
         verb,
-        "builder" | "buildx" | "image" | "container" | "system" | "service" | "stack" | "volume" | "network" | "context"
+        "builder"
+            | "buildx"
+            | "image"
+            | "container"
+            | "system"
+            | "service"
+            | "stack"
+            | "volume"
+            | "network"
+            | "context"
     )
 }
 

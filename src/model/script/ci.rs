@@ -6,19 +6,15 @@ use super::{
     source::{self, Source},
 };
 use crate::{
-    syntax::yaml::{NodeId, ScalarStyle, Tree},
+    syntax::{
+        offsets::Joined,
+        yaml::{NodeId, ScalarStyle, Tree},
+    },
     text::FileId,
 };
 
 fn script(file: FileId, unit: Unit, name: &str, flow: Flow) -> Script {
-    Script {
-        file,
-        unit,
-        name: name.to_owned(),
-        steps: flow.steps,
-        shells: flow.shells,
-        ended: flow.ended,
-    }
+    Script { file, unit, name: name.to_owned(), steps: flow.steps, shells: flow.shells, ended: flow.ended }
 }
 
 /// Where a line would go in front of a literal block's first one.
@@ -75,7 +71,8 @@ fn github_step(tree: &Tree, text: &str, step: NodeId, flow: &mut Flow) {
     if let Some(source) = field("run").and_then(|run| source::scalar(text, tree, run)) {
         let shell = scalar("shell").unwrap_or("bash -e {0}");
         if !shell.contains("pwsh") && !shell.contains("python") && shell != "cmd" {
-            let errexit = !shell.contains("{0}") || shell.split(' ').any(|w| w.starts_with('-') && w.contains('e'));
+            let errexit =
+                !shell.contains("{0}") || shell.split(' ').any(|w| w.starts_with('-') && w.contains('e'));
             let pipefail = shell == "bash" || shell.contains("pipefail");
             let head = field("run").and_then(|run| head(tree, run, &source));
             flow.run(&source, Run { head, bash: true, errexit, pipefail, status });
@@ -101,8 +98,20 @@ fn github_step(tree: &Tree, text: &str, step: NodeId, flow: &mut Flow) {
 
 /// Keys at the top of a pipeline that are no jobs.
 const NO_JOBS: [&str; 14] = [
-    "image", "services", "stages", "variables", "include", "default", "workflow", "cache", "before_script",
-    "after_script", "pages", "spec", "types", "retry",
+    "image",
+    "services",
+    "stages",
+    "variables",
+    "include",
+    "default",
+    "workflow",
+    "cache",
+    "before_script",
+    "after_script",
+    "pages",
+    "spec",
+    "types",
+    "retry",
 ];
 
 /// The jobs of a pipeline. <https://docs.gitlab.com/ci/yaml/#script>
@@ -145,15 +154,53 @@ fn lines(tree: &Tree, text: &str, root: NodeId, node: NodeId, flow: &mut Flow, d
         return;
     }
     if let Some(items) = tree.items(node) {
+        // GitLab makes one script of all entries: a heredoc may go over several.
+        if let Some(source) = heredoc(tree, text, items) {
+            return run(None, &source, flow);
+        }
         for item in items {
             lines(tree, text, root, *item, flow, depth + 1);
         }
         return;
     }
     if let Some(source) = source::scalar(text, tree, node) {
-        let head = head(tree, node, &source);
-        let run =
-            Run { head, bash: true, errexit: true, pipefail: true, status: OnFailure::Stops };
-        flow.run(&source, run);
+        run(head(tree, node, &source), &source, flow);
     }
+}
+
+fn run(head: Option<(usize, String)>, source: &Source, flow: &mut Flow) {
+    flow.run(source, Run { head, bash: true, errexit: true, pipefail: true, status: OnFailure::Stops });
+}
+
+/// All entries as one text, if one of them opens a heredoc that it does not close.
+fn heredoc(tree: &Tree, text: &str, items: &[NodeId]) -> Option<Source> {
+    let opens = |item: &NodeId| {
+        tree.scalar(*item).is_some_and(|line| line.contains("<<") && !line.trim_end().contains('\n'))
+    };
+    if !items.iter().any(opens) {
+        return None;
+    }
+    let mut joined = Joined::default();
+    for item in items {
+        let source = source::scalar(text, tree, *item).filter(|source| source.whole.is_none())?;
+        let (start, end) = (source.text.map().place(0), source.text.whole().end());
+        // Pieces must follow each other in the file: an alias brings text from elsewhere.
+        if start < joined.whole().end() {
+            return None;
+        }
+        for (at, line) in lines_of(source.text.text()) {
+            joined.push(line, source.text.map().place(at));
+        }
+        joined.push("\n", end);
+    }
+    Some(Source { text: joined, whole: None })
+}
+
+fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let start = at;
+        at += line.len();
+        (start, line)
+    })
 }

@@ -28,7 +28,13 @@ pub fn before(text: &str, step: &Step, command: &str) -> Option<Edit> {
     let mark = indent.trim_matches([' ', '\t']);
     let above = text[..line].trim_end_matches(['\r', '\n']);
     let continued = above.ends_with('\\') || above.ends_with("&&") || above.ends_with("||");
-    if matches!(mark, "" | "-" | "@") && !continued && !(mark == "@" && !indent.starts_with('\t')) {
+    let own_line = match mark {
+        "" | "-" => true,
+        // make's
+        "@" => indent.starts_with('\t'),
+        _ => false,
+    };
+    if own_line && !continued {
         let newline = Newline::of(text).as_str();
         return Some(Edit::insert(at - indent.len(), format!("{indent}{command}{newline}")));
     }

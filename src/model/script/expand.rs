@@ -42,7 +42,7 @@ fn is_compose(value: &str) -> bool {
 /// The words that a word becomes. What is not known is a word without text.
 pub(super) fn words(source: &Source, span: Span, env: &Env) -> Vec<Arg> {
     let range = source.range(span);
-    let mut reader = Reader { rest: &source.text.text()[range], env, fields: Vec::new(), value: None };
+    let mut reader = Reader { rest: &source.text.text()[range], env, fields: Vec::new(), value: Value::None };
     reader.read();
     let place = source.place(span);
     reader.fields.into_iter().map(|text| Arg { text, span: place }).collect()
@@ -50,29 +50,47 @@ pub(super) fn words(source: &Source, span: Span, env: &Env) -> Vec<Arg> {
 
 /// The value of the text as one word.
 pub(super) fn one(raw: &str, env: &Env) -> Option<String> {
-    let mut reader = Reader { rest: raw, env, fields: Vec::new(), value: None };
+    let mut reader = Reader { rest: raw, env, fields: Vec::new(), value: Value::None };
     reader.read();
     let known: Option<Vec<String>> = reader.fields.into_iter().collect();
     known.map(|fields| fields.join(" "))
+}
+
+/// A word while it is read.
+enum Value {
+    /// Nothing of it yet.
+    None,
+    Known(String),
+    Unknown,
 }
 
 struct Reader<'a> {
     rest: &'a str,
     env: &'a Env,
     fields: Vec<Option<String>>,
-    /// The word that is being put together; the inner `None` is not known.
-    value: Option<Option<String>>,
+    /// The word that is being put together.
+    value: Value,
 }
 
 impl<'a> Reader<'a> {
     fn push(&mut self, text: &str) {
-        if let Some(value) = self.value.get_or_insert_with(|| Some(String::new())) {
-            value.push_str(text);
+        match &mut self.value {
+            Value::None => self.value = Value::Known(text.to_owned()),
+            Value::Known(value) => value.push_str(text),
+            Value::Unknown => {}
+        }
+    }
+
+    fn end_word(&mut self) {
+        match std::mem::replace(&mut self.value, Value::None) {
+            Value::None => {}
+            Value::Known(value) => self.fields.push(Some(value)),
+            Value::Unknown => self.fields.push(None),
         }
     }
 
     fn unknown(&mut self) {
-        self.value = Some(None);
+        self.value = Value::Unknown;
     }
 
     fn take(&mut self, length: usize) -> &'a str {
@@ -114,7 +132,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.fields.extend(self.value.take());
+        self.end_word();
     }
 
     fn escaped(&mut self, quoted: bool) {
@@ -130,9 +148,8 @@ impl<'a> Reader<'a> {
 
     fn dollar(&mut self, quoted: bool) {
         self.take(1);
-        let name_end = |text: &str| {
-            text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len())
-        };
+        let name_end =
+            |text: &str| text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
         match self.rest.chars().next() {
             Some('{') => {
                 let end = closing(self.rest, b'{', b'}');
@@ -181,7 +198,7 @@ impl<'a> Reader<'a> {
             self.push(first);
         }
         for part in parts {
-            self.fields.extend(self.value.take());
+            self.end_word();
             self.push(part);
         }
     }
@@ -189,7 +206,10 @@ impl<'a> Reader<'a> {
 
 /// `:-text` without variables of its own: what holds when nobody says otherwise.
 fn default(name: &str, operator: &str) -> Option<String> {
-    let text = operator.strip_prefix(":-").or_else(|| operator.strip_prefix(":=")).or_else(|| operator.strip_prefix('-'))?;
+    let text = operator
+        .strip_prefix(":-")
+        .or_else(|| operator.strip_prefix(":="))
+        .or_else(|| operator.strip_prefix('-'))?;
     let positional = name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit());
     (!positional && !text.contains(['$', '`'])).then(|| text.trim_matches(['"', '\'']).to_owned())
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Arg, Arm, Base, Dir, Leak, OnFailure, Place, Shell, Step,
-    action,
+    Action, Arg, Arm, Base, Dir, Leak, OnFailure, Place, Shell, Step, action,
     expand::{self, Env},
     remote,
     source::Source,
@@ -36,6 +35,8 @@ impl Budget {
         enough
     }
 }
+/// More steps of one script are not kept: no person writes them, and rules compare steps with each other.
+const MOST_STEPS: usize = 2000;
 /// Deeper scripts in scripts are not looked at.
 const DEEPEST: usize = 8;
 
@@ -129,12 +130,17 @@ impl Flow {
     }
 
     /// Runs one function of a text, whose other functions it may call.
-    pub(super) fn run_function(&mut self, source: &Source, name: &str, run: Run) {
+    pub(super) fn run_function(&mut self, source: &Source, name: &str, run: &Run) {
         if !self.budget.take(source.text.text().len()) {
             return;
         }
         let program = shell::parse(source.text.text(), source.text.map());
-        self.shells.push(Shell { head: None, bash: run.bash, errexit: run.errexit, pipes: has_pipe(&program.list) });
+        self.shells.push(Shell {
+            head: None,
+            bash: run.bash,
+            errexit: run.errexit,
+            pipes: has_pipe(&program.list),
+        });
         let mut walker = Walker {
             source,
             program: &program,
@@ -244,10 +250,16 @@ impl<'a> Walker<'a> {
                 let name = self.program.commands[*command].words.first().map_or("", |w| w.raw.as_str());
                 let lower = name.to_ascii_lowercase();
                 matches!(name, "exit" | "return" | "false" | "kill")
-                    || ["die", "fail", "abort", "fatal", "error", "bail", "panic", "exit"].iter().any(|w| lower.contains(w))
+                    || ["die", "fail", "abort", "fatal", "error", "bail", "panic", "exit"]
+                        .iter()
+                        .any(|w| lower.contains(w))
             }
             Element::Compound { parts, .. } => parts.iter().any(|part| {
-                part.list.items.iter().flat_map(|item| &item.pipelines).any(|(_, pipeline)| self.ends(pipeline))
+                part.list
+                    .items
+                    .iter()
+                    .flat_map(|item| &item.pipelines)
+                    .any(|(_, pipeline)| self.ends(pipeline))
             }),
             Element::Function { .. } => false,
         })
@@ -273,17 +285,18 @@ impl<'a> Walker<'a> {
                     let saved = (*kind == Compound::Subshell)
                         .then(|| (self.flow.env.clone(), self.flow.dir.clone(), self.errexit));
                     for (arm, part) in (0..).zip(parts) {
-                        let own = !part.condition && matches!(kind, Compound::If | Compound::Case | Compound::Loop);
+                        let own =
+                            !part.condition && matches!(kind, Compound::If | Compound::Case | Compound::Loop);
                         if own {
                             self.flow.arms.push((number, arm));
                         }
-                        let last = match kind {
+                        let fate = match kind {
                             _ if part.condition => OnFailure::Expected,
                             // The next turn of the loop follows, whatever became of this one.
                             Compound::Loop if fate == OnFailure::Stops => OnFailure::GoesOn(Leak::Plain),
                             _ => fate,
                         };
-                        self.list(&part.list, Outer { asked: asked || part.condition, last });
+                        self.list(&part.list, Outer { asked: asked || part.condition, last: fate });
                         if own {
                             self.flow.arms.pop();
                             self.note_end(&part.list, (number, arm));
@@ -298,8 +311,8 @@ impl<'a> Walker<'a> {
     }
 
     fn note_end(&mut self, list: &List, arm: Arm) {
-        let last = list.items.last().and_then(|item| item.pipelines.first());
-        if last.is_some_and(|(_, pipeline)| self.is_named(pipeline, &["exit", "return", "exec"])) {
+        let ending = list.items.last().and_then(|item| item.pipelines.first());
+        if ending.is_some_and(|(_, pipeline)| self.is_named(pipeline, &["exit", "return", "exec"])) {
             self.flow.ended.push(arm);
         }
     }
@@ -370,8 +383,9 @@ impl<'a> Walker<'a> {
         }
         let flag = |name: &str| {
             let written = command.assignments.iter().filter_map(|w| w.raw.split_once('='));
-            let own = written.filter(|(n, _)| *n == name).map(|(_, v)| v).last();
-            let env = assigned.iter().filter_map(|w| w.split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v);
+            let own = written.filter(|(n, _)| *n == name).map(|(_, v)| v).next_back();
+            let env =
+                assigned.iter().filter_map(|w| w.split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v);
             own.or(env).or(self.flow.env.get(name)).map(|value| value == "1")
         };
         let buildkit = match (flag("DOCKER_BUILDKIT"), flag("COMPOSE_DOCKER_CLI_BUILD")) {
@@ -389,12 +403,22 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn step(&mut self, command: &Command, words: &[Arg], fate: OnFailure, asked: bool, buildkit: Option<bool>) {
+    fn step(
+        &mut self,
+        command: &Command,
+        words: &[Arg],
+        fate: OnFailure,
+        asked: bool,
+        buildkit: Option<bool>,
+    ) {
         let written = words.first().map_or("", |first| {
             let word = command.words.iter().find(|w| self.source.place(w.span) == first.span);
             word.map_or("", |w| w.raw.as_str())
         });
         let action = action::read(words, written);
+        if self.flow.steps.len() >= MOST_STEPS {
+            return;
+        }
         let place = match context(&action) {
             Some(host) => Place::Host(host),
             None => self.flow.place.clone(),
@@ -447,7 +471,8 @@ impl<'a> Walker<'a> {
         match name {
             "cd" | "pushd" => {
                 let raw = command.words.last().map_or("", |w| w.raw.as_str());
-                let target = words[1..].iter().rfind(|w| w.text.as_deref().is_none_or(|t| !t.starts_with("--")));
+                let target =
+                    words[1..].iter().rfind(|w| w.text.as_deref().is_none_or(|t| !t.starts_with("--")));
                 self.flow.dir = change(&self.flow.dir, target.and_then(|w| w.text.as_deref()), raw);
             }
             "popd" => self.flow.dir = Dir { base: Base::Unknown, path: String::new() },
@@ -458,7 +483,10 @@ impl<'a> Walker<'a> {
                 }
             }
             // `trap '… exit 1' ERR` stops as `set -e` does.
-            "trap" if text(1).is_some_and(|t| t.contains("exit")) && words.iter().any(|w| w.text.as_deref() == Some("ERR")) => {
+            "trap"
+                if text(1).is_some_and(|t| t.contains("exit"))
+                    && words.iter().any(|w| w.text.as_deref() == Some("ERR")) =>
+            {
                 self.errexit = true;
             }
             "shopt" | "trap" | "unset" | "umask" | "shift" | ":" => {}
@@ -498,33 +526,29 @@ impl<'a> Walker<'a> {
         skipped: usize,
         fate: OnFailure,
     ) {
-        let (source, head) = match &handed.words {
-            Some(range) => {
-                let Some(spans) = spans.get(range.start + skipped..range.end + skipped) else { return };
-                let source = self.source.unquoted(spans);
-                let head = first_line(&source);
-                (source, head)
-            }
-            None => {
-                let body = command.redirects.iter().find_map(|redirect| {
-                    self.program.heredocs.iter().find(|h| h.delimiter == redirect.target.span)
-                });
-                let Some(body) = body else { return };
-                let source = self.source.slice(body.text.clone());
-                let text = source.text.text();
-                let indent = text[..text.len() - text.trim_start_matches([' ', '\t']).len()].to_owned();
-                let head = (source.whole.is_none() && !text.is_empty())
-                    .then(|| (source.text.map().place(0), indent));
-                (source, head)
-            }
+        let (source, head) = if let Some(range) = &handed.words {
+            let Some(spans) = spans.get(range.start + skipped..range.end + skipped) else { return };
+            let source = self.source.unquoted(spans);
+            let head = first_line(&source);
+            (source, head)
+        } else {
+            let body = command.redirects.iter().find_map(|redirect| {
+                self.program.heredocs.iter().find(|h| h.delimiter == redirect.target.span)
+            });
+            let Some(body) = body else { return };
+            let source = self.source.slice(body.text.clone());
+            let text = source.text.text();
+            let indent = text[..text.len() - text.trim_start_matches([' ', '\t']).len()].to_owned();
+            let head =
+                (source.whole.is_none() && !text.is_empty()).then(|| (source.text.map().place(0), indent));
+            (source, head)
         };
         let outer = (self.flow.dir.clone(), self.flow.place.clone(), self.flow.env.clone());
         if let Some(host) = &handed.host {
             self.flow.place = Place::Host(host.clone());
             self.flow.dir = Dir { base: Base::Machine, path: "~".to_owned() };
         }
-        let run =
-            Run { head, bash: handed.bash, errexit: handed.errexit, pipefail: false, status: fate };
+        let run = Run { head, bash: handed.bash, errexit: handed.errexit, pipefail: false, status: fate };
         self.flow.run(&source, run);
         (self.flow.dir, self.flow.place, self.flow.env) = outer;
     }
@@ -546,7 +570,8 @@ fn context(action: &Action) -> Option<String> {
         _ => return None,
     };
     let names = ["-H", "--host", "--context", "-c"];
-    let docker = matches!(action, Action::Docker(d) if matches!(d.verb.as_str(), "run" | "create" | "build" | "exec"));
+    let docker =
+        matches!(action, Action::Docker(d) if matches!(d.verb.as_str(), "run" | "create" | "build" | "exec"));
     let found = options.iter().rfind(|o| names.contains(&o.name.as_str()) && !docker)?;
     let value = found.value.as_ref()?.text.clone().unwrap_or_else(|| "a host".to_owned());
     (value != "default" && !value.starts_with("unix://")).then_some(value)

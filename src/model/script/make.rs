@@ -18,7 +18,11 @@ pub(super) fn scripts(file: FileId, text: &str) -> Vec<Script> {
     let mut env = Env::default();
     for variable in &makefile.variables {
         if !(variable.weak && env.get(&variable.name).is_some()) {
-            env.set(&variable.name, variable.value.clone().and_then(|value| super::expand::one(&value, &env)), false);
+            env.set(
+                &variable.name,
+                variable.value.clone().and_then(|value| super::expand::one(&value, &env)),
+                false,
+            );
         }
     }
     let mut rules: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

@@ -37,9 +37,7 @@ pub(super) fn split(words: &[Arg], takes: &dyn Fn(&str) -> bool, until: Until) -
         }
         if text.starts_with("--") {
             let (name, value) = match text.split_once('=') {
-                Some((name, value)) => {
-                    (name, Some(Arg { text: Some(value.to_owned()), span: word.span }))
-                }
+                Some((name, value)) => (name, Some(Arg { text: Some(value.to_owned()), span: word.span })),
                 None if takes(text) => (text, words.next().cloned()),
                 None => (text, None),
             };
@@ -70,7 +68,15 @@ pub(super) fn split(words: &[Arg], takes: &dyn Fn(&str) -> bool, until: Until) -
 pub(super) fn docker_takes(name: &str) -> bool {
     matches!(
         name,
-        "-H" | "--host" | "-c" | "--context" | "--config" | "-l" | "--log-level" | "--tlscacert" | "--tlscert" | "--tlskey"
+        "-H" | "--host"
+            | "-c"
+            | "--context"
+            | "--config"
+            | "-l"
+            | "--log-level"
+            | "--tlscacert"
+            | "--tlscert"
+            | "--tlskey"
     )
 }
 
@@ -104,10 +110,26 @@ pub(super) fn compose_verb_takes(verb: &str, name: &str) -> bool {
     match verb {
         "up" | "create" => matches!(
             name,
-            "-t" | "--timeout" | "--scale" | "--attach" | "--no-attach" | "--exit-code-from" | "--pull" | "--wait-timeout"
+            "-t" | "--timeout"
+                | "--scale"
+                | "--attach"
+                | "--no-attach"
+                | "--exit-code-from"
+                | "--pull"
+                | "--wait-timeout"
         ),
         "build" => {
-            matches!(name, "--build-arg" | "-m" | "--memory" | "--builder" | "--ssh" | "--progress" | "--provenance" | "--sbom")
+            matches!(
+                name,
+                "--build-arg"
+                    | "-m"
+                    | "--memory"
+                    | "--builder"
+                    | "--ssh"
+                    | "--progress"
+                    | "--provenance"
+                    | "--sbom"
+            )
         }
         "restart" | "stop" => matches!(name, "-t" | "--timeout"),
         "start" => name == "--wait-timeout",
@@ -115,7 +137,9 @@ pub(super) fn compose_verb_takes(verb: &str, name: &str) -> bool {
         "pull" => name == "--policy",
         "kill" => matches!(name, "-s" | "--signal"),
         "logs" => matches!(name, "--tail" | "-n" | "--since" | "--until" | "--index"),
-        "ps" | "images" | "config" | "ls" => matches!(name, "--format" | "--filter" | "--status" | "-o" | "--output" | "--hash"),
+        "ps" | "images" | "config" | "ls" => {
+            matches!(name, "--format" | "--filter" | "--status" | "-o" | "--output" | "--hash")
+        }
         "run" => docker_run_takes(name),
         "exec" => matches!(name, "-e" | "--env" | "-u" | "--user" | "-w" | "--workdir" | "--index"),
         _ => false,
@@ -127,7 +151,10 @@ pub(super) fn docker_verb_takes(verb: &str, name: &str) -> bool {
     match verb {
         "run" | "create" | "container run" | "container create" => docker_run_takes(name),
         "exec" | "container exec" => {
-            matches!(name, "-e" | "--env" | "-u" | "--user" | "-w" | "--workdir" | "--env-file" | "--detach-keys")
+            matches!(
+                name,
+                "-e" | "--env" | "-u" | "--user" | "-w" | "--workdir" | "--env-file" | "--detach-keys"
+            )
         }
         "build" | "buildx build" | "image build" | "builder build" | "buildx bake" => !matches!(
             name,
@@ -150,10 +177,12 @@ pub(super) fn docker_verb_takes(verb: &str, name: &str) -> bool {
         "stop" | "restart" | "container stop" | "container restart" => {
             matches!(name, "-t" | "--time" | "--timeout" | "-s" | "--signal")
         }
-        _ => matches!(
-            name,
-            "--filter" | "--format" | "--builder" | "-o" | "--output" | "--keep-storage" | "--image" | "--with-registry-auth"
-        ) && !(name == "--with-registry-auth"),
+        _ => {
+            matches!(
+                name,
+                "--filter" | "--format" | "--builder" | "-o" | "--output" | "--keep-storage" | "--image"
+            )
+        }
     }
 }
 

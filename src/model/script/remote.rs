@@ -54,6 +54,20 @@ fn ssh(words: &[Arg], mut at: usize) -> Option<Handed> {
     {
         return Some(inner);
     }
+    // `ssh host 'bash -s' <<EOF`: one word that starts a shell, whose script is on standard input.
+    if let ([one], Some(text)) = (&words[rest..], &words[rest].text)
+        && !text.contains(['\n', ';', '&', '|', '\'', '"'])
+    {
+        let inner: Vec<Arg> = text
+            .split_ascii_whitespace()
+            .map(|word| Arg { text: Some(word.to_owned()), span: one.span })
+            .collect();
+        if let Some("bash" | "sh") = inner.first().and_then(base_name)
+            && let Some(inner) = shell(&inner, 0, Some(host.clone())).filter(|inner| inner.words.is_none())
+        {
+            return Some(inner);
+        }
+    }
     Some(Handed { host: Some(host), words: Some(rest..words.len()), errexit: false, bash: false })
 }
 

@@ -26,7 +26,7 @@ pub(super) fn scripts(file: FileId, path: &str, text: &str) -> Vec<Script> {
     let mut scripts = vec![script(file, name, flow)];
     for function in &uncalled {
         let mut flow = Flow::new(Base::Start, budget);
-        flow.run_function(&source, function, run());
+        flow.run_function(&source, function, &run());
         budget = flow.budget;
         scripts.push(script(file, function, flow));
     }

@@ -117,7 +117,8 @@ pub(super) fn scalar(text: &str, tree: &Tree, node: NodeId) -> Option<Source> {
 fn literal(written: &str, at: usize, value: &str) -> Option<Source> {
     let header = written.find('\n')? + 1;
     let body = &written[header..];
-    let indent = body.lines().find(|l| !l.trim().is_empty()).map(|l| l.len() - l.trim_start_matches(' ').len())?;
+    let indent =
+        body.lines().find(|l| !l.trim().is_empty()).map(|l| l.len() - l.trim_start_matches(' ').len())?;
     // The first line may be indented more than the block, which then says so in its header.
     let indent = written[..header].chars().find_map(|c| c.to_digit(10)).map_or(indent, |_| {
         let first = value.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();

@@ -48,10 +48,10 @@ pub struct RecipeLine {
 /// Reads a Makefile. Never fails; what it does not know (`define`, `include`, functions) holds no rule.
 pub fn parse(text: &str) -> Makefile {
     let mut out = Makefile::default();
-    let mut lines = Logical { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+    let lines = Logical { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
     let mut in_rule = false;
     let mut define = false;
-    while let Some((start, line)) = lines.next() {
+    for (start, line) in lines {
         let trimmed = line.trim();
         if define {
             define = trimmed != "endef";
@@ -162,7 +162,11 @@ fn references(body: &str, start: usize) -> Joined {
         out.push(&body[at..at + found], start + at);
         at += found;
         let rest = &body[at..];
-        if let Some(line) = rest.strip_prefix("\\\n\t").map(|_| "\\\n").or_else(|| rest.strip_prefix("\\\r\n\t").map(|_| "\\\r\n")) {
+        if let Some(line) = rest
+            .strip_prefix("\\\n\t")
+            .map(|_| "\\\n")
+            .or_else(|| rest.strip_prefix("\\\r\n\t").map(|_| "\\\r\n"))
+        {
             out.push(line, start + at);
             at += line.len() + 1;
         } else if rest.starts_with("$$") {

@@ -32,7 +32,8 @@ pub(super) enum Event {
 const DEEPEST: usize = 60;
 
 pub(super) fn build(reading: Reading) -> Program {
-    let mut builder = Builder { open: vec![Open::new(None, None)], too_deep: 0, function: None, inner: Vec::new() };
+    let mut builder =
+        Builder { open: vec![Open::new(None, None)], too_deep: 0, function: None, inner: Vec::new() };
     for event in reading.events {
         builder.event(event);
     }
@@ -163,7 +164,8 @@ impl Builder {
         closed.parts.retain(|part| !part.list.items.is_empty());
         let element = match (closed.function, closed.kind) {
             (Some(name), _) => {
-                let body = List { items: closed.parts.into_iter().flat_map(|part| part.list.items).collect() };
+                let body =
+                    List { items: closed.parts.into_iter().flat_map(|part| part.list.items).collect() };
                 Element::Function { name, body }
             }
             (None, kind) => Element::Compound { kind: kind.unwrap_or(Compound::Group), parts: closed.parts },
