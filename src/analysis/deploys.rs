@@ -304,6 +304,21 @@ fn folders(snapshot: &Snapshot, script: &Script, step: &Step) -> Option<Vec<Stri
     }
 }
 
+/// The Dockerfile of a `docker build`, as an index in [`Facts::dockerfiles`], where options and folder say which.
+pub fn dockerfile(facts: &Facts<'_>, script: &Script, step: &Step) -> Option<usize> {
+    let docker = step.docker().filter(|docker| role(step) == Role::Builds && !docker.open)?;
+    let context = docker.args.last()?.text.as_deref().filter(|c| !c.contains("://") && *c != "-")?;
+    let named = docker.options.iter().rfind(|o| matches!(o.name.as_str(), "-f" | "--file"));
+    let file = match named {
+        Some(option) => option.value.as_ref()?.text.clone()?,
+        None => format!("{context}/Dockerfile"),
+    };
+    folders(facts.snapshot, script, step)?.into_iter().find_map(|dir| {
+        let path = paths::join(&dir, &file);
+        facts.dockerfiles.iter().position(|d| facts.snapshot.file(d.model.file).path == path)
+    })
+}
+
 /// Whether a service gets files of the repository by a bind mount of a folder: then a change needs no build.
 pub fn mounts_code(facts: &Facts<'_>, service: &Service) -> bool {
     facts.model(service).mounts.iter().filter(|m| m.kind == MountKind::Bind).any(|mount| {
