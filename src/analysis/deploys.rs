@@ -349,7 +349,8 @@ pub fn unbuilt<'a>(facts: &'a Facts<'_>, script: &Script, at: usize) -> Option<U
         let other = &script.steps[*before];
         role(other) == Role::Pulls && same_place(other, step) && script.follows(*before, at)
     })?;
-    if script.steps[pulled..at].iter().any(may_build) {
+    // Where the images were removed before, `up` builds them.
+    if script.steps[pulled..at].iter().any(may_build) || script.steps[..at].iter().any(removes_images) {
         return None;
     }
     let service = services(facts, script, step)?.into_iter().find(|service| needs_build(facts, service))?;
@@ -363,17 +364,22 @@ fn needs_build(facts: &Facts<'_>, service: &Service) -> bool {
     model.build.is_some() && kept && !mounts_code(facts, service)
 }
 
-/// Whether the step builds, brings images from elsewhere, removes them, or is a program that may.
+fn removes_images(step: &Step) -> bool {
+    match &step.action {
+        Action::Compose(c) => c.has(&["--rmi"]),
+        Action::Docker(d) => matches!(d.verb.as_str(), "rmi" | "image rm" | "image prune" | "system prune"),
+        _ => false,
+    }
+}
+
+/// Whether the step builds, brings images from elsewhere, or is a program that may.
 fn may_build(step: &Step) -> bool {
     if builds(step) || role(step) == Role::Fetches {
         return true;
     }
     match &step.action {
-        Action::Compose(c) => c.has(&["--rmi"]) || c.open,
-        Action::Docker(d) => matches!(
-            d.verb.as_str(),
-            "rmi" | "image rm" | "image prune" | "system prune" | "tag" | "image tag" | ""
-        ),
+        Action::Compose(c) => c.open,
+        Action::Docker(d) => matches!(d.verb.as_str(), "tag" | "image tag" | ""),
         Action::Other { name, args } => {
             let says = |text: &str| text.contains("build") || text.contains("docker") || is_script_name(text);
             let runs = ["make", "just", "task", "npm", "yarn", "pnpm", "bash", "sh", ".", "source"];
