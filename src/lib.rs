@@ -7,7 +7,7 @@
 //! The map, in reading order; a module may name only those above it (`tests/architecture.rs` keeps the exact table):
 //!
 //! - [`text`] knows bytes: files, spans, edits.
-//! - [`syntax`] knows grammar: Dockerfile, shell, YAML, `.env`, `.dockerignore`. It never fails and loses nothing.
+//! - [`syntax`] knows grammar: Dockerfile, shell, Makefile, YAML, `.env`, `.dockerignore`. It never fails and loses nothing.
 //! - [`model`] knows the meaning of one file.
 //! - [`analysis`] knows facts across files: stages, contexts, routes, cache keys. Unknown stays unknown.
 //! - [`diag`] and [`settings`]: what is found, and what counts.

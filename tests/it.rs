@@ -21,6 +21,7 @@ mod projects;
 mod protocol;
 mod readme;
 mod rules;
+mod script;
 mod shell;
 mod support;
 mod trace;

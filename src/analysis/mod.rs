@@ -4,6 +4,7 @@ pub mod builder;
 pub mod cache;
 pub mod commands;
 pub mod context;
+pub mod deploys;
 pub mod images;
 pub mod layer;
 pub mod links;
@@ -28,6 +29,7 @@ use crate::{
         compose::{self, Compose, merge::Library},
         dockerfile::{self, Dockerfile},
         kind::FileKind,
+        script::{self, Script},
     },
     syntax::SyntaxError,
     text::{FileId, Snapshot},
@@ -46,6 +48,8 @@ pub struct Facts<'a> {
     pub projects: Vec<Project>,
     /// Every service of every project, with its build.
     pub services: Vec<Service>,
+    /// Every script that names docker: shell scripts, make targets, jobs of workflows.
+    pub scripts: Vec<Script>,
     /// Broken ignore files.
     pub ignore_errors: Vec<(FileId, SyntaxError)>,
 }
@@ -83,7 +87,9 @@ impl<'a> Facts<'a> {
         for (index, facts) in dockerfiles.iter_mut().enumerate() {
             facts.contexts = links::contexts(snapshot, &ignores, &services, index, facts.model.file);
         }
-        Self { snapshot, dockerfiles, composes, projects, services, ignore_errors: ignores.errors }
+        let scripts =
+            snapshot.files().flat_map(|(id, file)| script::parse(id, &file.path, &file.text)).collect();
+        Self { snapshot, dockerfiles, composes, projects, services, scripts, ignore_errors: ignores.errors }
     }
 
     /// The services that build a Dockerfile.

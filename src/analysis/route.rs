@@ -144,10 +144,11 @@ fn ends(verdict: Verdict, hops: Vec<Hop>) -> Route {
 /// The way into the image, mounts left aside.
 fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
     let Some(build) = &service.build else { return ends(Verdict::NotCopied, Vec::new()) };
-    let (Some(context), Some(stages), Some(target)) = (&build.context, &build.stages, build.target) else {
+    let Some(context) = &build.context else { return ends(Verdict::Unknown, Vec::new()) };
+    let Some(relative) = context.relative(path) else { return ends(Verdict::OutsideContext, Vec::new()) };
+    let (Some(stages), Some(target)) = (&build.stages, build.target) else {
         return ends(Verdict::Unknown, Vec::new());
     };
-    let Some(relative) = context.relative(path) else { return ends(Verdict::OutsideContext, Vec::new()) };
     if let Some((file, span)) = context.ignored(relative) {
         let what = facts.snapshot.file(file).text[span.range()].to_owned();
         return ends(Verdict::Ignored, vec![Hop { at: Location::new(file, span), what }]);

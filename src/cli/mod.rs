@@ -155,6 +155,6 @@ fn note(message: &str) {
 
 /// Reads the project around a folder.
 fn read(root: &Path) -> Result<project::Project, Stop> {
-    project::read(root, &engine::wants, &analysis::wanted)
-        .map_err(|e| Stop(format!("`{}` cannot be read: {e}", root.display())))
+    let wanted = project::Wanted { wants: &engine::wants, keeps: &engine::keeps, more: &analysis::wanted };
+    project::read(root, wanted).map_err(|e| Stop(format!("`{}` cannot be read: {e}", root.display())))
 }

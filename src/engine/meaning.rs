@@ -2,7 +2,11 @@
 
 use crate::{
     analysis::{Facts, commands::Effect, names, stages::What},
-    model::{compose, dockerfile::Kind},
+    model::{
+        compose,
+        dockerfile::Kind,
+        script::{Action, Arg, Opt, Step},
+    },
     text::Snapshot,
 };
 
@@ -28,7 +32,28 @@ fn meaning(facts: &Facts<'_>) -> Vec<String> {
             lines.push(service_line(service));
         }
     }
+    for script in &facts.scripts {
+        lines.extend(script.steps.iter().map(|step| format!("{} {}", script.name, step_line(step))));
+    }
     lines
+}
+
+/// A command of a script without its place. `restart` and `up` both start; a shell's own options are no step.
+fn step_line(step: &Step) -> String {
+    let texts =
+        |args: &[Arg]| args.iter().map(|a| a.text.clone().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    match &step.action {
+        Action::Compose(c) => {
+            let verb = if matches!(c.verb.as_str(), "restart" | "start" | "up") { "starts" } else { &c.verb };
+            let own = |o: &&Opt| !matches!(o.name.as_str(), "-d" | "--detach");
+            let options: Vec<&str> = c.options.iter().filter(own).map(|o| o.name.as_str()).collect();
+            format!("compose {verb} {} {}", options.join(" "), texts(&c.services))
+        }
+        Action::Docker(d) => format!("docker {} {}", d.verb, texts(&d.args)),
+        Action::Git(g) => format!("git {} {}", g.verb, texts(&g.args)),
+        Action::Other { name, args } => format!("{} {}", name.as_deref().unwrap_or_default(), texts(args)),
+        Action::Exit => "exit".to_owned(),
+    }
 }
 
 fn instructions(facts: &Facts<'_>, dockerfile: &crate::analysis::DockerfileFacts, lines: &mut Vec<String>) {

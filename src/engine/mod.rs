@@ -5,13 +5,13 @@ mod allow;
 mod meaning;
 mod pragma;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::{
     analysis::Facts,
     diag::{Finding, Report, Safety, Sink},
     fix::{self, Door, Fixed},
-    model::kind::FileKind,
+    model::{kind::FileKind, script},
     rules::RULES,
     settings::Settings,
     text::{FileId, Snapshot, is_outside},
@@ -23,6 +23,12 @@ const CONFIG: &str = "config-error";
 /// Whether a file of that name is read at all.
 pub fn wants(path: &str) -> bool {
     FileKind::of(path).is_some()
+}
+
+/// Whether a file of that name with these bytes can matter. Most scripts of a large repository have nothing to do with
+/// docker: their text is not kept, and whether it is UTF-8 is nobody's concern.
+pub fn keeps(path: &str, bytes: &[u8]) -> bool {
+    !FileKind::of(path).is_some_and(FileKind::is_script) || script::concerns(bytes)
 }
 
 /// Everything that the rules find in the snapshot.
@@ -71,7 +77,9 @@ fn checked(facts: &Facts<'_>) -> impl Iterator<Item = FileId> {
     let ignores =
         facts.snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore));
     let dockerfiles = facts.dockerfiles.iter().map(|d| d.model.file);
-    dockerfiles.chain(facts.composes.iter().map(|c| c.file)).chain(ignores.map(|(id, _)| id))
+    // Of scripts those count that call docker: one that only names it has nothing to check.
+    let scripts: BTreeSet<FileId> = facts.scripts.iter().map(|s| s.file).collect();
+    dockerfiles.chain(scripts).chain(facts.composes.iter().map(|c| c.file)).chain(ignores.map(|(id, _)| id))
 }
 
 /// Whether a file of the snapshot is one that some rule may speak of: by its name, or because another file names it.

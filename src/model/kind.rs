@@ -15,6 +15,14 @@ pub enum FileKind {
     Manifest,
     /// `unstale.toml`: how the others are to be checked.
     Config,
+    /// A shell script.
+    Shell,
+    /// A Makefile.
+    Make,
+    /// A workflow of GitHub.
+    GitHub,
+    /// A pipeline of GitLab.
+    GitLab,
 }
 
 impl FileKind {
@@ -37,7 +45,15 @@ impl FileKind {
         if name == "unstale.toml" {
             return Some(Self::Config);
         }
-        is_manifest(&lower).then_some(Self::Manifest)
+        if is_manifest(&lower) {
+            return Some(Self::Manifest);
+        }
+        script(path, &lower)
+    }
+
+    /// Whether it is a script: read only if its text names docker.
+    pub fn is_script(self) -> bool {
+        matches!(self, Self::Shell | Self::Make | Self::GitHub | Self::GitLab)
     }
 }
 
@@ -87,6 +103,28 @@ fn is_compose(name: &str) -> bool {
     })
 }
 
+/// Scripts: by their ending, and without one by names that say what they are for.
+fn script(path: &str, name: &str) -> Option<FileKind> {
+    let ends = |ending: &str| name.strip_suffix(ending).is_some();
+    if ends(".sh")
+        || ends(".bash")
+        || matches!(name, "deploy" | "redeploy" | "update" | "upgrade" | "release")
+    {
+        return Some(FileKind::Shell);
+    }
+    if matches!(name, "makefile" | "gnumakefile") || ends(".mk") {
+        return Some(FileKind::Make);
+    }
+    if !(ends(".yml") || ends(".yaml")) {
+        return None;
+    }
+    let mut folders = path.rsplit('/').skip(1);
+    if name.strip_prefix(".gitlab-ci").is_some_and(|rest| rest.starts_with('.')) {
+        return Some(FileKind::GitLab);
+    }
+    (folders.next() == Some("workflows") && folders.next() == Some(".github")).then_some(FileKind::GitHub)
+}
+
 fn is_manifest(name: &str) -> bool {
     matches!(name, "package.json" | "go.mod" | "gemfile" | "pipfile")
         || name.strip_prefix("requirements").is_some_and(|rest| rest.strip_suffix(".txt").is_some())
@@ -113,6 +151,14 @@ mod tests {
             (".env", Some(FileKind::Dotenv)),
             ("package.json", Some(FileKind::Manifest)),
             ("src/main.rs", None),
+            ("bin/deploy.sh", Some(FileKind::Shell)),
+            ("bin/deploy", Some(FileKind::Shell)),
+            ("bin/serve", None),
+            ("Makefile", Some(FileKind::Make)),
+            ("make/docker.mk", Some(FileKind::Make)),
+            (".github/workflows/ci.yaml", Some(FileKind::GitHub)),
+            (".github/dependabot.yml", None),
+            (".gitlab-ci.yml", Some(FileKind::GitLab)),
         ] {
             assert_eq!(FileKind::of(path), kind, "{path}");
         }

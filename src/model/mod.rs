@@ -4,3 +4,4 @@ pub mod compose;
 pub mod dockerfile;
 pub mod image;
 pub mod kind;
+pub mod script;

@@ -4,6 +4,6 @@ mod read;
 mod since;
 mod write;
 
-pub use read::{Problem, Project, find_root, read, standard_input, text};
+pub use read::{Problem, Project, Wanted, find_root, read, standard_input, text};
 pub use since::{Touched, checkout, touched};
 pub use write::{Changed, WriteError, put, write};

@@ -44,16 +44,29 @@ pub fn find_root(path: &Path) -> PathBuf {
     checkout.unwrap_or(folder).to_path_buf()
 }
 
-/// Reads every file below `root` that `wants` takes, and notes the names of the rest. `more` names files that the ones
-/// read so far refer to.
+/// Which files are read.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// By their path.
+    pub wants: &'a dyn Fn(&str) -> bool,
+    /// By their path and bytes: the others are noted by name only.
+    pub keeps: &'a dyn Fn(&str, &[u8]) -> bool,
+    /// Those that the files read so far refer to.
+    pub more: &'a dyn Fn(&Snapshot) -> Vec<String>,
+}
+
+impl std::fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wanted").finish_non_exhaustive()
+    }
+}
+
+/// Reads every file below `root` that is wanted, and notes the names of the rest.
 ///
 /// # Errors
 /// If `root` cannot be walked at all.
-pub fn read(
-    root: &Path,
-    wants: &dyn Fn(&str) -> bool,
-    more: &dyn Fn(&Snapshot) -> Vec<String>,
-) -> io::Result<Project> {
+pub fn read(root: &Path, wanted: Wanted<'_>) -> io::Result<Project> {
+    let Wanted { wants, keeps, more } = wanted;
     fs::metadata(root)?;
     let mut project =
         Project { root: root.to_path_buf(), snapshot: Snapshot::default(), problems: Vec::new() };
@@ -97,7 +110,7 @@ pub fn read(
         };
         project.snapshot.add_entry(&path, kind);
         if kind != EntryKind::Dir && wants(&path) {
-            project.take(&path);
+            project.take_if(&path, keeps);
         }
     }
     project.complete(more);
@@ -133,7 +146,16 @@ impl Project {
 
     /// Reads one more file; a file that cannot be read becomes a problem.
     pub fn take(&mut self, path: &str) {
-        match text(&self.root.join(path)) {
+        self.take_if(path, &|_, _| true);
+    }
+
+    fn take_if(&mut self, path: &str, keeps: &dyn Fn(&str, &[u8]) -> bool) {
+        let read = bytes(&self.root.join(path));
+        // What cannot be read holds nothing: a dangling link is no problem of a file that would not have been kept.
+        if !keeps(path, read.as_deref().unwrap_or_default()) {
+            return;
+        }
+        match read.and_then(utf8) {
             Ok(text) => {
                 self.snapshot.add_file(SourceFile { path: path.to_owned(), text });
             }
@@ -152,6 +174,10 @@ fn lies_in(checkout: &Path, folder: &Path, path: &str) -> bool {
 /// # Errors
 /// Why it cannot be read, and what to do.
 pub fn text(path: &Path) -> Result<String, String> {
+    bytes(path).and_then(utf8)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let meta = fs::metadata(path).map_err(|e| e.to_string())?;
     if !meta.is_file() {
         return Err("it is not a regular file".to_owned());
@@ -159,7 +185,7 @@ pub fn text(path: &Path) -> Result<String, String> {
     if meta.len() > LARGEST {
         return Err(format!("it is larger than {} MiB", LARGEST >> 20));
     }
-    decode(fs::read(path).map_err(|e| e.to_string())?)
+    fs::read(path).map_err(|e| e.to_string())
 }
 
 /// Reads standard input to its end.
@@ -172,10 +198,10 @@ pub fn standard_input() -> Result<String, String> {
     if bytes.len() as u64 > LARGEST {
         return Err(format!("it is larger than {} MiB", LARGEST >> 20));
     }
-    decode(bytes)
+    utf8(bytes)
 }
 
-fn decode(bytes: Vec<u8>) -> Result<String, String> {
+fn utf8(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|e| {
         format!(
             "byte {} is not UTF-8: save it as UTF-8, it is left alone until then",

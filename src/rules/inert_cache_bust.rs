@@ -5,18 +5,40 @@ use crate::{
         DockerfileFacts, Facts,
         cache::{self, Passing},
         commands::Effect,
+        deploys,
         layer, names,
         stages::{Base, What},
     },
     diag::{Safety, Severity, Sink},
     model::dockerfile::{Instruction, Kind, Pair},
-    text::{Edit, FileId, Location, Newline},
+    text::{Edit, FileId, Location, Newline, Span},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     for (index, dockerfile) in facts.dockerfiles.iter().enumerate() {
         clocks(facts, index, dockerfile, sink);
         arguments(facts, index, dockerfile, sink);
+    }
+    filters(facts, sink);
+}
+
+/// `docker build --no-cache-filter=stage` in a script, of a stage that the Dockerfile does not have.
+fn filters(facts: &Facts<'_>, sink: &mut Sink<'_>) {
+    for (script, step) in facts.scripts.iter().flat_map(|s| s.steps.iter().map(move |step| (s, step))) {
+        let Some(dockerfile) = deploys::dockerfile(facts, script, step) else { continue };
+        let dockerfile = &facts.dockerfiles[dockerfile];
+        let filters = step.docker().into_iter().flat_map(|d| &d.options).filter(|o| o.name == "--no-cache-filter");
+        for value in filters.filter_map(|o| o.value.as_ref()) {
+            let names = value.text.iter().flat_map(|text| text.split(',')).map(str::trim);
+            for name in names.filter(|name| dockerfile.stages.target(Some(&name.to_ascii_lowercase())).is_none()) {
+                sink.report(
+                    Location::new(script.file, value.span),
+                    format!("no stage is called `{name}`: the filter names nothing, and every step may come from the cache"),
+                )
+                .label(Location::new(dockerfile.model.file, Span::point(0)), "is built")
+                .fix(Safety::Manual, "name a stage of the Dockerfile", Vec::new());
+            }
+        }
     }
 }
 

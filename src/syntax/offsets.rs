@@ -26,6 +26,16 @@ impl OffsetMap {
         }
     }
 
+    /// The place in the text of the file's byte `at`; that of the next piece for a byte that was cut out.
+    pub fn offset(&self, at: usize) -> usize {
+        let after = self.pieces.partition_point(|&(_, file)| file <= at);
+        let next = self.pieces.get(after).map(|&(text, _)| text);
+        match after.checked_sub(1).map(|i| self.pieces[i]) {
+            Some((text, file)) => next.map_or(text + (at - file), |next| next.min(text + (at - file))),
+            None => next.unwrap_or(at),
+        }
+    }
+
     /// The file's bytes from the first to the last byte of `range`; what was cut out between them is included.
     pub fn span(&self, range: &Range<usize>) -> Span {
         if range.start < range.end {

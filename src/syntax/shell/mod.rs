@@ -1,7 +1,10 @@
 //! POSIX shell as far as a linter needs it: commands, words, operators and redirections, with exact spans.
 
 mod scan;
+mod tree;
 mod word;
+
+use std::ops::Range;
 
 use crate::{syntax::offsets::OffsetMap, text::Span};
 
@@ -75,4 +78,106 @@ pub struct Script {
 /// deeper than a person writes is read as plain characters.
 pub fn scan(text: &str, map: &OffsetMap) -> Script {
     scan::scan(text, map)
+}
+
+/// A whole script: its commands, and how they hang together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Every simple command; those of a command's own substitutions stand before it.
+    pub commands: Vec<Command>,
+    /// What runs, in order.
+    pub list: List,
+    /// The bodies of the heredocs.
+    pub heredocs: Vec<Heredoc>,
+}
+
+/// And-or lists in order, each after the one before it has ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    /// The and-or lists.
+    pub items: Vec<AndOr>,
+}
+
+/// `a && b || c`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AndOr {
+    /// The pipelines, each with the operator before it ([`Link::First`], [`Link::And`] or [`Link::Or`]).
+    pub pipelines: Vec<(Link, Pipeline)>,
+    /// `&` stands behind it: nobody waits for its end.
+    pub background: bool,
+}
+
+/// `! a | b`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pipeline {
+    /// `!` stands before it.
+    pub negated: bool,
+    /// What is piped.
+    pub elements: Vec<Element>,
+}
+
+/// One part of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Element {
+    /// A simple command: its index in [`Program::commands`], and those of its substitutions.
+    Simple {
+        /// The command.
+        command: usize,
+        /// What it runs to put its words together.
+        inner: Vec<usize>,
+    },
+    /// A compound command.
+    Compound {
+        /// What it is.
+        kind: Compound,
+        /// Its lists: conditions and arms in order.
+        parts: Vec<Part>,
+    },
+    /// `name() …`: nothing runs here.
+    Function {
+        /// Its name.
+        name: String,
+        /// Its body.
+        body: List,
+    },
+}
+
+/// The kinds of compound commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compound {
+    /// `{ … }`
+    Group,
+    /// `( … )`
+    Subshell,
+    /// `if … fi`
+    If,
+    /// `for`, `while`, `until`, `select`
+    Loop,
+    /// `case … esac`
+    Case,
+}
+
+/// A list in a compound command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Whether its status is asked for (`if x`, `while x`) rather than its effect.
+    pub condition: bool,
+    /// The list.
+    pub list: List,
+}
+
+/// A heredoc.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heredoc {
+    /// Where its redirection names the delimiter: the span of that [`Redirect::target`].
+    pub delimiter: Span,
+    /// Its body, in the text that was parsed.
+    pub text: Range<usize>,
+    /// Whether variables in it are replaced by the shell that reads the script.
+    pub expand: bool,
+}
+
+/// Reads a whole script. As [`scan`], it never fails; what is nested deeper than a person writes is flat.
+pub fn parse(text: &str, map: &OffsetMap) -> Program {
+    tree::build(scan::read(text, map))
 }

@@ -1,10 +1,25 @@
 //! Lists and compound commands: which simple commands there are, and how they hang together.
 
-use super::{Command, Link, Redirect, Script, Word};
+use std::ops::Range;
+
+use super::{Command, Compound, Heredoc as Body, Link, Redirect, Script, Word, tree::Event};
 use crate::{syntax::offsets::OffsetMap, text::Span};
 
 /// Reads the whole text.
 pub(super) fn scan(text: &str, map: &OffsetMap) -> Script {
+    let mut commands = read(text, map).commands;
+    commands.sort_by_key(|command| command.span.start);
+    Script { commands }
+}
+
+/// What was read, in the order of reading: a command stands behind those of its own substitutions.
+pub(super) struct Reading {
+    pub(super) commands: Vec<Command>,
+    pub(super) events: Vec<Event>,
+    pub(super) heredocs: Vec<Body>,
+}
+
+pub(super) fn read(text: &str, map: &OffsetMap) -> Reading {
     let mut scanner = Scanner {
         text,
         limit: text.len(),
@@ -17,11 +32,11 @@ pub(super) fn scan(text: &str, map: &OffsetMap) -> Script {
         in_backquotes: false,
         heredocs: Vec::new(),
         look_ahead: text.len().saturating_mul(4),
+        events: Vec::new(),
+        bodies: Vec::new(),
     };
     scanner.list(End::Text);
-    let mut commands = scanner.commands;
-    commands.sort_by_key(|command| command.span.start);
-    Script { commands }
+    Reading { commands: scanner.commands, events: scanner.events, heredocs: scanner.bodies }
 }
 
 /// What ends a list.
@@ -34,6 +49,8 @@ pub(super) enum End {
 
 /// A heredoc whose body comes after the next newline.
 struct Heredoc {
+    /// Its delimiter where the redirection names it.
+    delimiter: Span,
     name: String,
     strip_tabs: bool,
     expand: bool,
@@ -55,6 +72,10 @@ pub(super) struct Scanner<'a> {
     heredocs: Vec<Heredoc>,
     /// How many bytes may still be looked at to tell `((` from `( (`.
     pub(super) look_ahead: usize,
+    /// How the commands hang together.
+    events: Vec<Event>,
+    /// The heredocs that were read.
+    bodies: Vec<Body>,
 }
 
 /// A compound command that is open.
@@ -108,6 +129,25 @@ impl List {
 }
 
 impl<'a> Scanner<'a> {
+    /// Notes structure; that inside substitutions and heredocs is not a part of the script's.
+    fn emit(&mut self, event: Event) {
+        if self.substitution == 0 {
+            self.events.push(event);
+        }
+    }
+
+    fn push(&mut self, command: Command) {
+        let index = self.commands.len();
+        let inner = command.substitution > 0;
+        self.events.push(if inner { Event::Inner(index) } else { Event::Command(index) });
+        self.commands.push(command);
+    }
+
+    fn close(&mut self, list: &mut List) {
+        list.close();
+        self.emit(Event::Close);
+    }
+
     pub(super) fn byte(&self, ahead: usize) -> Option<u8> {
         let at = self.at + ahead;
         if at < self.limit { self.text.as_bytes().get(at).copied() } else { None }
@@ -176,6 +216,8 @@ impl<'a> Scanner<'a> {
             }
             line_start += line.len();
         }
+        let text: Range<usize> = self.at..body_end;
+        self.bodies.push(Body { delimiter: heredoc.delimiter, text, expand: heredoc.expand });
         if heredoc.expand {
             let outer = std::mem::replace(&mut self.limit, body_end);
             self.expansions();
@@ -228,6 +270,7 @@ impl<'a> Scanner<'a> {
         let next = self.byte(1);
         match byte {
             b'\n' => {
+                self.emit(Event::Then);
                 self.newline();
                 list.separator();
             }
@@ -235,6 +278,7 @@ impl<'a> Scanner<'a> {
             b';' if matches!(next, Some(b';' | b'&')) => {
                 self.at += if self.starts_with(";;&") { 3 } else { 2 };
                 list.separator();
+                self.emit(Event::Then);
                 if list.frames.last() == Some(&Frame::Branch) {
                     list.close();
                     list.open(Frame::Pattern);
@@ -242,24 +286,29 @@ impl<'a> Scanner<'a> {
             }
             b'&' if next == Some(b'&') => {
                 self.at += 2;
+                self.emit(Event::And);
                 list.operator(Link::And);
             }
             b'&' if next == Some(b'>') => return false,
             b';' | b'&' => {
                 self.at += 1;
+                self.emit(if byte == b'&' { Event::Background } else { Event::Then });
                 list.separator();
             }
             b'|' if next == Some(b'|') => {
                 self.at += 2;
+                self.emit(Event::Or);
                 list.operator(Link::Or);
             }
             b'|' => {
                 self.at += if next == Some(b'&') { 2 } else { 1 };
+                self.emit(Event::Pipe);
                 list.operator(Link::Pipe);
             }
             b'(' => {
                 if !self.arithmetic_command() {
                     self.at += 1;
+                    self.emit(Event::Open(Compound::Subshell));
                     list.open(Frame::Paren);
                     return true;
                 }
@@ -269,9 +318,9 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 // What was left open inside ends here.
                 while list.frames.last().is_some_and(|frame| *frame != Frame::Paren) {
-                    list.close();
+                    self.close(list);
                 }
-                list.close();
+                self.close(list);
             }
             _ => return false,
         }
@@ -294,22 +343,28 @@ impl<'a> Scanner<'a> {
         let word = self.plain_word();
         let reserved = match word {
             "if" | "while" | "until" | "{" | "for" | "select" => {
+                self.emit(Event::Open(match word {
+                    "if" => Compound::If,
+                    "{" => Compound::Group,
+                    _ => Compound::Loop,
+                }));
                 list.open(Frame::Block);
                 true
             }
             "then" | "do" | "else" | "elif" => {
+                self.emit(if word == "elif" { Event::Condition } else { Event::Arm });
                 list.operator(Link::First);
                 true
             }
             "fi" | "done" | "}" => {
                 if list.frames.last() == Some(&Frame::Block) {
-                    list.close();
+                    self.close(list);
                 }
                 true
             }
             "esac" => {
                 if list.frames.last() == Some(&Frame::Branch) {
-                    list.close();
+                    self.close(list);
                 }
                 true
             }
@@ -319,6 +374,7 @@ impl<'a> Scanner<'a> {
         if reserved {
             self.at += word.len();
             match word {
+                "!" => self.emit(Event::Not),
                 "for" | "select" => self.for_header(),
                 "case" => self.case_header(list),
                 "function" => {
@@ -329,7 +385,7 @@ impl<'a> Scanner<'a> {
             }
         } else if word == "[[" {
             let command = self.condition(list.link);
-            self.commands.push(command);
+            self.push(command);
             list.command = true;
         } else {
             self.simple(list);
@@ -338,7 +394,8 @@ impl<'a> Scanner<'a> {
 
     fn name_of_function(&mut self) {
         if self.byte(0).is_some_and(|byte| !is_end_of_word(byte)) {
-            self.word();
+            let name = self.word().raw;
+            self.emit(Event::Function(name));
         }
         self.blanks();
         self.empty_parens();
@@ -381,6 +438,7 @@ impl<'a> Scanner<'a> {
         self.gap();
         if self.plain_word() == "in" {
             self.at += 2;
+            self.emit(Event::Open(Compound::Case));
             list.open(Frame::Pattern);
         }
     }
@@ -389,7 +447,7 @@ impl<'a> Scanner<'a> {
     fn pattern(&mut self, list: &mut List) {
         if self.plain_word() == "esac" {
             self.at += 4;
-            list.close();
+            self.close(list);
             return;
         }
         if self.byte(0) == Some(b'(') {
@@ -402,6 +460,7 @@ impl<'a> Scanner<'a> {
                 Some(b'`') if self.in_backquotes => return,
                 Some(b')') => {
                     self.at += 1;
+                    self.emit(Event::Arm);
                     list.close();
                     list.open(Frame::Branch);
                     return;
@@ -463,7 +522,7 @@ impl<'a> Scanner<'a> {
     /// Assignments, words and redirections up to an operator.
     fn simple(&mut self, list: &mut List) {
         let start = self.at;
-        let (mut assignments, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut assignments, mut words, mut redirects) = (Vec::new(), Vec::<Word>::new(), Vec::new());
         loop {
             self.blanks();
             let Some(byte) = self.byte(0) else { break };
@@ -474,6 +533,8 @@ impl<'a> Scanner<'a> {
                 b'(' => {
                     let function = words.len() == 1 && assignments.is_empty() && redirects.is_empty();
                     if function && self.empty_parens() {
+                        let name = words.swap_remove(0).raw;
+                        self.emit(Event::Function(name));
                         return;
                     }
                     break;
@@ -498,7 +559,7 @@ impl<'a> Scanner<'a> {
             return;
         }
         let command = self.finish(start, list.link, assignments, words, redirects);
-        self.commands.push(command);
+        self.push(command);
         (list.command, list.compound) = (true, false);
     }
 
@@ -538,6 +599,7 @@ impl<'a> Scanner<'a> {
         if !stop && (bare == "<<" || bare == "<<-") {
             let quoted = target.raw.contains(['\'', '"', '\\']);
             self.heredocs.push(Heredoc {
+                delimiter: target.span,
                 name: target.literal.clone().unwrap_or_else(|| target.raw.clone()),
                 strip_tabs: bare == "<<-",
                 expand: !quoted,
