@@ -124,6 +124,7 @@ fn what_compose_takes_is_not_refused() {
         "deploy: {replicas: 2.0}",
         "storage_opt: {anything: [1, {a: b}]}",
         "gpus: [{anything: 1}]",
+        "shm_size: 2001-01-01\nenv_file: [2001-01-01]",
         "expose: ['80', 81, '90-91/udp']",
         "group_add: [1, '1', 1.5]",
     ] {

@@ -22,9 +22,11 @@ const REMARK: Shape = Shape::scalar(Types::STRING.or(Types::DATE), Check::Any);
 const GO_INT: Shape = Shape::scalar(Types::STRING.or(Types::INT), Check::Text(values::INT));
 const TEXT_OR_INT: Shape = Shape::scalar(Types::STRING.or(Types::INT), Check::Any);
 const TEXT_OR_BOOL: Shape = Shape::scalar(Types::STRING.or(Types::BOOL), Check::Any);
-const SIZE: Shape = Shape::scalar(Types::STRING.or(Types::NUMBER), Check::Text(values::SIZE));
-const INT_SIZE: Shape = Shape::scalar(Types::STRING.or(Types::INTEGER), Check::Text(values::SIZE));
-const TEXT_SIZE: Shape = text(Check::Text(values::SIZE));
+/// Compose takes a date for no size at all and says nothing.
+const SIZE: Shape = Shape::scalar(Types::STRING.or(Types::NUMBER).or(Types::DATE), Check::Text(values::SIZE));
+const INT_SIZE: Shape =
+    Shape::scalar(Types::STRING.or(Types::INTEGER).or(Types::DATE), Check::Text(values::SIZE));
+const TEXT_SIZE: Shape = Shape::scalar(Types::STRING.or(Types::DATE), Check::Text(values::SIZE));
 const DURATION: Shape = text(Check::Text(values::DURATION));
 
 const fn text(check: Check) -> Shape {
@@ -135,7 +137,7 @@ pub(super) static SERVICE: Map = Map::of(
             Shape::list(&List { item: text(Check::Text(values::MOUNT)).or_map(&MOUNT), unique: false }),
         ),
         ("environment", VARIABLES),
-        ("env_file", TEXT.or_list(&List { item: TEXT.or_map(&ENV_FILE), unique: false })),
+        ("env_file", TEXT.or_list(&List { item: REMARK.or_map(&ENV_FILE), unique: false })),
         ("command", COMMAND),
         ("entrypoint", COMMAND),
         ("depends_on", SET.or_map(&DEPENDS_ON)),
