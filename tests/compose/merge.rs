@@ -380,17 +380,13 @@ fn what_lies_outside_is_read_and_left_alone() {
         "app/compose.yaml",
         "services:\n  web:\n    extends: {file: ../common.yaml, service: app}\n    build: .\n",
     );
-    let project =
-        unstale::project::read(&folder.path().join("app"), &engine::wants, &unstale::analysis::wanted)
-            .unwrap();
+    let project = unstale::project::read(&folder.path().join("app"), wanted()).unwrap();
     let facts = Facts::new(&project.snapshot);
     let web = facts.model(&facts.services[0]);
     assert_eq!(said(web), "image x, build . - [], ../c.conf:/c.conf");
     assert_eq!(project.snapshot.below("").map(|(path, _)| path).collect::<Vec<_>>(), ["compose.yaml"]);
     fs::remove_dir_all(folder.path().join(".git")).unwrap();
-    let alone =
-        unstale::project::read(&folder.path().join("app"), &engine::wants, &unstale::analysis::wanted)
-            .unwrap();
+    let alone = unstale::project::read(&folder.path().join("app"), wanted()).unwrap();
     assert_eq!(alone.snapshot.files().count(), 1, "without a checkout nothing above is read");
 }
 
@@ -447,5 +443,13 @@ fn bombs_cost_bounded_time() {
     ] {
         let took = seconds(&files);
         assert!(took < 20.0, "{} took {took} s", files[0].1.chars().take(60).collect::<String>());
+    }
+}
+
+fn wanted() -> unstale::project::Wanted<'static> {
+    unstale::project::Wanted {
+        wants: &engine::wants,
+        keeps: &engine::keeps,
+        more: &unstale::analysis::wanted,
     }
 }
