@@ -1,8 +1,11 @@
 //! Facts across files; what cannot be known stays `Unknown`.
 
+pub mod bundles;
 pub mod cache;
 pub mod commands;
 pub mod context;
+pub mod development;
+pub mod images;
 pub mod layer;
 pub mod links;
 pub mod manifest;
