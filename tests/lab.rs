@@ -1,6 +1,8 @@
 //! The rules' proofs on real engines: what a rule finds does go stale, and what `--fix` writes for it does not.
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
+mod compose;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
