@@ -1,14 +1,18 @@
 //! Facts across files; what cannot be known stays `Unknown`.
 
 pub mod builder;
+pub mod built;
+pub mod bundles;
 pub mod cache;
 pub mod commands;
 pub mod context;
 pub mod deploys;
+pub mod development;
 pub mod images;
 pub mod layer;
 pub mod links;
 pub mod manifest;
+pub mod mounts;
 pub mod names;
 pub mod paths;
 pub mod projects;

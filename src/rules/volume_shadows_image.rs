@@ -3,15 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    analysis::{
-        Facts,
-        commands::Effect,
-        links::Service,
-        paths, route,
-        stages::{Stages, What},
-    },
+    analysis::{Facts, links::Service, mounts, paths},
     diag::{Safety, Sink},
-    model::compose::{self, Mount, MountKind, edit},
+    model::compose::{Mount, MountKind},
     text::{Edit, FileId, Location},
 };
 
@@ -27,23 +21,13 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         let files: BTreeSet<FileId> = found.iter().map(|h| h.mount.at.file).collect();
         for file in files {
             let here: Vec<&Hiding<'_>> = found.iter().filter(|h| h.mount.at.file == file).collect();
-            let edits = removal(facts, service, file, &here).unwrap_or_default();
+            let places: Vec<Location> = here.iter().map(|h| h.mount.at).collect();
+            let edits = mounts::removal(facts, service, file, &places).unwrap_or_default();
             for hiding in here {
                 report(facts, hiding, edits.clone(), sink);
             }
         }
     }
-}
-
-/// One fix for all mounts of a file: a list that loses its last entry goes with its key.
-fn removal(facts: &Facts<'_>, service: &Service, file: FileId, all: &[&Hiding<'_>]) -> Option<Vec<(FileId, Edit)>> {
-    let name = &facts.model(service).name.value;
-    let place = |own: &compose::Service, hiding: &Hiding<'_>| own.mounts.iter().position(|m| m.at == hiding.mount.at);
-    let (compose, own) = facts.written(file, name, |own| all.iter().all(|h| place(own, h).is_some()))?;
-    let indexes: Vec<usize> = all.iter().filter_map(|h| place(own, h)).collect();
-    let text = &facts.snapshot.file(file).text;
-    let edits = edit::remove_mounts(text, compose, &own.name.value, &indexes).ok()?;
-    Some(edits.into_iter().map(|e| (file, e)).collect())
 }
 
 /// A mount that hides what the image holds.
@@ -60,27 +44,10 @@ fn hiding<'a>(facts: &Facts<'_>, service: &Service, mount: &'a Mount) -> Option<
     let build = service.build.as_ref()?;
     let (context, stages, target) = (build.context.as_ref()?, build.stages.as_ref()?, build.target?);
     let place = paths::clean(mount.target.known.as_deref().filter(|t| t.starts_with('/'))?);
-    let copied = route::fill(facts, context, stages, target, &place).map(|fill| fill.instruction);
-    let fill = copied.or_else(|| installed(stages, target, &place))?;
+    let fill = mounts::filled(facts, context, stages, target, &place)?;
     let dockerfile = &facts.dockerfiles[build.dockerfile?].model;
     let at = Location::new(dockerfile.file, dockerfile.instructions[fill].span);
     Some(Hiding { mount, volume: &mount.source.as_ref()?.raw, place, fill: at })
-}
-
-/// The first RUN of the stage's image that installs dependencies at or below the place.
-fn installed(stages: &Stages, target: usize, place: &str) -> Option<usize> {
-    let mut steps = stages.chain(target).into_iter().flat_map(|s| &stages.all[s].steps);
-    steps.find_map(|step| {
-        let What::Run(run) = &step.what else { return None };
-        let dir = run.workdir.known()?;
-        let fills = |effect: &Effect| match effect {
-            Effect::Install(install) => {
-                install.fills().is_some_and(|filled| paths::below(place, &paths::join(dir, &filled)).is_some())
-            }
-            _ => false,
-        };
-        run.effects.iter().any(fills).then_some(step.instruction)
-    })
 }
 
 fn report(

@@ -1,6 +1,7 @@
 //! The rules' proofs on real engines: what a rule finds does go stale, and what `--fix` writes for it does not.
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
+mod compose;
 mod dockerfile;
 
 use std::fs;

@@ -1,0 +1,54 @@
+//! Which image the services of a project build under which name, and who needs whom.
+
+use std::collections::BTreeSet;
+
+use super::{Facts, links::Service};
+use crate::{model::image::ImageRef, text::Location};
+
+/// A name under which a service builds its image.
+#[derive(Debug, Clone)]
+pub struct Built<'f> {
+    /// Who builds it.
+    pub service: &'f Service,
+    /// The name, with its tag: `latest` if none is written.
+    pub name: ImageRef,
+    /// Where the name stands: `image`, or an entry of `build.tags`.
+    pub at: Location,
+}
+
+/// Every name that a service gives to what it builds. Names that Compose makes up are not among them: the project's
+/// name can come from the command line.
+pub fn all<'f>(facts: &'f Facts<'_>) -> Vec<Built<'f>> {
+    let mut all = Vec::new();
+    for service in &facts.services {
+        let model = facts.model(service);
+        let Some(build) = &model.build else { continue };
+        for value in model.image.iter().chain(&build.tags) {
+            let name = value.known.as_deref().and_then(tagged);
+            all.extend(name.map(|name| Built { service, name, at: value.at }));
+        }
+    }
+    all
+}
+
+/// An image reference with its tag; `None` if it is not known or names a digest.
+pub fn tagged(reference: &str) -> Option<ImageRef> {
+    let mut name = ImageRef::parse(reference).filter(|name| name.digest.is_none())?;
+    name.tag.get_or_insert_with(|| "latest".to_owned());
+    Some(name)
+}
+
+/// Whether a service needs another of its project, by `depends_on` or by way of others: `up` of the first then brings
+/// the other to its newest image too (measured with docker-compose 1.29 and Compose 2.26).
+pub fn needs(facts: &Facts<'_>, service: &Service, other: &Service) -> bool {
+    let services = &facts.projects[service.project].model(&facts.composes).services;
+    let (mut seen, mut open) = (BTreeSet::new(), vec![service.index]);
+    while let Some(index) = open.pop() {
+        if !seen.insert(index) {
+            continue;
+        }
+        let named = services[index].depends_on.iter().filter_map(|d| d.known.as_deref());
+        open.extend(named.filter_map(|name| services.iter().position(|s| s.name.value == name)));
+    }
+    other.index != service.index && other.project == service.project && seen.contains(&other.index)
+}
