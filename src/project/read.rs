@@ -85,7 +85,10 @@ pub fn read(
         } else {
             continue;
         };
-        project.snapshot.add_entry(&path, kind);
+        match (kind == EntryKind::Symlink).then(|| fs::read_link(entry.path())) {
+            Some(Ok(target)) => project.snapshot.add_link(&path, &target.to_string_lossy()),
+            _ => project.snapshot.add_entry(&path, kind),
+        }
         if kind != EntryKind::Dir && wants(&path) {
             project.take(&path);
         }
