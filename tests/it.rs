@@ -4,6 +4,7 @@
 mod architecture;
 mod cli;
 mod compose;
+mod context;
 mod deploy;
 mod dockerfile;
 mod dockerfile_model;

@@ -58,6 +58,11 @@ impl Ignores {
         }
         ignores
     }
+
+    /// The patterns of one of them.
+    pub fn patterns(&self, file: FileId) -> Option<&Patterns> {
+        self.all.get(&file).map(AsRef::as_ref)
+    }
 }
 
 impl Context {
@@ -195,6 +200,15 @@ impl Landing<'_> {
         if !is_glob(&pattern) {
             return self.named(&pattern, &path).into_iter().collect();
         }
+        // BuildKit follows links in the folders above the pattern; the classic builder finds nothing there and fails.
+        let first = pattern.split('/').take_while(|part| !is_glob(part)).map(|part| part.len() + 1).sum::<usize>();
+        let pattern = match &self.links {
+            Some((snapshot, context, _)) if first > 0 => match context.resolve(snapshot, &pattern[..first - 1]) {
+                Some(folder) => format!("{folder}/{}", &pattern[first..]),
+                None => return Vec::new(),
+            },
+            _ => pattern,
+        };
         let mut all = Vec::new();
         let own = glob_rest(&pattern, &path);
         let is_link = matches!(&self.links, Some((_, _, links)) if links.contains(&path));
@@ -363,7 +377,7 @@ fn is_archive(path: &str) -> bool {
 
 /// Go's `filepath.Match`: `*` and `?` do not cross `/`; `[a-z]`, `[^a]` and `\x` as there. A broken pattern matches
 /// nothing. Linear in pattern times text.
-fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut pi, mut ti) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

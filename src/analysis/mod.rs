@@ -3,8 +3,11 @@
 pub mod cache;
 pub mod commands;
 pub mod context;
+pub mod git;
+pub mod ignoring;
 pub mod layer;
 pub mod links;
+pub mod lookup;
 pub mod manifest;
 pub mod names;
 pub mod paths;
@@ -12,8 +15,10 @@ pub mod route;
 pub mod source;
 pub mod stages;
 pub mod vars;
+pub mod whole;
 
 use context::{Context, Ignores};
+use git::GitIgnores;
 use links::Service;
 use stages::{Args, Stages};
 
@@ -23,7 +28,6 @@ use crate::{
         dockerfile::{self, Dockerfile},
         kind::FileKind,
     },
-    syntax::SyntaxError,
     text::{FileId, Snapshot},
 };
 
@@ -38,8 +42,12 @@ pub struct Facts<'a> {
     pub composes: Vec<Compose>,
     /// Every service of every compose file, with its build.
     pub services: Vec<Service>,
-    /// Broken ignore files.
-    pub ignore_errors: Vec<(FileId, SyntaxError)>,
+    /// What git ignores.
+    pub git: GitIgnores,
+    /// Its paths under other spellings.
+    pub spellings: lookup::Spellings,
+    /// Every ignore file of the builds.
+    pub ignores: Ignores,
 }
 
 /// A Dockerfile, its stages under its own defaults, and its context.
@@ -75,7 +83,7 @@ impl<'a> Facts<'a> {
         for (index, facts) in dockerfiles.iter_mut().enumerate() {
             facts.contexts = links::contexts(snapshot, &ignores, &services, index, facts.model.file);
         }
-        Self { snapshot, dockerfiles, composes, services, ignore_errors: ignores.errors }
+        Self { snapshot, dockerfiles, composes, services, git: GitIgnores::default(), spellings: lookup::Spellings::default(), ignores }
     }
 
     /// The services that build a Dockerfile.

@@ -61,6 +61,8 @@ pub fn read(
         .parents(in_checkout)
         .git_global(false)
         .git_exclude(true)
+        // Neither git nor Docker knows a file of that name.
+        .ignore(false)
         .filter_entry(|entry| entry.file_name() != ".git")
         .sort_by_file_name(Ord::cmp)
         .build();
@@ -93,6 +95,7 @@ pub fn read(
             project.take(&path);
         }
     }
+    project.about_git(in_checkout);
     for path in more(&project.snapshot) {
         if project.snapshot.entry(&path).is_some() {
             project.take(&path);
@@ -102,6 +105,26 @@ pub fn read(
 }
 
 impl Project {
+    /// Notes what lies beside the files of the checkout: `.git` itself, and what git ignores only here.
+    fn about_git(&mut self, in_checkout: bool) {
+        const EXCLUDE: &str = ".git/info/exclude";
+        let git = self.root.join(".git");
+        if !git.exists() {
+            if in_checkout {
+                self.snapshot.set_partial();
+            }
+            return;
+        }
+        self.snapshot.add_entry(".git", if git.is_dir() { EntryKind::Dir } else { EntryKind::File });
+        let says_something =
+            |text: &str| text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'));
+        if let Ok(text) = text(&self.root.join(EXCLUDE))
+            && says_something(&text)
+        {
+            self.snapshot.add_file(SourceFile { path: EXCLUDE.to_owned(), text });
+        }
+    }
+
     /// Reads one more file; a file that cannot be read becomes a problem.
     pub fn take(&mut self, path: &str) {
         match text(&self.root.join(path)) {

@@ -50,6 +50,13 @@ rules! {
     "inert-cache-bust" => inert_cache_bust,
     "volume-shadows-image" => volume_shadows_image,
     "single-file-bind" => single_file_bind,
+    "ignored-source" => ignored_source,
+    "missing-source" => missing_source,
+    "prebuilt-artefact" => prebuilt_artefact,
+    "copied-build-state" => copied_build_state,
+    "git-in-context" => git_in_context,
+    "shadowed-dockerignore" => shadowed_dockerignore,
+    "remote-context" => remote_context,
     "syntax-error" => syntax_error,
     "unused-allow" => unused_allow,
 }

@@ -10,7 +10,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             sink.report(Location::new(file, error.span), error.message.clone());
         }
     }
-    for (file, error) in &facts.ignore_errors {
+    for (file, error) in &facts.ignores.errors {
         sink.report(Location::new(*file, error.span), error.message.clone());
     }
 }

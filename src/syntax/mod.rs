@@ -3,6 +3,7 @@
 pub mod dockerfile;
 pub mod dockerignore;
 pub mod dotenv;
+pub mod gitignore;
 pub mod offsets;
 pub mod shell;
 pub mod yaml;

@@ -1,0 +1,165 @@
+//! `copied-build-state`: a COPY of everything brings what an earlier build left on the machine that builds.
+
+use crate::{
+    analysis::{
+        Facts,
+        commands::{Effect, Manager},
+        ignoring, paths,
+        stages::{Step, What},
+        whole::{self, WholeCopy},
+    },
+    diag::{Safety, Severity, Sink},
+    model::dockerfile::{Form, Kind},
+    text::Location,
+};
+
+/// Something that a build leaves behind and a later one believes.
+struct State {
+    /// Where it lies, from the context; git ignores it, or the listing has it.
+    sample: &'static str,
+    /// The line for the ignore file.
+    line: &'static str,
+    /// The programs that believe it, in a RUN after the COPY.
+    programs: &'static [&'static str],
+    /// What comes of it.
+    loss: &'static str,
+}
+
+const STATES: &[State] = &[
+    State {
+        sample: "target/x",
+        line: "**/target",
+        programs: &["cargo", "mvn", "mvnw"],
+        loss: "what was compiled there before counts as up to date",
+    },
+    State {
+        sample: "obj/x",
+        line: "**/obj",
+        programs: &["dotnet", "msbuild"],
+        loss: "what was compiled there before counts as up to date",
+    },
+    State {
+        sample: "tsconfig.tsbuildinfo",
+        line: "**/*.tsbuildinfo",
+        programs: &["tsc", "npm", "npx", "yarn", "pnpm", "bun"],
+        loss: "the compiler emits nothing for what it names",
+    },
+    State {
+        sample: ".next/cache/x",
+        line: "**/.next",
+        programs: &["next", "npm", "npx", "yarn", "pnpm", "bun"],
+        loss: "the build starts from the machine's cache",
+    },
+    State {
+        sample: "build/lib/x",
+        line: "build",
+        programs: &["pip", "pip3"],
+        loss: "modules that were deleted or renamed are installed again",
+    },
+];
+
+const MODULES: State = State {
+    sample: "node_modules/x",
+    line: "**/node_modules",
+    programs: &[],
+    loss: "they replace what the install above has put there",
+};
+
+const BYTECODE: State = State {
+    sample: "__pycache__/x.pyc",
+    line: "**/__pycache__",
+    programs: &[],
+    loss: "old bytecode runs where a source has the old size and time",
+};
+
+pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
+    for copy in whole::copies(facts) {
+        let found = found(facts, &copy);
+        let Some(first) = found.first() else { continue };
+        let model = &facts.dockerfiles[copy.dockerfile].model;
+        let names: Vec<&str> = found.iter().map(|s| s.line.trim_start_matches("**/")).collect();
+        let names = format!("`{}`", names.join("`, `"));
+        let severity = if first.line == BYTECODE.line { Severity::Info } else { Severity::Warning };
+        let draft = sink
+            .report(
+                Location::new(model.file, model.instructions[copy.instruction].span),
+                format!("{names} of the machine that builds is copied along: {}", first.loss),
+            )
+            .at_most(severity);
+        let lines: Vec<&str> = found.iter().map(|s| s.line).collect();
+        let title = format!("keep {names} out of the context");
+        match ignoring::add(facts.snapshot, copy.context, &lines) {
+            Some(edit) => draft.fix(Safety::Safe, title, vec![edit]),
+            None => {
+                let path = paths::join(&copy.context.dir, ".dockerignore");
+                draft
+                    .help(format!("write `{path}` with the lines `{}`", lines.join("`, `")))
+                    .fix(Safety::Manual, title, Vec::new())
+            }
+        };
+    }
+}
+
+fn found(facts: &Facts<'_>, copy: &WholeCopy<'_>) -> Vec<&'static State> {
+    let comes = |state: &State| {
+        let at = paths::join(&copy.context.dir, state.sample);
+        let git = facts.git.ignores(facts.snapshot, &at);
+        git && copy.context.ignored(state.sample).is_none()
+    };
+    let steps = &copy.stages.all[copy.stage].steps;
+    let programs = programs(facts, copy, &steps[copy.step..]);
+    let believed = |state: &&State| programs.iter().any(|p| state.programs.contains(p)) && !fixes_itself(state, &programs);
+    let mut found: Vec<&State> = Vec::new();
+    if installs_modules(copy) && comes(&MODULES) {
+        found.push(&MODULES);
+    }
+    found.extend(STATES.iter().filter(believed).filter(|state| comes(state)));
+    let python = facts.snapshot.below(&copy.context.dir).take(NEAR).any(|(path, _)| path.ends_with(".py"));
+    if python && comes(&BYTECODE) {
+        found.push(&BYTECODE);
+    }
+    found
+}
+
+/// How many paths are looked at to see whether a folder holds Python.
+const NEAR: usize = 2000;
+
+/// `clean` before the build: nothing old is believed.
+fn fixes_itself(state: &State, programs: &[&str]) -> bool {
+    programs.contains(&"clean") && state.programs.contains(&"cargo")
+}
+
+/// The words of every command in the steps: the program, and `clean` where it is a word.
+fn programs<'a>(facts: &'a Facts<'_>, copy: &WholeCopy<'_>, steps: &[Step]) -> Vec<&'a str> {
+    let model = &facts.dockerfiles[copy.dockerfile].model;
+    let mut all = Vec::new();
+    for step in steps {
+        let Kind::Run(run) = &model.instructions[step.instruction].kind else { continue };
+        match &run.form {
+            Form::Shell(script) => {
+                for command in &script.commands {
+                    let words = command.words.iter().filter_map(|w| w.literal.as_deref());
+                    let words = words.enumerate().filter(|(at, word)| *at == 0 || *word == "clean");
+                    all.extend(words.map(|(_, word)| paths::base_name(word)));
+                }
+            }
+            Form::Exec(words) => all.extend(words.first().map(|w| paths::base_name(&w.value))),
+        }
+    }
+    all
+}
+
+/// Whether the stage, or one that it starts from, installs Node's modules before the COPY.
+fn installs_modules(copy: &WholeCopy<'_>) -> bool {
+    let chain = copy.stages.chain(copy.stage);
+    let inherited = chain[..chain.len() - 1].iter().flat_map(|&s| &copy.stages.all[s].steps);
+    inherited.chain(&copy.stages.all[copy.stage].steps[..copy.step]).any(|step| match &step.what {
+        What::Run(run) => run.effects.iter().any(|effect| match effect {
+            Effect::Install(install) => {
+                matches!(install.manager, Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun)
+            }
+            _ => false,
+        }),
+        _ => false,
+    })
+}

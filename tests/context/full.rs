@@ -1,0 +1,1 @@
+//! Whole repositories, on request.
