@@ -10,6 +10,8 @@ use unstale::settings::Settings;
 use crate::projects::{cases, fixtures};
 use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
 
+mod context;
+
 on_real_engines!(broad_copy, cached_fetch, cache_bust, inert_cache_bust, single_file_bind, syntax_error);
 
 /// A project of the proof's own in the place of the lab's, pulled by the server.

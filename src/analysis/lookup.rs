@@ -94,7 +94,8 @@ pub fn sources(facts: &Facts<'_>, dockerfile: usize, stages: &Stages, target: Op
             };
             let known = copy.sources.iter().map(Val::known).zip(&written.sources);
             for (source, word) in known.filter_map(|(source, word)| Some((source?, word))) {
-                if is_url(source) || is_whole(source) || copy.selects() {
+                // A backslash is a separator on Windows alone.
+                if is_url(source) || is_whole(source) || copy.selects() || source.contains('\\') {
                     continue;
                 }
                 let path = paths::clean(&format!("/{source}"))[1..].to_owned();

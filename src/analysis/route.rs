@@ -138,7 +138,7 @@ fn ends(verdict: Verdict, hops: Vec<Hop>) -> Route {
 }
 
 /// The way into the image, mounts left aside.
-fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
+pub fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
     let Some(build) = &service.build else { return ends(Verdict::NotCopied, Vec::new()) };
     let (Some(context), Some(stages), Some(target)) = (&build.context, &build.stages, build.target) else {
         return ends(Verdict::Unknown, Vec::new());

@@ -25,6 +25,12 @@ struct State {
     loss: &'static str,
 }
 
+/// Stands for the script of a `package.json` that builds.
+const SCRIPT: &str = "run build";
+
+/// Stands for `pip install .`.
+const LOCAL: &str = "install .";
+
 const STATES: &[State] = &[
     State {
         sample: "target/x",
@@ -41,19 +47,19 @@ const STATES: &[State] = &[
     State {
         sample: "tsconfig.tsbuildinfo",
         line: "**/*.tsbuildinfo",
-        programs: &["tsc", "npm", "npx", "yarn", "pnpm", "bun"],
+        programs: &["tsc", SCRIPT],
         loss: "the compiler emits nothing for what it names",
     },
     State {
         sample: ".next/cache/x",
         line: "**/.next",
-        programs: &["next", "npm", "npx", "yarn", "pnpm", "bun"],
+        programs: &["next", SCRIPT],
         loss: "the build starts from the machine's cache",
     },
     State {
         sample: "build/lib/x",
         line: "build",
-        programs: &["pip", "pip3"],
+        programs: &[LOCAL],
         loss: "modules that were deleted or renamed are installed again",
     },
 ];
@@ -129,7 +135,7 @@ fn fixes_itself(state: &State, programs: &[&str]) -> bool {
     programs.contains(&"clean") && state.programs.contains(&"cargo")
 }
 
-/// The words of every command in the steps: the program, and `clean` where it is a word.
+/// What the steps run: the programs, those that `npx` and its like start, `clean`, [`SCRIPT`] and [`LOCAL`].
 fn programs<'a>(facts: &'a Facts<'_>, copy: &WholeCopy<'_>, steps: &[Step]) -> Vec<&'a str> {
     let model = &facts.dockerfiles[copy.dockerfile].model;
     let mut all = Vec::new();
@@ -138,9 +144,17 @@ fn programs<'a>(facts: &'a Facts<'_>, copy: &WholeCopy<'_>, steps: &[Step]) -> V
         match &run.form {
             Form::Shell(script) => {
                 for command in &script.commands {
-                    let words = command.words.iter().filter_map(|w| w.literal.as_deref());
-                    let words = words.enumerate().filter(|(at, word)| *at == 0 || *word == "clean");
-                    all.extend(words.map(|(_, word)| paths::base_name(word)));
+                    let words: Vec<&str> = command.words.iter().filter_map(|w| w.literal.as_deref()).collect();
+                    let Some(program) = words.first().map(|word| paths::base_name(word)) else { continue };
+                    all.push(program);
+                    let node = matches!(program, "npm" | "npx" | "yarn" | "pnpm" | "bun");
+                    all.extend(words[1..].iter().filter_map(|word| match *word {
+                        "clean" => Some("clean"),
+                        "build" if node => Some(SCRIPT),
+                        "." | "./" if matches!(program, "pip" | "pip3") => Some(LOCAL),
+                        "tsc" | "next" if node => Some(*word),
+                        _ => None,
+                    }));
                 }
             }
             Form::Exec(words) => all.extend(words.first().map(|w| paths::base_name(&w.value))),

@@ -52,7 +52,8 @@ fn guess(
     if found * 2 < plain.len() {
         return;
     }
-    for source in plain {
+    // A name without an ending is a folder or a program: what people fetch or compile before they build.
+    for source in plain.into_iter().filter(|s| paths::base_name(&s.path).trim_start_matches('.').contains('.')) {
         let seen: Vec<Found> = contexts.iter().map(|c| find(facts, c, &source.path)).collect();
         if seen.iter().all(|f| matches!(f, Found::Missing | Found::OtherCase(_))) {
             report(facts, index, context, source, &find(facts, context, &source.path), said, sink);

@@ -32,7 +32,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         let winner_path = &facts.snapshot.file(winner).path;
         let draft = sink.report(
             Location::new(file, first.span),
-            format!("BuildKit reads `{winner_path}` instead of this file: its patterns keep nothing out"),
+            format!("these patterns keep nothing out: BuildKit reads `{winner_path}` instead of this file"),
         );
         let draft = match facts.ignores.patterns(winner).and_then(|p| p.iter().next()) {
             Some(other) => draft.label(Location::new(winner, other.span), "what counts"),

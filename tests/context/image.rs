@@ -11,7 +11,7 @@ use unstale::{
     analysis::{
         self, Facts,
         links::Service,
-        route::{Verdict, route},
+        route::{Verdict, in_image},
     },
     engine as rules_engine, project,
     text::{EntryKind, Snapshot},
@@ -63,6 +63,12 @@ impl Bench {
         self.folder.path().join("context")
     }
 
+    /// Runs docker on the engine.
+    pub(super) fn docker(&self, args: &[&str]) -> Ran {
+        let mut docker = Command::new(self.engine.bin.join("docker"));
+        Ran::new(docker.args(args).envs(self.builder.env()))
+    }
+
     /// A folder beside it.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -90,12 +96,11 @@ impl Bench {
         let tag = format!("unstale-context:{}", std::process::id());
         let folder = context.display().to_string();
         let line = [&["build", "--quiet", "--tag", &tag], args, &[&folder]].concat();
-        let mut docker = Command::new(self.engine.bin.join("docker"));
-        let built = Ran::new(docker.args(line).envs(self.builder.env()));
+        let built = self.docker(&line);
         if built.code != 0 {
             return Err(built.stderr);
         }
-        let docker = |args: &[&str]| self.engine.docker(args).ok();
+        let docker = |args: &[&str]| self.docker(args).ok();
         let container = docker(&["create", &tag, "true"]);
         let (archive, out) = (self.beside("image.tar"), self.beside("image"));
         docker(&["export", "--output", &archive.display().to_string(), &container]);
@@ -149,11 +154,10 @@ pub(super) fn judge(
         if kind == EntryKind::Dir {
             continue;
         }
-        let found = route(facts, service, path);
+        let found = in_image(facts, service, path);
         match found.verdict {
             Verdict::Unknown => open.push(path),
-            // A mount hides it in the container, not in the image.
-            Verdict::Reaches | Verdict::Shadowed => {
+            Verdict::Reaches => {
                 for place in found.container_paths {
                     predicted.entry(place).or_default().push(path);
                 }
