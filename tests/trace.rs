@@ -191,7 +191,8 @@ fn the_values_of_one_env_see_what_was_before_it() {
 #[test]
 fn excludes_keep_files_out_where_both_readings_agree() {
     let dockerfile = "FROM x\nCOPY --exclude=*.md --exclude=in . /app\nCOPY --exclude=b src /src\n";
-    let files = [COMPOSE, ("Dockerfile", dockerfile), ("a.md", ""), ("a.py", ""), ("in/x", ""), ("src/b", "")];
+    let files =
+        [COMPOSE, ("Dockerfile", dockerfile), ("a.md", ""), ("a.py", ""), ("in/x", ""), ("src/b", "")];
     let p = project(&files);
     assert_eq!(way(&p, "a.md"), nowhere(Verdict::NotCopied));
     assert_eq!(way(&p, "in/x"), nowhere(Verdict::NotCopied));

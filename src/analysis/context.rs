@@ -108,10 +108,9 @@ impl Context {
     pub fn resolve(&self, snapshot: &Snapshot, path: &str) -> Option<String> {
         let mut path = path.to_owned();
         for _ in 0..MAX_LINKS {
-            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-            let found = ends
-                .filter_map(|end| Some((end, snapshot.link(&paths::join(&self.dir, &path[..end]))?)))
-                .next();
+            let mut ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+            let found =
+                ends.find_map(|end| Some((end, snapshot.link(&paths::join(&self.dir, &path[..end]))?)));
             let Some((end, target)) = found else { return Some(path) };
             let from = if target.starts_with('/') { "" } else { paths::parent(&path[..end]) };
             path = anchor(&format!("{from}/{target}/{}", &path[end..]));
@@ -201,12 +200,15 @@ impl Landing<'_> {
             return self.named(&pattern, &path).into_iter().collect();
         }
         // BuildKit follows links in the folders above the pattern; the classic builder finds nothing there and fails.
-        let first = pattern.split('/').take_while(|part| !is_glob(part)).map(|part| part.len() + 1).sum::<usize>();
+        let first =
+            pattern.split('/').take_while(|part| !is_glob(part)).map(|part| part.len() + 1).sum::<usize>();
         let pattern = match &self.links {
-            Some((snapshot, context, _)) if first > 0 => match context.resolve(snapshot, &pattern[..first - 1]) {
-                Some(folder) => format!("{folder}/{}", &pattern[first..]),
-                None => return Vec::new(),
-            },
+            Some((snapshot, context, _)) if first > 0 => {
+                match context.resolve(snapshot, &pattern[..first - 1]) {
+                    Some(folder) => format!("{folder}/{}", &pattern[first..]),
+                    None => return Vec::new(),
+                }
+            }
             _ => pattern,
         };
         let mut all = Vec::new();
@@ -216,7 +218,9 @@ impl Landing<'_> {
             all.push((paths::base_name(&path).to_owned(), own));
         }
         if let Some((_, _, links)) = &self.links {
-            all.extend(links.iter().filter(|link| glob(&pattern, link)).filter_map(|link| self.named(link, &path)));
+            all.extend(
+                links.iter().filter(|link| glob(&pattern, link)).filter_map(|link| self.named(link, &path)),
+            );
         }
         all
     }

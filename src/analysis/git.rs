@@ -48,7 +48,10 @@ fn read(snapshot: &Snapshot) -> BTreeMap<String, Vec<GitPatterns>> {
     let files = snapshot.files().filter(|(_, file)| FileKind::of(&file.path) == Some(FileKind::Gitignore));
     for (_, file) in files {
         // `.git/info/exclude` holds for the whole checkout, after the `.gitignore` beside `.git`.
-        let dir = file.path.strip_suffix(".git/info/exclude").map_or_else(|| paths::parent(&file.path), |d| d.trim_end_matches('/'));
+        let dir = file
+            .path
+            .strip_suffix(".git/info/exclude")
+            .map_or_else(|| paths::parent(&file.path), |d| d.trim_end_matches('/'));
         let own = by_dir.entry(dir.to_owned()).or_default();
         let at = if file.path.ends_with(".gitignore") { 0 } else { own.len() };
         own.insert(at, GitPatterns::parse(&file.text));

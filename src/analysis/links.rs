@@ -127,14 +127,11 @@ fn named(
     build: &Build,
 ) -> Vec<(String, Named)> {
     let Some(entry) = tree.get(build.node, "additional_contexts") else { return Vec::new() };
-    let pairs: Vec<(&str, Option<&str>)> = match tree.effective(entry.value) {
-        Some(entries) => {
-            entries.iter().filter_map(|e| Some((tree.scalar(e.key)?, tree.scalar(e.value)))).collect()
-        }
-        None => {
-            let items = tree.items(tree.resolve(entry.value)).unwrap_or_default().iter();
-            items.filter_map(|&id| tree.scalar(id)?.split_once('=')).map(|(k, v)| (k, Some(v))).collect()
-        }
+    let pairs: Vec<(&str, Option<&str>)> = if let Some(entries) = tree.effective(entry.value) {
+        entries.iter().filter_map(|e| Some((tree.scalar(e.key)?, tree.scalar(e.value)))).collect()
+    } else {
+        let items = tree.items(tree.resolve(entry.value)).unwrap_or_default().iter();
+        items.filter_map(|&id| tree.scalar(id)?.split_once('=')).map(|(k, v)| (k, Some(v))).collect()
     };
     let meaning = |value: &str| {
         if value.contains('$') {
@@ -146,7 +143,11 @@ fn named(
             || ["service:", "target:"].iter().any(|s| value.starts_with(s))
             || path.starts_with("..")
             || path.starts_with('/');
-        if outside { Named::Elsewhere } else { Named::Folder(Context::new(snapshot, ignores, &path, &format!("{path}/.none"))) }
+        if outside {
+            Named::Elsewhere
+        } else {
+            Named::Folder(Context::new(snapshot, ignores, &path, &format!("{path}/.none")))
+        }
     };
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.map_or(Named::Unknown, meaning))).collect()
 }

@@ -89,7 +89,8 @@ pub fn sources(facts: &Facts<'_>, dockerfile: usize, stages: &Stages, target: Op
         }
         for step in &resolved.steps {
             let What::Copy(copy @ CopyFacts { from: CopyFrom::Context, .. }) = &step.what else { continue };
-            let (Kind::Copy(written) | Kind::Add(written)) = &model.instructions[step.instruction].kind else {
+            let (Kind::Copy(written) | Kind::Add(written)) = &model.instructions[step.instruction].kind
+            else {
                 continue;
             };
             let known = copy.sources.iter().map(Val::known).zip(&written.sources);
@@ -134,7 +135,11 @@ pub fn find(facts: &Facts<'_>, context: &Context, path: &str) -> Found {
     let ignored = context.ignored(&real).or_else(|| context.ignored(path));
     if let Some((file, span)) = ignored {
         let brings_back = context.ignore.as_ref().is_some_and(|ignore| ignore.patterns.may_keep_below(&real));
-        let sends = || snapshot.below(&at).any(|(p, _)| context.relative(p).is_some_and(|p| context.ignored(p).is_none()));
+        let sends = || {
+            snapshot
+                .below(&at)
+                .any(|(p, _)| context.relative(p).is_some_and(|p| context.ignored(p).is_none()))
+        };
         return match kind {
             None if brings_back => Found::Unknown,
             Some(EntryKind::Dir) if brings_back && sends() => Found::Sent,
@@ -184,7 +189,11 @@ impl Spellings {
 }
 
 /// The guess among the contexts: the first in which most of the Dockerfile's sources are found, if any is.
-pub fn best<'c>(facts: &Facts<'_>, sources: &[Source], contexts: &'c [Context]) -> Option<(&'c Context, usize)> {
+pub fn best<'c>(
+    facts: &Facts<'_>,
+    sources: &[Source],
+    contexts: &'c [Context],
+) -> Option<(&'c Context, usize)> {
     let mut best: Option<(&Context, usize)> = None;
     for context in contexts {
         let found = sources.iter().filter(|s| !s.glob).filter(|s| {

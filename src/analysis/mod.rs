@@ -83,7 +83,15 @@ impl<'a> Facts<'a> {
         for (index, facts) in dockerfiles.iter_mut().enumerate() {
             facts.contexts = links::contexts(snapshot, &ignores, &services, index, facts.model.file);
         }
-        Self { snapshot, dockerfiles, composes, services, git: GitIgnores::default(), spellings: lookup::Spellings::default(), ignores }
+        Self {
+            snapshot,
+            dockerfiles,
+            composes,
+            services,
+            git: GitIgnores::default(),
+            spellings: lookup::Spellings::default(),
+            ignores,
+        }
     }
 
     /// The services that build a Dockerfile.

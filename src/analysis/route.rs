@@ -236,9 +236,7 @@ impl Walk<'_> {
         self.overwrite(place, copy, instruction, here);
         let hop = || self.hop(instruction);
         let arrivals: Vec<(String, Vec<Hop>)> = match &copy.from {
-            CopyFrom::Context => {
-                self.relative.iter().map(|path| ((*path).to_owned(), Vec::new())).collect()
-            }
+            CopyFrom::Context => self.relative.iter().map(|path| ((*path).to_owned(), Vec::new())).collect(),
             CopyFrom::Stage(stage) => {
                 done[*stage].lying.iter().map(|l| (l.path.clone(), l.hops.clone())).collect()
             }
@@ -278,8 +276,7 @@ impl Walk<'_> {
     fn in_named(&self, name: &Val) -> Lands {
         let Some(name) = name.known() else { return Lands::Unknown };
         match self.named.iter().find(|(own, _)| own == name) {
-            None => Lands::No,
-            Some((_, Named::Elsewhere)) => Lands::No,
+            None | Some((_, Named::Elsewhere)) => Lands::No,
             Some((_, Named::Unknown)) => Lands::Unknown,
             Some((_, Named::Folder(context))) => match context.relative(self.path) {
                 Some(path) if context.ignored(path).is_none() => Lands::At(vec![path.to_owned()]),
@@ -336,28 +333,18 @@ impl Walk<'_> {
     /// Another file of the context, or one from the Dockerfile itself, that this COPY is known to put where ours lies.
     fn overwrite(&self, place: (usize, usize), copy: &CopyFacts, instruction: usize, here: &mut InStage) {
         let before = here.lying.len();
-        here.lying.retain(|l| !self.writes(copy, &l.path) && !self.puts_another(place, copy, &l.path));
+        here.lying.retain(|l| !writes(copy, &l.path) && !self.puts_another(place, copy, &l.path));
         if here.lying.len() < before {
             here.overwritten = Some(self.hop(instruction));
         }
     }
 
-    /// A heredoc that the COPY writes to that path.
-    fn writes(&self, copy: &CopyFacts, path: &str) -> bool {
-        let Some(dest) = copy.dest.known() else { return false };
-        copy.heredocs.iter().any(|name| match copy.dest_dir {
-            DestDir::Yes => paths::join(dest, name) == path,
-            _ => dest == path,
-        })
-    }
-
     fn puts_another(&self, place: (usize, usize), copy: &CopyFacts, path: &str) -> bool {
-        copy.from == CopyFrom::Context
-            && fills_from(copy, path).iter().any(|source| {
-                Some(source.as_str()) != self.relative
-                    && self.is_file(source)
-                    && matches!(self.lands(place, copy, source), Lands::At(at) if at.iter().any(|a| a == path))
-            })
+        copy.from == CopyFrom::Context && fills_from(copy, path).iter().any(|source| {
+            Some(source.as_str()) != self.relative
+                && self.is_file(source)
+                && matches!(self.lands(place, copy, source), Lands::At(at) if at.iter().any(|a| a == path))
+        })
     }
 
     fn is_file(&self, relative: &str) -> bool {
@@ -370,16 +357,24 @@ impl Walk<'_> {
         needed.iter().flat_map(|&s| &self.stages.all[s].steps).find_map(|step| match &step.what {
             What::Run(run) => {
                 let sees = run.context_mounts.iter().any(|(source, _)| {
-                    source
-                        .known()
-                        .zip(self.relative)
-                        .is_some_and(|(s, path)| paths::below(&paths::clean(&format!("/{s}"))[1..], path).is_some())
+                    source.known().zip(self.relative).is_some_and(|(s, path)| {
+                        paths::below(&paths::clean(&format!("/{s}"))[1..], path).is_some()
+                    })
                 });
                 sees.then(|| self.hop(step.instruction))
             }
             _ => None,
         })
     }
+}
+
+/// Whether a heredoc of the COPY lands at that path.
+fn writes(copy: &CopyFacts, path: &str) -> bool {
+    let Some(dest) = copy.dest.known() else { return false };
+    copy.heredocs.iter().any(|name| match copy.dest_dir {
+        DestDir::Yes => paths::join(dest, name) == path,
+        _ => dest == path,
+    })
 }
 
 /// What is mounted over a service's container.

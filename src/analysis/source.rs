@@ -35,13 +35,44 @@ pub fn is_artefact(path: &str) -> bool {
     let folder = |part: &str| {
         matches!(
             part,
-            "dist" | "build" | "target" | "out" | "bin" | "publish" | "release" | "_build" | "_output" | ".output" | ".next"
-                | "artifacts" | "_site" | "builds" | "libs" | "_dist" | "pkg"
+            "dist"
+                | "build"
+                | "target"
+                | "out"
+                | "bin"
+                | "publish"
+                | "release"
+                | "_build"
+                | "_output"
+                | ".output"
+                | ".next"
+                | "artifacts"
+                | "_site"
+                | "builds"
+                | "libs"
+                | "_dist"
+                | "pkg"
         )
     };
     let ending = paths::base_name(path).rsplit_once('.').map(|(_, ending)| ending);
     path.split('/').any(folder)
-        || matches!(ending, Some("jar" | "war" | "ear" | "whl" | "exe" | "dll" | "so" | "wasm" | "deb" | "rpm" | "apk" | "nupkg"))
+        || matches!(
+            ending,
+            Some(
+                "jar"
+                    | "war"
+                    | "ear"
+                    | "whl"
+                    | "exe"
+                    | "dll"
+                    | "so"
+                    | "wasm"
+                    | "deb"
+                    | "rpm"
+                    | "apk"
+                    | "nupkg"
+            )
+        )
 }
 
 fn is_source(snapshot: &Snapshot, context: &Context, source: &str) -> bool {

@@ -132,12 +132,40 @@ impl DestDir {
     /// What a destination is that neither its own writing nor the stage shows to be a folder.
     fn on(base: &Base, dest: &str) -> Self {
         const ALWAYS: [&str; 22] = [
-            "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/mnt", "/opt", "/root", "/run", "/sbin", "/srv",
-            "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin", "/usr/sbin", "/usr/share", "/var",
+            "/",
+            "/bin",
+            "/boot",
+            "/dev",
+            "/etc",
+            "/home",
+            "/lib",
+            "/mnt",
+            "/opt",
+            "/root",
+            "/run",
+            "/sbin",
+            "/srv",
+            "/tmp",
+            "/usr",
+            "/usr/bin",
+            "/usr/lib",
+            "/usr/local",
+            "/usr/local/bin",
+            "/usr/sbin",
+            "/usr/share",
+            "/var",
         ];
         const OFTEN: [&str; 10] = [
-            "/usr/share/nginx/html", "/etc/nginx", "/var/www/html", "/var/www", "/usr/local/apache2/htdocs",
-            "/usr/local/tomcat/webapps", "/usr/src", "/usr/local/lib", "/usr/local/share", "/var/lib",
+            "/usr/share/nginx/html",
+            "/etc/nginx",
+            "/var/www/html",
+            "/var/www",
+            "/usr/local/apache2/htdocs",
+            "/usr/local/tomcat/webapps",
+            "/usr/src",
+            "/usr/local/lib",
+            "/usr/local/share",
+            "/var/lib",
         ];
         if dest == "/" {
             Self::Yes
@@ -145,7 +173,7 @@ impl DestDir {
             Self::NotKnown
         } else if ALWAYS.contains(&dest) {
             Self::Yes
-        } else if OFTEN.contains(&dest) || dest.ends_with(".d") {
+        } else if OFTEN.contains(&dest) || dest.rsplit_once('.').is_some_and(|(_, ending)| ending == "d") {
             Self::Depends
         } else {
             Self::NotKnown
@@ -495,11 +523,19 @@ impl Resolver<'_> {
         let raw = self.expand(&copy.dest);
         let dest = raw.known().map_or(Val::Unknown, |path| self.in_workdir(path));
         let said = raw.known().is_some_and(|d| d.ends_with('/') || d == "." || d.ends_with("/."));
-        let links = flags.iter().any(|f| f.name.value == "link" && f.value.as_ref().is_none_or(|v| v.value != "false"));
+        let links = flags
+            .iter()
+            .any(|f| f.name.value == "link" && f.value.as_ref().is_none_or(|v| v.value != "false"));
         let dest_dir = match dest.known() {
             _ if said => DestDir::Yes,
             // What is linked does not see the folders of the stage, where the engine can link.
-            Some(dest) if self.state.dirs.contains(dest) => if links { DestDir::Depends } else { DestDir::Yes },
+            Some(dest) if self.state.dirs.contains(dest) => {
+                if links {
+                    DestDir::Depends
+                } else {
+                    DestDir::Yes
+                }
+            }
             Some(dest) => DestDir::on(&self.root, dest),
             None => DestDir::NotKnown,
         };

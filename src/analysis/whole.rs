@@ -3,7 +3,7 @@
 use super::{
     Facts,
     context::Context,
-    lookup::{Builds, builds, sources, best},
+    lookup::{Builds, best, builds, sources},
     source::is_whole,
     stages::{CopyFrom, Stages, What},
     vars::Val,
@@ -37,7 +37,11 @@ pub fn copies<'a>(facts: &'a Facts<'_>) -> Vec<WholeCopy<'a>> {
                     let needed = build.target.map(|target| build.stages.needed(target));
                     let needs = |stage: usize| needed.as_ref().is_none_or(|needed| needed.contains(&stage));
                     let found = first(index, build.context, build.stages, needs);
-                    let again = |c: &WholeCopy<'_>| found.is_some_and(|f| (f.instruction, &f.context.dir) == (c.instruction, &c.context.dir));
+                    let again = |c: &WholeCopy<'_>| {
+                        found.is_some_and(|f| {
+                            (f.instruction, &f.context.dir) == (c.instruction, &c.context.dir)
+                        })
+                    };
                     if !all.iter().rev().take_while(|c| c.dockerfile == index).any(again) {
                         all.extend(found);
                     }
@@ -74,6 +78,13 @@ fn first<'a>(
             }
             _ => false,
         })?;
-        Some(WholeCopy { dockerfile, context, stages, stage, step, instruction: resolved.steps[step].instruction })
+        Some(WholeCopy {
+            dockerfile,
+            context,
+            stages,
+            stage,
+            step,
+            instruction: resolved.steps[step].instruction,
+        })
     })
 }

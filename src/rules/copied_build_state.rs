@@ -47,7 +47,7 @@ const STATES: &[State] = &[
     State {
         sample: "tsconfig.tsbuildinfo",
         line: "**/*.tsbuildinfo",
-        programs: &["tsc", SCRIPT],
+        programs: &["tsc"],
         loss: "the compiler emits nothing for what it names",
     },
     State {
@@ -94,15 +94,14 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             .at_most(severity);
         let lines: Vec<&str> = found.iter().map(|s| s.line).collect();
         let title = format!("keep {names} out of the context");
-        match ignoring::add(facts.snapshot, copy.context, &lines) {
-            Some(edit) => draft.fix(Safety::Safe, title, vec![edit]),
-            None => {
-                let path = paths::join(&copy.context.dir, ".dockerignore");
-                draft
-                    .help(format!("write `{path}` with the lines `{}`", lines.join("`, `")))
-                    .fix(Safety::Manual, title, Vec::new())
-            }
-        };
+        if let Some(edit) = ignoring::add(facts.snapshot, copy.context, &lines) {
+            draft.fix(Safety::Safe, title, vec![edit]);
+        } else {
+            let path = paths::join(&copy.context.dir, ".dockerignore");
+            draft
+                .help(format!("write `{path}` with the lines `{}`", lines.join("`, `")))
+                .fix(Safety::Manual, title, Vec::new());
+        }
     }
 }
 
@@ -113,14 +112,19 @@ fn found(facts: &Facts<'_>, copy: &WholeCopy<'_>) -> Vec<&'static State> {
         git && copy.context.ignored(state.sample).is_none()
     };
     let steps = &copy.stages.all[copy.stage].steps;
-    let programs = programs(facts, copy, &steps[copy.step..]);
+    let mut programs = programs(facts, copy, &steps[copy.step..]);
+    if programs.contains(&SCRIPT) && script_compiles(facts, copy) {
+        programs.push("tsc");
+    }
     let believed = |state: &&State| programs.iter().any(|p| state.programs.contains(p)) && !fixes_itself(state, &programs);
     let mut found: Vec<&State> = Vec::new();
     if installs_modules(copy) && comes(&MODULES) {
         found.push(&MODULES);
     }
     found.extend(STATES.iter().filter(believed).filter(|state| comes(state)));
-    let python = facts.snapshot.below(&copy.context.dir).take(NEAR).any(|(path, _)| path.ends_with(".py"));
+    let python = facts.snapshot.below(&copy.context.dir).take(NEAR).any(|(path, _)| {
+        path.rsplit_once('.').is_some_and(|(_, ending)| ending == "py")
+    });
     if python && comes(&BYTECODE) {
         found.push(&BYTECODE);
     }
@@ -133,6 +137,15 @@ const NEAR: usize = 2000;
 /// `clean` before the build: nothing old is believed.
 fn fixes_itself(state: &State, programs: &[&str]) -> bool {
     programs.contains(&"clean") && state.programs.contains(&"cargo")
+}
+
+/// Whether the `package.json` of the context names `tsc`.
+fn script_compiles(facts: &Facts<'_>, copy: &WholeCopy<'_>) -> bool {
+    let manifest = facts.snapshot.find(&paths::join(&copy.context.dir, "package.json"));
+    manifest.is_some_and(|id| {
+        let text = &facts.snapshot.file(id).text;
+        ["\"tsc ", "\"tsc\"", " tsc "].iter().any(|call| text.contains(call))
+    })
 }
 
 /// What the steps run: the programs, those that `npx` and its like start, `clean`, [`SCRIPT`] and [`LOCAL`].

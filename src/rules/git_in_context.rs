@@ -38,7 +38,7 @@ fn mentions_git(facts: &Facts<'_>, model: &Dockerfile) -> bool {
     model.instructions.iter().any(|instruction| match &instruction.kind {
         Kind::Run(run) => match &run.form {
             Form::Shell(script) => script.commands.iter().flat_map(|c| &c.words).any(|w| {
-                w.raw == "git" || w.raw.ends_with("/git") || w.raw.contains(".git/") || w.raw.ends_with(".git")
+                w.raw == "git" || w.raw.ends_with("/git") || w.raw.contains(".git/") || w.raw.strip_suffix(".git").is_some()
             }) || text[instruction.span.range()].contains("git rev-parse"),
             Form::Exec(words) => words.iter().any(|w| w.value.contains("git")),
         },

@@ -8,6 +8,7 @@ use crate::{
     },
     diag::{Safety, Sink},
     model::kind::FileKind,
+    syntax::dockerignore::Patterns,
     text::{FileId, Location},
 };
 
@@ -56,7 +57,7 @@ fn readers(facts: &Facts<'_>, index: usize) -> Vec<(String, FileId)> {
 /// Whether both files say the same.
 fn same(facts: &Facts<'_>, one: FileId, other: FileId) -> bool {
     let lines = |file| {
-        let patterns = facts.ignores.patterns(file).into_iter().flat_map(|p| p.iter());
+        let patterns = facts.ignores.patterns(file).into_iter().flat_map(Patterns::iter);
         patterns.map(|p| (p.effect, p.text.clone())).collect::<Vec<_>>()
     };
     lines(one) == lines(other)

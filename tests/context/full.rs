@@ -4,7 +4,7 @@
 //! RUNs left out, and what arrives in the image is compared with what the model says of every file of the repository.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -57,7 +57,7 @@ fn compare(corpus: &Path, engine: Engine, builder: Builder) {
         let snapshot = read(repository);
         let facts = Facts::new(&snapshot);
         let before = (sum.services, sum.said.agree, sum.said.disagree.len());
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for service in &facts.services {
             let Some(build) = &service.build else { continue };
             sum.services += 1;
@@ -65,16 +65,18 @@ fn compare(corpus: &Path, engine: Engine, builder: Builder) {
                 build.context.as_ref().map(|c| c.dir.clone()),
                 build.dockerfile,
                 build.target,
-                facts.model(service).build.as_ref().map(|b| format!("{:?}", b.args.iter().map(|a| (&a.name.value, &a.value)).collect::<Vec<_>>())),
+                facts.model(service).build.as_ref().map(|b| {
+                    format!("{:?}", b.args.iter().map(|a| (&a.name.value, &a.value)).collect::<Vec<_>>())
+                }),
             );
-            if seen.insert(key, ()).is_none() {
+            if seen.insert(key) {
                 one(&bench, repository, &facts, service, build, &mut sum);
             }
         }
         if sum.services > before.0 {
             sum.repositories += 1;
             sum.files += snapshot.below("").count();
-            println!(
+            say!(
                 "{}: {} services, {} agree, {} differ",
                 repository.file_name().unwrap().display(),
                 sum.services - before.0,
@@ -83,7 +85,7 @@ fn compare(corpus: &Path, engine: Engine, builder: Builder) {
             );
         }
     }
-    println!(
+    say!(
         "{} repositories, {} services ({} open, {} refused), {} paths; {} agree, {} unknown, {} differ",
         sum.repositories,
         sum.services,
@@ -113,8 +115,25 @@ fn brought(bench: &Bench, repository: &Path) -> Option<PathBuf> {
 /// An image with the folders that every base image has.
 fn base(bench: &Bench) {
     let folders = [
-        "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/mnt", "/opt", "/root", "/run", "/sbin", "/srv", "/tmp",
-        "/usr/bin", "/usr/lib", "/usr/local/bin", "/usr/sbin", "/usr/share", "/var",
+        "/bin",
+        "/boot",
+        "/dev",
+        "/etc",
+        "/home",
+        "/lib",
+        "/mnt",
+        "/opt",
+        "/root",
+        "/run",
+        "/sbin",
+        "/srv",
+        "/tmp",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/local/bin",
+        "/usr/sbin",
+        "/usr/share",
+        "/var",
     ];
     let lines: String = folders.iter().flat_map(|f| ["WORKDIR ", f, "\n"]).collect();
     let dir = bench.beside("base");
@@ -131,7 +150,8 @@ fn one(
     build: &ServiceBuild,
     sum: &mut Sum,
 ) {
-    let (Some(context), Some(dockerfile), Some(target)) = (&build.context, build.dockerfile, build.target) else {
+    let (Some(context), Some(dockerfile), Some(target)) = (&build.context, build.dockerfile, build.target)
+    else {
         sum.open += 1;
         return;
     };
@@ -145,7 +165,8 @@ fn one(
     if let Some(own) = &context.ignore {
         fs::write(&ignore, &facts.snapshot.file(own.file).text).unwrap();
     }
-    let mut args = vec!["--file".to_owned(), file.display().to_string(), "--target".into(), format!("s{target}")];
+    let mut args =
+        vec!["--file".to_owned(), file.display().to_string(), "--target".into(), format!("s{target}")];
     if let Some(model) = &facts.model(service).build {
         for arg in &model.args {
             if let Some(value) = arg.value.as_ref().and_then(|v| v.known.as_ref()) {
@@ -154,19 +175,23 @@ fn one(
         }
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let mut built = bench.image(&repository.join(&context.dir), &args);
+    let mut image = bench.image(&repository.join(&context.dir), &args);
     let mut left = reduced;
-    while let Err(error) = &built {
+    while let Err(error) = &image {
         let Some(less) = without(&left, error) else { break };
         left = less;
         fs::write(&file, &left).unwrap();
-        built = bench.image(&repository.join(&context.dir), &args);
+        image = bench.image(&repository.join(&context.dir), &args);
     }
-    match built {
+    match image {
         Err(error) => {
             sum.refused += 1;
             let line = error.lines().rev().find(|l| l.contains("ERROR") || l.contains("error")).unwrap_or("");
-            println!("  refused {}: {}", facts.snapshot.file(model.file).path, line.chars().take(200).collect::<String>());
+            say!(
+                "  refused {}: {}",
+                facts.snapshot.file(model.file).path,
+                line.chars().take(200).collect::<String>()
+            );
         }
         Ok(image) => {
             let from = sum.said.disagree.len();
@@ -212,11 +237,13 @@ fn reduce(snapshot: &Snapshot, model: &Dockerfile, target: usize, named: &[&str]
                 let stages = &model.stages[..stage];
                 let from = copy.from.as_ref().map(|from| {
                     let lower = from.value.to_lowercase();
-                    let by_name =
-                        stages.iter().rposition(|s| s.name.as_ref().is_some_and(|n| n.value.to_lowercase() == lower));
+                    let by_name = stages
+                        .iter()
+                        .rposition(|s| s.name.as_ref().is_some_and(|n| n.value.to_lowercase() == lower));
                     by_name.or_else(|| lower.parse().ok().filter(|n| *n < stages.len()))
                 });
-                if copy.from.as_ref().is_some_and(|f| named.contains(&f.value.as_str())) || from == Some(None) {
+                if copy.from.as_ref().is_some_and(|f| named.contains(&f.value.as_str())) || from == Some(None)
+                {
                     continue;
                 }
                 let mut line = instruction.keyword.value.clone();
@@ -257,7 +284,10 @@ fn without(dockerfile: &str, error: &str) -> Option<String> {
     let missing = error.lines().rev().find_map(|line| {
         let lstat = line.rsplit_once("buildkit-mount").and_then(|(_, rest)| rest.split_once('/'));
         let lstat = lstat.and_then(|(_, rest)| rest.strip_suffix(": no such file or directory"));
-        let found = line.split_once("\": not found").and_then(|(rest, _)| rest.rsplit_once("\"/")).map(|(_, path)| path);
+        let found = line
+            .split_once("\": not found")
+            .and_then(|(rest, _)| rest.rsplit_once("\"/"))
+            .map(|(_, path)| path);
         lstat.or(found)
     })?;
     let asks = |line: &&str| {
@@ -265,10 +295,12 @@ fn without(dockerfile: &str, error: &str) -> Option<String> {
         matches!(words.next(), Some("COPY" | "ADD" | "copy" | "add")) && {
             let clean = line.replace(['[', ']', '"', ','], " ");
             let joined = line.replace(['[', ']'], "");
-            let names = |text: &str| text.split_whitespace().any(|w| {
-                let w = w.trim_start_matches("./").trim_start_matches('/');
-                w == missing || w.starts_with(&format!("{missing}/"))
-            });
+            let names = |text: &str| {
+                text.split_whitespace().any(|w| {
+                    let w = w.trim_start_matches("./").trim_start_matches('/');
+                    w == missing || w.starts_with(&format!("{missing}/"))
+                })
+            };
             names(&clean) || names(&joined) || line.contains('$')
         }
     };
@@ -282,7 +314,9 @@ fn without(dockerfile: &str, error: &str) -> Option<String> {
 fn optional(source: &str) -> String {
     let trimmed = source.trim_end_matches('/');
     match trimmed.char_indices().last() {
-        Some((at, last)) if last.is_ascii_alphanumeric() && !trimmed.contains(['$', '*', '[', '?', '"', '\'']) => {
+        Some((at, last))
+            if last.is_ascii_alphanumeric() && !trimmed.contains(['$', '*', '[', '?', '"', '\'']) =>
+        {
             format!("{}[{last}]", &trimmed[..at])
         }
         _ => source.to_owned(),

@@ -25,7 +25,8 @@ impl Dice {
     }
 
     fn path(&mut self, depth: usize) -> String {
-        let parts: Vec<&str> = (0..=self.roll(depth)).map(|_| self.pick(&["a", "b", "c", "d.x", ".e"])).collect();
+        let parts: Vec<&str> =
+            (0..=self.roll(depth)).map(|_| self.pick(&["a", "b", "c", "d.x", ".e"])).collect();
         parts.join("/")
     }
 
@@ -116,11 +117,17 @@ fn random_contexts_agree(engine: Engine, builder: Builder) {
                 agree += here;
                 unknown += open;
                 if !disagree.is_empty() {
-                    bad.push(format!("seed {}\n{tree:?}\n{ignore}--\n{dockerfile}{disagree:?}", seed + round));
+                    bad.push(format!(
+                        "seed {}\n{tree:?}\n{ignore}--\n{dockerfile}{disagree:?}",
+                        seed + round
+                    ));
                 }
             }
         }
     }
-    println!("{name}: {cases} contexts, {refused} refused, {agree} files agree, {unknown} unknown, {} differ", bad.len());
+    say!(
+        "{name}: {cases} contexts, {refused} refused, {agree} files agree, {unknown} unknown, {} differ",
+        bad.len()
+    );
     assert!(bad.is_empty(), "{}", bad.join("\n\n"));
 }

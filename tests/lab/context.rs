@@ -50,7 +50,10 @@ fn ignored_source(engine: Engine, builder: Builder) {
     let pattern = format!("{FROM}COPY nginx/*.conf public/index.* /conf/\n");
     proof.bring(&[("Dockerfile", &pattern)]);
     let built = proof.build(".", &[]);
-    assert!(!proof.has(&built, "/conf/default.conf") && proof.has(&built, "/conf/index.html"), "as a pattern");
+    assert!(
+        !proof.has(&built, "/conf/default.conf") && proof.has(&built, "/conf/index.html"),
+        "as a pattern"
+    );
 
     proof.bring(&[("Dockerfile", &dockerfile), (".dockerignore", "*\n!public\n!nginx\n")]);
     assert!(proof.has(&proof.build(".", &[]), "/conf/default.conf"), "good");
@@ -71,11 +74,11 @@ fn missing_source(engine: Engine, builder: Builder) {
 /// The source changes, and the rebuild without the cache ships what was built on the machine before.
 fn prebuilt_artefact(engine: Engine, builder: Builder) {
     let bad = format!("{FROM}COPY dist /srv\n");
-    let files =
-        [("Dockerfile", bad.as_str()), (".gitignore", ".env\ndist\n"), ("src/app.js", "v1 of @LAB@")];
+    let files = [("Dockerfile", bad.as_str()), (".gitignore", ".env\ndist\n"), ("src/app.js", "v1 of @LAB@")];
     let proof = Proof::new(engine, builder, &files);
     fs::create_dir(proof.lab.server().join("dist")).expect("the lab's folder can be written");
-    fs::copy(proof.lab.server().join("src/app.js"), proof.lab.server().join("dist/app.js")).expect("built there");
+    fs::copy(proof.lab.server().join("src/app.js"), proof.lab.server().join("dist/app.js"))
+        .expect("built there");
     proof.bring(&[("src/app.js", "v2 of @LAB@")]);
     assert!(proof.holds(&proof.build_anew(), "/srv/app.js").starts_with("v1"), "bad");
 
@@ -89,10 +92,10 @@ fn prebuilt_artefact(engine: Engine, builder: Builder) {
 
 /// A compiler that skips what it finds done, and its state on the machine that builds.
 fn copied_build_state(engine: Engine, builder: Builder) {
-    const DOTNET: &str =
-        "#!/bin/sh\n[ -e obj/done ] || { mkdir -p obj; cp src/main.cs obj/out; touch obj/done; }\ncp obj/out /out\n";
-    let dockerfile =
-        format!("{FROM}COPY dotnet /bin/dotnet\nRUN chmod +x /bin/dotnet\nWORKDIR /app\nCOPY . .\nRUN dotnet build\n");
+    const DOTNET: &str = "#!/bin/sh\n[ -e obj/done ] || { mkdir -p obj; cp src/main.cs obj/out; touch obj/done; }\ncp obj/out /out\n";
+    let dockerfile = format!(
+        "{FROM}COPY dotnet /bin/dotnet\nRUN chmod +x /bin/dotnet\nWORKDIR /app\nCOPY . .\nRUN dotnet build\n"
+    );
     let files = [
         ("Dockerfile", dockerfile.as_str()),
         (".dockerignore", ".git\n"),
@@ -113,8 +116,7 @@ fn copied_build_state(engine: Engine, builder: Builder) {
 /// A commit that changes no file makes the steps behind the COPY run again.
 fn git_in_context(engine: Engine, builder: Builder) {
     let dockerfile = format!("{FROM}COPY . /app\nRUN cat /proc/sys/kernel/random/uuid >/built\n");
-    let files =
-        [("Dockerfile", dockerfile.as_str()), (".dockerignore", "*.md\n"), ("main.py", "# @LAB@\n")];
+    let files = [("Dockerfile", dockerfile.as_str()), (".dockerignore", "*.md\n"), ("main.py", "# @LAB@\n")];
     let proof = Proof::new(engine, builder, &files);
     let commit = || {
         proof.lab.git(&["commit", "--quiet", "--allow-empty", "--message", "Nothing"]).ok();
@@ -159,9 +161,12 @@ fn remote_context(engine: Engine, builder: Builder) {
     write(&at_url, "Dockerfile", &format!("FROM {}\nCOPY app.py /app.py\n", proof.base));
     write(&at_url, "app.py", &format!("v1 of {}", proof.lab.project()));
     let archive = proof.outside("context.tar.gz");
-    Ran::new(std::process::Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&at_url).arg(".")).ok();
+    Ran::new(std::process::Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&at_url).arg("."))
+        .ok();
     let compose = |context: &str| {
-        format!("services:\n  web:\n    image: ${{COMPOSE_PROJECT_NAME}}-web\n    build:\n      context: {context}\n")
+        format!(
+            "services:\n  web:\n    image: ${{COMPOSE_PROJECT_NAME}}-web\n    build:\n      context: {context}\n"
+        )
     };
     let dockerfile = format!("FROM {}\nCOPY app.py /app.py\n", proof.base);
     proof.bring(&[
