@@ -91,7 +91,7 @@ fn exit_codes_follow_what_counts() {
         folder.run(&[
             "check",
             "--ignore",
-            "broad-copy,missing-cache-bust,git-in-context",
+            "broad-copy,missing-cache-bust,copied-build-state",
             "--fail-on",
             "info",
         ]),
