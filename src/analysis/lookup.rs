@@ -196,12 +196,13 @@ pub fn best<'c>(
 ) -> Option<(&'c Context, usize)> {
     let mut best: Option<(&Context, usize)> = None;
     for context in contexts {
-        let found = sources.iter().filter(|s| !s.glob).filter(|s| {
-            matches!(find(facts, context, &s.path), Found::Sent | Found::Ignored(..)) && {
-                let at = paths::join(&context.dir, &s.path);
-                facts.snapshot.entry(&at).is_some()
-            }
-        });
+        let lies = |path: &str| {
+            context.kind(facts.snapshot, path).is_some()
+                || context
+                    .resolve(facts.snapshot, path)
+                    .is_some_and(|p| context.kind(facts.snapshot, &p).is_some())
+        };
+        let found = sources.iter().filter(|s| !s.glob && lies(&s.path));
         let count = found.count();
         if count > best.map_or(0, |(_, count)| count) {
             best = Some((context, count));
