@@ -27,7 +27,7 @@ fn every_service_of_the_corpus_holds_what_the_model_says() {
     let Some(corpus) = std::env::var_os("UNSTALE_CORPUS_FULL") else { return };
     crate::support::run_on("e26", Builder::BuildKit, |engine, builder| {
         let corpus = PathBuf::from(std::env::var_os("UNSTALE_CORPUS_FULL").unwrap());
-        compare(&corpus, engine, builder);
+        compare(&corpus, &engine, builder);
     });
     drop(corpus);
 }
@@ -44,15 +44,16 @@ struct Sum {
     said: Said,
 }
 
-fn compare(corpus: &Path, engine: Engine, builder: Builder) {
-    let bench = Bench::new(engine, builder);
-    base(&bench);
+fn compare(corpus: &Path, engine: &Engine, builder: Builder) {
     let mut sum = Sum::default();
     let mut repositories: Vec<PathBuf> = fs::read_dir(corpus).unwrap().flatten().map(|e| e.path()).collect();
     repositories.sort();
     let only = std::env::var("UNSTALE_CORPUS_ONLY").unwrap_or_default();
     for repository in repositories.iter().filter(|r| r.to_string_lossy().contains(&only)) {
+        // One claim a repository: others may use the engine in between.
+        let bench = Bench::new(engine.clone(), builder);
         let Some(copy) = brought(&bench, repository) else { continue };
+        base(&bench);
         let repository = &copy;
         let snapshot = read(repository);
         let facts = Facts::new(&snapshot);
@@ -296,7 +297,9 @@ fn without(dockerfile: &str, error: &str) -> Option<String> {
             let clean = line.replace(['[', ']', '"', ','], " ");
             let joined = line.replace(['[', ']'], "");
             let names = |text: &str| {
-                text.split_whitespace().any(|w| {
+                // The last word is the destination.
+                let words: Vec<&str> = text.split_whitespace().collect();
+                words[..words.len() - 1].iter().any(|w| {
                     let w = w.trim_start_matches("./").trim_start_matches('/');
                     w == missing || w.starts_with(&format!("{missing}/"))
                 })
