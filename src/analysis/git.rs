@@ -58,3 +58,40 @@ fn read(snapshot: &Snapshot) -> BTreeMap<String, Vec<GitPatterns>> {
     }
     by_dir
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::SourceFile;
+
+    #[test]
+    fn the_nearest_file_decides_and_folders_take_all_with_them() {
+        let mut snapshot = Snapshot::default();
+        for (path, text) in [
+            (".gitignore", "/dist\n*.log\nbuild/\n!keep.log\nbin/*\n!bin/run.sh\n"),
+            ("web/.gitignore", "\u{feff}!*.log\r\ndist\r\n"),
+            (".git/info/exclude", "/mine\nkeep.log\n"),
+        ] {
+            snapshot.add_file(SourceFile { path: path.into(), text: text.into() });
+        }
+        let git = GitIgnores::default();
+        for (path, ignored) in [
+            ("dist", true),
+            ("dist/app.js", true),
+            ("web/dist/app.js", true),
+            ("api/dist", false),
+            ("a.log", true),
+            ("web/a.log", false),
+            ("keep.log", false),
+            ("web/build/x", true),
+            ("bin/server", true),
+            ("bin/run.sh", false),
+            ("mine/x", true),
+            ("web/mine", false),
+            ("src", false),
+            ("", false),
+        ] {
+            assert_eq!(git.ignores(&snapshot, path), ignored, "{path}");
+        }
+    }
+}

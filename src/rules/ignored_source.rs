@@ -34,6 +34,9 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     }
 }
 
+/// Each pattern is held against a whole folder; nobody writes more of them.
+const MOST_GLOBS: usize = 64;
+
 fn look(
     facts: &Facts<'_>,
     dockerfile: usize,
@@ -43,7 +46,12 @@ fn look(
     sink: &mut Sink<'_>,
 ) {
     let file = facts.dockerfiles[dockerfile].model.file;
+    let mut globs = 0;
     for source in sources {
+        globs += usize::from(source.glob);
+        if source.glob && globs > MOST_GLOBS {
+            continue;
+        }
         let pattern = if source.glob { glob(facts, context, source) } else { plain(facts, context, source) };
         let Some(pattern) = pattern.filter(|_| !said.contains(&source.span)) else { continue };
         said.insert(source.span);
