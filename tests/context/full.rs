@@ -11,7 +11,10 @@ use std::{
 };
 
 use unstale::{
-    analysis::{Facts, links::ServiceBuild},
+    analysis::{
+        Facts,
+        links::{Named, ServiceBuild},
+    },
     model::dockerfile::{Dockerfile, Kind},
     text::Snapshot,
 };
@@ -157,7 +160,12 @@ fn one(
         return;
     };
     let model = &facts.dockerfiles[dockerfile].model;
-    let names: Vec<&str> = build.named.iter().map(|(name, _)| name.as_str()).collect();
+    let folders = build.named.iter().filter_map(|(name, named)| match named {
+        Named::Folder(context) => Some((name.as_str(), repository.join(&context.dir))),
+        Named::Elsewhere | Named::Unknown => None,
+    });
+    let folders: Vec<(&str, PathBuf)> = folders.collect();
+    let names: Vec<&str> = folders.iter().map(|(name, _)| *name).collect();
     let reduced = reduce(facts.snapshot, model, target, &names);
     let file = bench.beside("Reduced");
     fs::write(&file, &reduced).unwrap();
@@ -168,6 +176,9 @@ fn one(
     }
     let mut args =
         vec!["--file".to_owned(), file.display().to_string(), "--target".into(), format!("s{target}")];
+    for (name, folder) in &folders {
+        args.extend(["--build-context".to_owned(), format!("{name}={}", folder.display())]);
+    }
     if let Some(model) = &facts.model(service).build {
         for arg in &model.args {
             if let Some(value) = arg.value.as_ref().and_then(|v| v.known.as_ref()) {
@@ -243,14 +254,15 @@ fn reduce(snapshot: &Snapshot, model: &Dockerfile, target: usize, named: &[&str]
                         .rposition(|s| s.name.as_ref().is_some_and(|n| n.value.to_lowercase() == lower));
                     by_name.or_else(|| lower.parse().ok().filter(|n| *n < stages.len()))
                 });
-                if copy.from.as_ref().is_some_and(|f| named.contains(&f.value.as_str())) || from == Some(None)
-                {
+                let folder = copy.from.as_ref().map(|f| f.value.as_str()).filter(|f| named.contains(f));
+                if folder.is_none() && from == Some(None) {
                     continue;
                 }
                 let mut line = instruction.keyword.value.clone();
                 for flag in &instruction.flags {
                     match (flag.name.value.as_str(), from.flatten()) {
                         ("from", Some(stage)) => write!(line, " --from=s{stage}").unwrap(),
+                        ("from", None) => write!(line, " --from={}", folder.unwrap_or_default()).unwrap(),
                         ("parents" | "exclude", _) => return String::new(),
                         _ => {}
                     }

@@ -14,7 +14,7 @@ use unstale::{
         route::{Verdict, in_image},
     },
     engine as rules_engine, project,
-    text::{EntryKind, Snapshot},
+    text::Snapshot,
 };
 
 use crate::support::{Builder, Engine, Ran};
@@ -150,10 +150,11 @@ pub(super) fn judge(
 ) {
     let mut predicted: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut open: Vec<&str> = Vec::new();
-    for (path, kind) in facts.snapshot.below("") {
-        if kind == EntryKind::Dir {
-            continue;
-        }
+    // From the disk: what git tracks although a `.gitignore` names it is not in the listing.
+    let mut files = BTreeMap::new();
+    list(root, root, &mut files);
+    let files: Vec<String> = files.into_keys().map(|path| path[1..].to_owned()).collect();
+    for path in files.iter().map(String::as_str).filter(|path| !path.starts_with(".git/")) {
         let found = in_image(facts, service, path);
         match found.verdict {
             Verdict::Unknown => open.push(path),
