@@ -1,4 +1,5 @@
-//! The Dockerfile grammar and model: BuildKit's own answers for real files, hand-written cases, damaged texts, and two
+//! The Dockerfile grammar and model: BuildKit's own answers for real files, its answers for rare
+//! corners, hand-written cases, damaged texts, and two
 //! other parsers.
 //!
 //! The real files are not part of the project: `UNSTALE_CORPUS` names the folder where they are laid out as
@@ -7,11 +8,12 @@
 use std::{env, fs, path::Path};
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use unstale::{
     model::dockerfile::{self, Dockerfile, Form, Instruction, Kind, Word, edit},
     report::ast,
+    syntax::dockerfile::{Args, Body},
     text::{Edit, EditSet, FileId},
 };
 
@@ -61,6 +63,8 @@ fn every_file_of_the_corpus_reads_as_buildkit_reads_it() {
         eprintln!("skipped: UNSTALE_CORPUS and UNSTALE_CORPUS_FACTS do not name a corpus");
         return;
     };
+    let facts = Path::new(&facts);
+    let facts = if facts.is_dir() { facts.join("dockerfiles.jsonl") } else { facts.to_path_buf() };
     let (mut files, mut instructions, mut refused) = (0, 0, 0);
     let mut problems: Vec<String> = Vec::new();
     for line in fs::read_to_string(facts).unwrap().lines() {
@@ -106,6 +110,72 @@ const EVERYTHING: &str = include_str!("../fixtures/_syntax/everything.Dockerfile
 const HEREDOCS: &str = include_str!("../fixtures/_syntax/heredocs.Dockerfile");
 const WINDOWS: &str = include_str!("../fixtures/_syntax/windows.Dockerfile");
 const WRONG: &str = include_str!("../fixtures/_syntax/wrong.Dockerfile");
+
+/// An instruction as BuildKit's answers list it: what is empty or false is left out.
+fn answer(body: &Body) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("cmd".to_owned(), json!(body.keyword.value));
+    let flags: Vec<&str> = body.flags.iter().map(|flag| flag.as_read.as_str()).collect();
+    map.insert("flags".to_owned(), json!(flags));
+    map.insert("args".to_owned(), json!(body.values()));
+    map.insert("json".to_owned(), json!(body.is_json()));
+    if let Args::Nested(inner) = &body.args {
+        map.insert("onbuild".to_owned(), json!(answer(inner)));
+    }
+    map.retain(|_, value| *value != json!([]) && *value != json!(false));
+    map
+}
+
+#[test]
+fn rare_corners_read_as_buildkit_reads_them() {
+    for line in include_str!("../fixtures/_syntax/buildkit.jsonl").lines() {
+        let expected: Value = serde_json::from_str(line).unwrap();
+        let text = string(&expected["text"]);
+        let tree = unstale::syntax::dockerfile::parse(text);
+        sound(text);
+        assert_eq!(
+            !tree.errors.is_empty(),
+            expected["refused"] == json!(true),
+            "{text:?}: {:?}",
+            tree.errors
+        );
+        // Of what the parser refuses, BuildKit says nothing else.
+        let Some(instructions) = expected["instructions"].as_array() else { continue };
+        let ours: Vec<Value> = tree
+            .instructions
+            .iter()
+            .map(|instruction| {
+                let mut map = answer(&instruction.body);
+                map.insert("start".to_owned(), json!(instruction.start_line));
+                map.insert("end".to_owned(), json!(instruction.end_line));
+                let heredocs = instruction.heredocs.iter().map(|heredoc| {
+                    let word = &heredoc.word;
+                    let mut map = Map::from_iter([
+                        ("name".to_owned(), json!(word.name)),
+                        ("content".to_owned(), json!(heredoc.content)),
+                        ("expand".to_owned(), json!(word.expand)),
+                        ("chomp".to_owned(), json!(word.strip_tabs)),
+                        ("fd".to_owned(), json!(word.descriptor.unwrap_or(0))),
+                    ]);
+                    map.retain(|_, value| *value != json!(false) && *value != json!(0));
+                    Value::Object(map)
+                });
+                map.insert("heredocs".to_owned(), heredocs.collect());
+                let refused = tree.errors.iter().any(|error| {
+                    instruction.lines.range().contains(&error.span.start())
+                        && !["before the first FROM", "no build stage"]
+                            .iter()
+                            .any(|m| error.message.contains(m))
+                });
+                map.insert("refused".to_owned(), json!(refused));
+                map.retain(|_, value| *value != json!([]) && *value != json!(false));
+                Value::Object(map)
+            })
+            .collect();
+        assert_eq!(json!(ours), json!(instructions), "{text:?}");
+        assert_eq!(json!(tree.escape.to_string()), expected["escape"], "{text:?}");
+    }
+}
 
 /// One instruction a line: lines, flags, arguments.
 fn show(text: &str) -> String {

@@ -389,3 +389,86 @@ proptest! {
         holds(&snapshot.with_text(id, source.text.clone()))?;
     }
 }
+
+/// Every folder of the corpus with its own files as a project, those below it left out.
+fn corpus(folder: &Path) -> Vec<Snapshot> {
+    let mut all = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        let mut snapshot = Snapshot::default();
+        let mut entries: Vec<_> =
+            std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() && !path.is_symlink() {
+                open.push(path);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                snapshot.add_file(SourceFile { path: name, text });
+            }
+        }
+        if snapshot.files().next().is_some() {
+            all.push(snapshot);
+        }
+    }
+    all
+}
+
+/// The same numbers on every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 16).unwrap() % limit.max(1)
+    }
+}
+
+/// Cut at a line, or with one character gone, put in or changed.
+fn damaged(text: &str, dice: &mut Dice) -> String {
+    const PUT: [&str; 24] = [
+        "", "\n", "\r", "\\", "\"", "'", "$", "{", "}", "[", "]", ":", "#", "-", " ", "\t", "\0", "<<E",
+        "&a ", "*a", "é", "`", "|", ",",
+    ];
+    let at = boundary(text, dice.below(text.len() + 1));
+    let (head, tail) = text.split_at(at);
+    match dice.below(4) {
+        0 => head.rsplit_once('\n').map_or(String::new(), |(lines, _)| format!("{lines}\n")),
+        1 => tail.split_once('\n').map_or(tail, |(_, lines)| lines).to_owned(),
+        2 => format!("{head}{}{tail}", PUT[dice.below(PUT.len())]),
+        _ => {
+            let rest: String = tail.chars().skip(1).collect();
+            format!("{head}{}{rest}", PUT[dice.below(PUT.len())])
+        }
+    }
+}
+
+/// Real files, damaged: `UNSTALE_CORPUS` names their folder, `UNSTALE_DAMAGED` how many inputs are made of them.
+#[test]
+fn damaged_files_of_the_corpus_do_no_harm() {
+    let Ok(folder) = std::env::var("UNSTALE_CORPUS") else {
+        eprintln!("skipped: UNSTALE_CORPUS does not name a corpus");
+        return;
+    };
+    let count = std::env::var("UNSTALE_DAMAGED").map_or(2_000, |count| count.parse().expect("a number"));
+    let seed = std::env::var("UNSTALE_SEED").map_or(1, |seed| seed.parse().expect("a number"));
+    let (all, settings) = (corpus(Path::new(&folder)), Settings::default());
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ seed);
+    let mut slowest = (Duration::ZERO, String::new());
+    for _ in 0..count {
+        let snapshot = &all[dice.below(all.len())];
+        let (id, source) = snapshot.files().nth(dice.below(snapshot.files().count())).unwrap();
+        let changed = snapshot.with_text(id, damaged(&source.text, &mut dice));
+        let began = Instant::now();
+        let report = engine::check(&changed, &settings);
+        let took = began.elapsed();
+        edits_fit(&changed, &report);
+        if took > slowest.0 {
+            slowest = (took, format!("{} of {} bytes", source.path, source.text.len()));
+        }
+        assert!(took < Duration::from_secs(20), "{} took {took:?}", changed.file(id).text);
+    }
+    eprintln!("{count} damaged inputs of {} folders, slowest {:?}: {}", all.len(), slowest.0, slowest.1);
+}

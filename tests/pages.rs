@@ -48,7 +48,7 @@ fn only(rule: &Rule) -> Settings {
 #[test]
 fn every_page_has_its_headings() {
     for rule in RULES {
-        for heading in ["Bad", "Good", "Proof", "When to allow it"] {
+        for heading in ["Bad", "Good", "Proof", "Known limits", "When to allow it"] {
             assert!(section(rule, heading).is_some(), "rules/{}.md has no heading {heading}", rule.id);
         }
         let fixes = rule.page.fix.is_some_and(|s| s > Safety::Manual);

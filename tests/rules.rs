@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use unstale::{
-    diag::{Finding, Report, Safety},
+    diag::{Finding, Report, Safety, Severity},
     engine,
     rules::{RULES, Rule},
     settings::Settings,
@@ -12,7 +12,7 @@ use unstale::{
     text::{LineIndex, Snapshot},
 };
 
-use crate::projects::{Case, VARIANTS, cases, fixtures, map, on_disk, texts};
+use crate::projects::{Case, VARIANTS, cases, fixtures, map, on_disk, project, texts};
 
 /// Only the rule under test; beside `unused-allow` the rule that its cases allow, or nothing could be idle.
 fn only(rule: &Rule) -> Settings {
@@ -326,4 +326,18 @@ fn every_folder_of_fixtures_has_its_rule() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
         assert!(name.starts_with('_') || RULES.iter().any(|r| r.id == name), "fixtures/{name} has no rule");
     }
+}
+
+#[test]
+fn a_file_of_comments_is_an_error_once_a_service_builds_it() {
+    let worst = |files: &[(&str, &str)]| {
+        let report = engine::check(&project(files), &Settings::default());
+        report.findings.iter().map(|f| f.severity).max()
+    };
+    let keeps_a_place = ("Dockerfile", "# write it here\n\n");
+    assert_eq!(worst(&[keeps_a_place]), Some(Severity::Info));
+    assert_eq!(worst(&[("compose.yaml", "# services:\n")]), Some(Severity::Info));
+    let service = ("compose.yaml", "services:\n  web:\n    build: .\n");
+    assert_eq!(worst(&[keeps_a_place, service]), Some(Severity::Error));
+    assert_eq!(worst(&[("Dockerfile", "from\n")]), Some(Severity::Error));
 }

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 use unstale::syntax::yaml::{Kind, NodeId, Resolved, ScalarStyle, Style, Tree, Via};
 
 fn tree(text: &str) -> Tree {
@@ -66,6 +66,26 @@ fn every_node_has_its_bytes() {
 fn a_block_that_the_file_ends_has_no_newline() {
     let tree = tree("k: |\n  text");
     assert_eq!(tree.scalar(id(&tree, &["k"])), Some("text"), "as libyaml and Go have it");
+}
+
+#[test]
+fn a_block_starts_at_its_own_header() {
+    for (text, block) in [
+        ("#|\n>", ">"),
+        ("\u{feff}#|\r\n>", ">"),
+        ("# >\nk: |\n", "|"),
+        ("k: >  \n\n|-\n", ""),
+        ("k: # >\n  |- # | > x\n\n    >\n", "|- # | > x\n\n    >"),
+        ("k: |\r  a\r", "|\r  a"),
+        ("k: !a |2+\n   |\n", "|2+\n   |"),
+    ] {
+        check_tree(text);
+        let tree = Tree::parse(text);
+        let found = tree.nodes().find(|(_, n)| {
+            matches!(&n.kind, Kind::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. })
+        });
+        assert_eq!(found.map_or("", |(_, n)| &text[n.span.range()]), block, "{text:?}");
+    }
 }
 
 #[test]
@@ -335,7 +355,8 @@ fn check_tree(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    // A fixed seed: chance must not fail an unrelated change. To search, raise the cases and take another seed.
+    #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn broken_texts_never_panic(cut in 0..SAMPLE.len(), insert in "[\\[\\]{}:,&*!|>'\"#%@` \n\t\r\\\\é-]{0,4}", drop in 0_usize..6) {

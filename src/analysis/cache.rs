@@ -5,7 +5,8 @@
 
 use super::{
     Facts,
-    stages::{CopyFacts, Stages, What},
+    commands::{Effect, Fetch, Moves},
+    stages::{CopyFacts, Stages, Step, What},
     vars::Val,
 };
 use crate::text::Location;
@@ -28,16 +29,20 @@ pub fn passing(facts: &Facts<'_>, dockerfile: usize, arg: &str) -> Passing {
     let (mut constant, mut missing, mut builders) = (Vec::new(), Vec::new(), 0);
     for service in facts.builders(dockerfile) {
         let Some(build) = &facts.model(service).build else { continue };
-        let file = facts.compose_file(service);
         builders += 1;
         match build.args.iter().find(|a| a.name.value == arg) {
-            None => missing.push(Location::new(file, build.key)),
+            None => missing.push(build.key),
             Some(found) => {
                 if let Some(value) = found.value.as_ref().filter(|v| !has_variable(&v.raw)) {
-                    constant.push(Location::new(file, value.span));
+                    constant.push(value.at);
                 }
             }
         }
+    }
+    // Projects that share a file share its builds.
+    for places in [&mut missing, &mut constant] {
+        places.sort();
+        places.dedup();
     }
     match (builders, missing.is_empty(), constant.is_empty()) {
         (0, _, _) => Passing::NotKnown,
@@ -83,4 +88,36 @@ fn moving_add(copy: &CopyFacts) -> Option<&str> {
         return None;
     }
     copy.sources.iter().filter_map(Val::known).find(|s| s.starts_with("http://") || s.starts_with("https://"))
+}
+
+fn effects(step: &Step) -> &[Effect] {
+    match &step.what {
+        What::Run(run) => &run.effects,
+        _ => &[],
+    }
+}
+
+/// The fetches of these steps that nothing pins, each with the index of its step: no version or commit in the command,
+/// no checksum in its RUN, and for a clone no later checkout.
+pub fn unpinned(steps: &[Step]) -> impl Iterator<Item = (usize, &Fetch)> {
+    let is_pin = |e: &Effect| matches!(e, Effect::Pins { .. });
+    let last_pin = steps
+        .iter()
+        .enumerate()
+        .rev()
+        .find_map(|(at, step)| Some((at, effects(step).iter().rposition(is_pin)?)));
+    steps.iter().enumerate().flat_map(move |(at, step)| {
+        let effects = effects(step);
+        let checked = effects.iter().any(|e| matches!(e, Effect::Checks));
+        let pinned = move |inside: usize| last_pin.is_some_and(|pin| pin > (at, inside));
+        effects.iter().enumerate().filter(move |_| !checked).filter_map(
+            move |(inside, effect)| match effect {
+                Effect::Fetch(fetch) if fetch.moves == Moves::No || (fetch.is_clone && pinned(inside)) => {
+                    None
+                }
+                Effect::Fetch(fetch) => Some((at, fetch)),
+                _ => None,
+            },
+        )
+    })
 }

@@ -3,15 +3,15 @@
 
 use super::{
     DockerfileFacts, Facts,
-    cache::{Passing, passing},
-    commands::{Effect, Moves},
+    cache::{Passing, passing, unpinned},
+    commands::{Effect, Fetch, Moves, Needs, Reads},
     names::is_bust_name,
     source::{Brings, brings},
     stages::{Shell, Stages, Step, What},
 };
 use crate::{
     model::{
-        compose::edit as compose_edit,
+        compose::{Service, edit as compose_edit},
         dockerfile::{Dockerfile, Kind, edit as dockerfile_edit},
     },
     text::{Edit, FileId},
@@ -25,20 +25,23 @@ pub type Reason = String;
 
 /// Where a stage whose RUNs work on application source needs a bust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Place<'a> {
     /// The stage.
     pub stage: usize,
-    /// The instruction that the layer belongs above: the first COPY of source, or a moving fetch before it.
+    /// The instruction that the layer belongs above: the first COPY of source after the dependency installs, if one is,
+    /// or a moving fetch before it.
     pub before: usize,
     /// The COPY that brings the source.
     pub copy: usize,
-    /// Whether a later RUN fetches something that is not known to be pinned.
-    pub fetches: bool,
+    /// A fetch after the source that may bring other data at every build, though nothing in its command tells.
+    pub data: Option<&'a Fetch>,
+    /// Whether a fetch of the stage is known to follow something that moves: the layer for it serves the source, too.
+    pub follows: bool,
 }
 
 /// The place in a stage; `None` if nothing there can go stale by the cache: without a RUN after the source, every
 /// later step is a COPY, which is keyed by what it copies.
-pub fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<Place> {
+pub fn place<'a>(facts: &Facts<'_>, dockerfile: &'a DockerfileFacts, stage: usize) -> Option<Place<'a>> {
     let steps = &dockerfile.stages.all[stage].steps;
     shell(&dockerfile.stages, stage).ok()?;
     let ships = |step: &What| match step {
@@ -47,33 +50,50 @@ pub fn place(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> O
         }
         _ => false,
     };
-    let source = steps.iter().position(|step| ships(&step.what))?;
-    let (mut any, mut fetches) = (false, false);
-    for step in &steps[source..] {
-        if let What::Run(run) = &step.what {
-            any |= run.effects.iter().any(|e| !matches!(e, Effect::Nothing | Effect::PrintsClock { .. }));
-            fetches |= run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if f.moves != Moves::No));
-        }
-    }
-    let before = moving_fetch(&steps[..source]).unwrap_or(&steps[source]).instruction;
-    any.then_some(Place { stage, before, copy: steps[source].instruction, fetches })
+    let first = steps.iter().position(|step| ships(&step.what))?;
+    // An install that reads manifests stays cached where source comes after it.
+    let installed = steps.iter().rposition(|step| installs(&step.what)).unwrap_or(0);
+    let later = (installed.max(first)..steps.len()).find(|&at| ships(&steps[at].what));
+    let worked_on = |at: &usize| steps[*at..].iter().any(|step| works(&step.what));
+    let source = later.into_iter().chain([first]).find(worked_on)?;
+    let follows = moving_fetch(steps);
+    let before = follows.filter(|&at| at < source).unwrap_or(source);
+    Some(Place {
+        stage,
+        before: steps[before].instruction,
+        copy: steps[source].instruction,
+        data: unpinned(steps).find(|(at, fetch)| *at > source && fetch.may_be_data()).map(|(_, fetch)| fetch),
+        follows: follows.is_some(),
+    })
+}
+
+/// Whether a RUN installs what a manifest names.
+fn installs(step: &What) -> bool {
+    let reads_manifest = |e: &Effect| matches!(e, Effect::Install(i) if i.needs != Needs::Sources);
+    matches!(step, What::Run(run) if run.effects.iter().any(reads_manifest))
+}
+
+/// Whether what a RUN leaves may depend on more than its text and the names of the files that it finds.
+fn works(step: &What) -> bool {
+    let depends = |effect: &Effect| match effect {
+        Effect::Nothing | Effect::PrintsClock { .. } => false,
+        Effect::Other { reads, .. } => matches!(reads, Reads::Index | Reads::Unknown),
+        _ => true,
+    };
+    matches!(step, What::Run(run) if run.effects.iter().any(depends))
 }
 
 /// The first step with a fetch that moves.
-fn moving_fetch(steps: &[Step]) -> Option<&Step> {
-    steps.iter().find(|step| match &step.what {
-        What::Run(run) => {
-            run.effects.iter().any(|e| matches!(e, Effect::Fetch(f) if matches!(f.moves, Moves::Yes(_))))
-        }
-        _ => false,
-    })
+fn moving_fetch(steps: &[Step]) -> Option<usize> {
+    unpinned(steps).find(|(_, fetch)| matches!(fetch.moves, Moves::Yes(_))).map(|(at, _)| at)
 }
 
 /// The instruction that one layer for everything in the stage belongs above: the first of the application source and
 /// the moving fetches. Every finding of a stage proposes the same layer, so that it is made once.
 pub fn above(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<usize> {
     let source = place(facts, dockerfile, stage).map(|place| place.before);
-    let fetch = moving_fetch(&dockerfile.stages.all[stage].steps).map(|step| step.instruction);
+    let steps = &dockerfile.stages.all[stage].steps;
+    let fetch = moving_fetch(steps).map(|at| steps[at].instruction);
     source.into_iter().chain(fetch).min()
 }
 
@@ -152,20 +172,30 @@ pub fn pass(facts: &Facts<'_>, dockerfile: usize, name: &str) -> Result<Vec<(Fil
         Passing::Constant(_) | Passing::Missing(_) => {}
     }
     for service in facts.builders(dockerfile) {
-        let file = facts.compose_file(service);
-        let text = &facts.snapshot.file(file).text;
         let model = facts.model(service);
-        let found = model.build.as_ref().and_then(|b| b.args.iter().find(|a| a.name.value == name));
-        match found.map(|arg| arg.value.as_ref()) {
+        let Some(build) = &model.build else { continue };
+        let file = build.key.file;
+        match build.args.iter().find(|a| a.name.value == name).map(|arg| arg.value.as_ref()) {
             None => {
                 let value = format!("${{{name}:-}}");
-                let compose = &facts.composes[service.compose];
-                let made = compose_edit::add_build_arg(text, compose, &model.name.value, name, &value);
+                let holds = |s: &Service| s.build.as_ref().is_some_and(|b| b.key == build.key);
+                let Some((compose, own)) = facts.written(file, &model.name.value, holds) else {
+                    return Err("the build is not written in a service".to_owned());
+                };
+                let text = &facts.snapshot.file(file).text;
+                let made = compose_edit::add_build_arg(text, compose, &own.name.value, name, &value);
                 edits.extend(made.map_err(|refused| refused.reason)?.into_iter().map(|e| (file, e)));
             }
             Some(Some(value)) if !value.raw.replace("$$", "").contains('$') => {
                 let moving = format!("${{{name}:-{}}}", value.raw);
-                edits.push((file, compose_edit::set_scalar(text, value.span, &moving)));
+                edits.push((
+                    value.at.file,
+                    compose_edit::set_scalar(
+                        &facts.snapshot.file(value.at.file).text,
+                        value.at.span,
+                        &moving,
+                    ),
+                ));
             }
             Some(_) => {}
         }

@@ -6,25 +6,26 @@ use super::{
     DockerfileFacts,
     context::{Context, Ignores},
     paths,
+    projects::Project,
     stages::{Args, Stages},
     vars::Val,
 };
 use crate::{
     model::compose::{self, Build, Compose, Value},
-    syntax::{dotenv::Env, yaml::Tree},
+    syntax::yaml::Tree,
     text::{FileId, Snapshot},
 };
 
 /// A service of a compose file.
 #[derive(Debug)]
 pub struct Service {
-    /// Index of its file in [`super::Facts::composes`].
-    pub compose: usize,
-    /// Index in that file's services.
+    /// Index of its project in [`super::Facts::projects`].
+    pub project: usize,
+    /// Index in that project's services.
     pub index: usize,
-    /// Folder of the compose file: what its relative paths start from.
+    /// Folder of the project: what relative paths start from.
     pub dir: String,
-    /// What it builds.
+    /// What it builds; nothing is known of it if the service extends one that was not read.
     pub build: Option<ServiceBuild>,
 }
 
@@ -54,19 +55,12 @@ pub enum Named {
     Unknown,
 }
 
-/// The `.env` values that interpolate a compose file: those of the `.env` beside it.
-pub(super) fn env(snapshot: &Snapshot, compose: &str) -> Env {
-    let path = paths::join(paths::parent(compose), ".env");
-    snapshot.find(&path).map_or_else(Env::default, |id| Env::parse(&snapshot.file(id).text).0)
-}
-
-/// Paths of the Dockerfiles that the compose files name.
-pub(super) fn dockerfiles(snapshot: &Snapshot, composes: &[Compose]) -> Vec<String> {
+/// Paths of the Dockerfiles that the projects name.
+pub(super) fn dockerfiles(composes: &[Compose], projects: &[Project]) -> Vec<String> {
     let mut all = Vec::new();
-    for compose in composes {
-        let dir = paths::parent(&snapshot.file(compose.file).path).to_owned();
-        for build in compose.services.iter().filter_map(|s| s.build.as_ref()) {
-            all.extend(place(&dir, build).1);
+    for project in projects {
+        for build in project.model(composes).services.iter().filter_map(|s| s.build.as_ref()) {
+            all.extend(place(&project.dir, build).1);
         }
     }
     all.sort();
@@ -78,6 +72,7 @@ pub(super) fn services(
     snapshot: &Snapshot,
     ignores: &Ignores,
     composes: &[Compose],
+    projects: &[Project],
     dockerfiles: &[DockerfileFacts],
 ) -> Vec<Service> {
     let by_path: HashMap<&str, (usize, &DockerfileFacts)> = dockerfiles
@@ -86,14 +81,17 @@ pub(super) fn services(
         .map(|(index, facts)| (snapshot.file(facts.model.file).path.as_str(), (index, facts)))
         .collect();
     let mut all = Vec::new();
-    for (compose, file) in composes.iter().enumerate() {
-        let dir = paths::parent(&snapshot.file(file.file).path).to_owned();
-        for (index, service) in file.services.iter().enumerate() {
-            let build = service.build.as_ref().map(|build| {
-                let named = named(snapshot, ignores, &dir, &file.tree, build);
-                ServiceBuild { named, ..link(snapshot, ignores, &dir, build, &by_path) }
+    for (number, project) in projects.iter().enumerate() {
+        let model = project.model(composes);
+        for index in project.services(composes) {
+            let service = &model.services[index];
+            // The service that is not known may say more of the build.
+            let known = service.build.as_ref().filter(|_| service.extends.is_none());
+            let build = known.map(|build| {
+                let named = named(snapshot, ignores, &project.dir, &model.tree, build);
+                ServiceBuild { named, ..link(snapshot, ignores, &project.dir, build, &by_path) }
             });
-            all.push(Service { compose, index, dir: dir.clone(), build });
+            all.push(Service { project: number, index, dir: project.dir.clone(), build });
         }
     }
     all
@@ -181,7 +179,7 @@ pub fn is_remote(context: &str) -> bool {
 }
 
 fn args(build: &Build) -> Args {
-    let value = |arg: &compose::BuildArg| match arg.value.as_ref().and_then(|v| v.known.clone()) {
+    let value = |arg: &compose::Variable| match arg.value.as_ref().and_then(|v| v.known.clone()) {
         Some(known) => Val::Known(known),
         None => Val::Unknown,
     };

@@ -11,20 +11,24 @@ pub mod lookup;
 pub mod manifest;
 pub mod names;
 pub mod paths;
+pub mod projects;
 pub mod route;
 pub mod source;
 pub mod stages;
 pub mod vars;
 pub mod whole;
 
+use std::collections::{BTreeSet, HashSet};
+
 use context::{Context, Ignores};
 use git::GitIgnores;
 use links::Service;
+use projects::Project;
 use stages::{Args, Stages};
 
 use crate::{
     model::{
-        compose::{self, Compose},
+        compose::{self, Compose, merge::Library},
         dockerfile::{self, Dockerfile},
         kind::FileKind,
     },
@@ -38,9 +42,11 @@ pub struct Facts<'a> {
     pub snapshot: &'a Snapshot,
     /// Every Dockerfile.
     pub dockerfiles: Vec<DockerfileFacts>,
-    /// Every compose file.
+    /// Every compose file, each read alone: what edits work on, and what is wrong in it.
     pub composes: Vec<Compose>,
-    /// Every service of every compose file, with its build.
+    /// The compose files as they are read together.
+    pub projects: Vec<Project>,
+    /// Every service of every project, with its build.
     pub services: Vec<Service>,
     /// What git ignores.
     pub git: GitIgnores,
@@ -65,8 +71,8 @@ impl<'a> Facts<'a> {
     /// Reads every file of the snapshot, by its name or because a compose file names it.
     pub fn new(snapshot: &'a Snapshot) -> Self {
         let ignores = Ignores::of(snapshot);
-        let composes = composes(snapshot);
-        let named = links::dockerfiles(snapshot, &composes);
+        let (composes, projects, _) = projects(snapshot);
+        let named = links::dockerfiles(&composes, &projects);
         let mut dockerfiles: Vec<DockerfileFacts> = snapshot
             .files()
             .filter(|(_, file)| {
@@ -79,7 +85,7 @@ impl<'a> Facts<'a> {
                 DockerfileFacts { model, stages, contexts: Vec::new() }
             })
             .collect();
-        let services = links::services(snapshot, &ignores, &composes, &dockerfiles);
+        let services = links::services(snapshot, &ignores, &composes, &projects, &dockerfiles);
         for (index, facts) in dockerfiles.iter_mut().enumerate() {
             facts.contexts = links::contexts(snapshot, &ignores, &services, index, facts.model.file);
         }
@@ -87,6 +93,7 @@ impl<'a> Facts<'a> {
             snapshot,
             dockerfiles,
             composes,
+            projects,
             services,
             git: GitIgnores::default(),
             spellings: lookup::Spellings::default(),
@@ -101,28 +108,59 @@ impl<'a> Facts<'a> {
             .filter(move |s| s.build.as_ref().is_some_and(|b| b.dockerfile == Some(dockerfile)))
     }
 
-    /// The compose model of a service.
+    /// The compose model of a service, merged from the files of its project.
     pub fn model(&self, service: &Service) -> &compose::Service {
-        &self.composes[service.compose].services[service.index]
+        &self.projects[service.project].model(&self.composes).services[service.index]
     }
 
-    /// The compose file of a service.
+    /// The model of one compose file, alone: what edits work on.
+    pub fn compose(&self, file: FileId) -> Option<&Compose> {
+        self.composes.iter().find(|compose| compose.file == file)
+    }
+
+    /// The service, as one file has it, that a part of a service of that name is written in: with an `extends`, another
+    /// one. This is what edits work on.
+    pub fn written(
+        &self,
+        file: FileId,
+        name: &str,
+        holds: impl Fn(&compose::Service) -> bool,
+    ) -> Option<(&Compose, &compose::Service)> {
+        let compose = self.compose(file)?;
+        let own = compose.service(name).filter(|service| holds(service));
+        let service = own.or_else(|| compose.services.iter().find(|service| holds(service)))?;
+        Some((compose, service))
+    }
+
+    /// The compose file that a service's project is named by. A value of the service may stand in another one: see its
+    /// `at`.
     pub fn compose_file(&self, service: &Service) -> FileId {
-        self.composes[service.compose].file
+        self.projects[service.project].file
     }
 }
 
-/// Files that the compose files of the snapshot name as Dockerfiles and that were not read yet.
+/// Files that the compose files of the snapshot name and that were not read yet: Dockerfiles, and what they include,
+/// extend or take variables from. What those name in turn is not among them: ask again.
 pub fn wanted(snapshot: &Snapshot) -> Vec<String> {
-    let mut wanted = links::dockerfiles(snapshot, &composes(snapshot));
+    let (composes, projects, mut wanted) = projects(snapshot);
+    wanted.extend(links::dockerfiles(&composes, &projects));
     wanted.retain(|path| snapshot.find(path).is_none());
     wanted
 }
 
-fn composes(snapshot: &Snapshot) -> Vec<Compose> {
-    snapshot
-        .files()
-        .filter(|(_, file)| FileKind::of(&file.path) == Some(FileKind::Compose))
-        .map(|(id, file)| compose::parse(id, &file.text, &links::env(snapshot, &file.path)))
-        .collect()
+/// The compose files, the projects that they make, and the paths that those lack.
+fn projects(snapshot: &Snapshot) -> (Vec<Compose>, Vec<Project>, Vec<String>) {
+    let library = Library::new(snapshot);
+    let read = |id: FileId| {
+        let file = snapshot.file(id);
+        compose::parse(id, &file.text, &library.env(paths::parent(&file.path)))
+    };
+    let named = snapshot.files().filter(|(_, file)| FileKind::of(&file.path) == Some(FileKind::Compose));
+    let mut composes: Vec<Compose> = named.map(|(id, _)| read(id)).collect();
+    let projects = projects::find(&library, snapshot, &composes);
+    // What others include is a compose file, whatever its name.
+    let known: HashSet<FileId> = composes.iter().map(|c| c.file).collect();
+    let sources: BTreeSet<FileId> = projects.iter().flat_map(|p| p.sources.iter().copied()).collect();
+    composes.extend(sources.into_iter().filter(|id| !known.contains(id)).map(read));
+    (composes, projects, library.wanted())
 }

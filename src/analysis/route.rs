@@ -105,6 +105,10 @@ struct InStage {
 
 /// The way of the repository file at `path` into a service.
 pub fn route(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
+    if facts.model(service).extends.is_some() {
+        // What it extends was not read, and may mount anything anywhere.
+        return ends(Verdict::Unknown, Vec::new());
+    }
     let mut image = in_image(facts, service, path);
     let mounts = Mounts::of(facts, service);
     // A bind mount can bring the file itself, whatever the image holds.
@@ -386,12 +390,11 @@ struct Mounts<'a> {
 
 impl<'a> Mounts<'a> {
     fn of(facts: &'a Facts<'_>, service: &'a Service) -> Self {
-        let file = facts.compose_file(service);
         let entries = facts
             .model(service)
             .mounts
             .iter()
-            .filter_map(|m| Some((m, Location::new(file, m.span), paths::clean(m.target.known.as_deref()?))))
+            .filter_map(|m| Some((m, m.at, paths::clean(m.target.known.as_deref()?))))
             .filter(|(_, _, target)| target.starts_with('/'))
             .collect();
         Self { dir: &service.dir, entries, volumes: image_volumes(facts, service) }

@@ -95,24 +95,27 @@ fn is_source(snapshot: &Snapshot, context: &Context, source: &str) -> bool {
     }
 }
 
-/// Folders that images carry for their own set-up.
+/// Folders that images carry for their own set-up, and those of build tools' wrappers (`gradle`, `.mvn`, `.yarn`).
 fn is_setup_folder(name: &str) -> bool {
-    matches!(
-        name,
-        "docker"
-            | ".docker"
-            | "rootfs"
-            | "root"
-            | "conf"
-            | "conf.d"
-            | "config"
-            | "etc"
-            | "nginx"
-            | "certs"
-            | "ssl"
-            | "scripts"
-            | "patches"
-    )
+    let hidden = name.starts_with('.') && !matches!(name, "." | "..");
+    hidden
+        || matches!(
+            name,
+            "docker"
+                | "gradle"
+                | "rootfs"
+                | "root"
+                | "conf"
+                | "conf.d"
+                | "config"
+                | "configuration"
+                | "etc"
+                | "nginx"
+                | "certs"
+                | "ssl"
+                | "scripts"
+                | "patches"
+        )
 }
 
 fn is_setup(name: &str) -> bool {

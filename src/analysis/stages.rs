@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     commands::{self, Effect},
-    names::is_moving_name,
+    names::{is_bust_name, is_digest, is_moving_name},
     paths,
     vars::{Origin, Scope, Undeclared, Val, expand},
 };
@@ -367,10 +367,13 @@ fn resolve_stage(
 
 fn initial(base: &Base, before: &[Stage]) -> State {
     match base {
-        // The ARGs of the parent stage are not in scope for expansion; its ENV is.
+        // The ENV of the parent stage is in scope, its ARGs only under BuildKit.
         Base::Stage(parent) => {
             let mut state = before[*parent].end.clone();
             let mut scope = Scope::default();
+            for name in state.scope.names(Origin::Arg).chain(state.scope.names(Origin::Inherited)) {
+                scope.inherit(name);
+            }
             for name in state.scope.names(Origin::Env) {
                 if let Some((value, _)) = state.scope.get(name) {
                     scope.set_env(name, value.clone());
@@ -485,25 +488,31 @@ impl Resolver<'_> {
             })
             .collect();
         let mut touched = false;
-        for (pair, (value, args)) in pairs.iter().zip(made) {
-            let name = &pair.name.value;
+        // Names are expanded as well: `ENV "A"=1` sets `A`.
+        let names: Vec<Option<String>> =
+            pairs.iter().map(|pair| self.expand(&pair.name).known().map(str::to_owned)).collect();
+        for (name, (value, args)) in names.iter().zip(made) {
+            let Some(name) = name else { continue };
             let old = if args.is_empty() {
                 self.state.env_args.remove(name)
             } else {
                 self.state.env_args.insert(name.clone(), args)
             };
             touched |= old.is_some() || self.state.env_args.contains_key(name);
-            self.state.scope.set_env(&pair.name.value, value);
+            self.state.scope.set_env(name, value);
         }
-        if touched || pairs.iter().any(|pair| is_moving_name(&pair.name.value)) {
+        if touched || names.iter().flatten().any(|name| is_moving_name(name)) {
             self.moving_args();
         }
-        What::Env(pairs.iter().map(|p| p.name.value.clone()).collect())
+        What::Env(names.into_iter().flatten().collect())
     }
 
     /// Looks again at which moving ARGs are part of the key.
     fn moving_args(&mut self) {
-        let scoped = self.state.scope.names(Origin::Arg).filter(|name| is_moving_name(name));
+        let scope = &self.state.scope;
+        let picks = |name: &str| matches!(scope.get(name), Some((Val::Known(value), _)) if is_digest(value));
+        let moves = |name: &&str| is_bust_name(name) || (is_moving_name(name) && !picks(name));
+        let scoped = scope.names(Origin::Arg).filter(moves);
         let behind = self.state.env_args.values().flatten().map(String::as_str);
         self.state.args = scoped.chain(behind).map(str::to_owned).collect();
     }
@@ -511,12 +520,13 @@ impl Resolver<'_> {
     fn copy(&mut self, copy: &Copy, flags: &[Flag], is_add: bool) -> CopyFacts {
         let from = match &copy.from {
             None => CopyFrom::Context,
+            // No builder expands it: BuildKit refuses what an expansion would change.
             Some(word) => match self.expand(word) {
-                Val::Known(name) => match find(self.before, &name) {
+                Val::Known(name) if name == word.value => match find(self.before, &name) {
                     Some(stage) => CopyFrom::Stage(stage),
                     None => CopyFrom::External(Val::Known(name)),
                 },
-                Val::Unknown => CopyFrom::External(Val::Unknown),
+                Val::Known(_) | Val::Unknown => CopyFrom::External(Val::Unknown),
             },
         };
         let sources: Vec<Val> = copy.sources.iter().map(|w| self.expand(w)).collect();

@@ -11,10 +11,6 @@ use crate::{
     text::{EntryKind, FileId, LineIndex},
 };
 
-/// The compose files that `docker compose` looks for, in its order
-/// (<https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file>).
-const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-
 /// The files that get into the service's container, or into its build, as the checkout around `here` has them.
 pub(super) fn of(here: &Path, asked: &Asked<'_>) -> Result<Vec<Candidate>, String> {
     let root = project::find_root(here);
@@ -49,8 +45,8 @@ pub(super) fn of(here: &Path, asked: &Asked<'_>) -> Result<Vec<Candidate>, Strin
     Ok(candidates)
 }
 
-/// Whether the server's Compose builds from what the compose file here says: an override, `COMPOSE_FILE` or `extends`
-/// can name another Dockerfile, and then every route would be a guess.
+/// Whether the server's Compose builds from what the compose files here say: its own `.env`, or files that are named
+/// on its command line, can name another Dockerfile, and then every route would be a guess.
 fn same_build(facts: &Facts<'_>, service: &Service, theirs: &BuildSource) -> bool {
     let Some(ours) = &service.build else { return false };
     let (Some(context), Some(dockerfile)) = (&ours.context, ours.dockerfile) else { return false };
@@ -72,13 +68,8 @@ fn recipes(facts: &Facts<'_>, service: &Service) -> Vec<Candidate> {
         let ignore = build.context.as_ref().and_then(|context| context.ignore.as_ref());
         found.extend(ignore.map(|ignore| (path(ignore.file), Makes::Image)));
     }
-    let compose = path(facts.compose_file(service));
-    // Its override is read with it, whatever the file itself says.
-    if let Some((stem, extension)) = compose.rsplit_once('.') {
-        let beside = format!("{stem}.override.{extension}");
-        found.extend(facts.snapshot.entry(&beside).map(|_| (beside, Makes::Container)));
-    }
-    found.push((compose, Makes::Container));
+    let project = &facts.projects[service.project];
+    found.extend(project.sources.iter().map(|&file| (path(file), Makes::Container)));
     found.into_iter().map(|(path, makes)| Candidate { path, reach: Reach::Recipe(makes) }).collect()
 }
 
@@ -91,39 +82,50 @@ fn no_errors(facts: &Facts<'_>, file: FileId, errors: &[SyntaxError]) -> Result<
 }
 
 fn readable(facts: &Facts<'_>, folder: &str) -> Result<(), String> {
-    match compose_file(facts, folder) {
-        None => Err(format!(
+    let Some(index) = project(facts, folder) else {
+        return Err(format!(
             "there is no compose file in `{}` or above: name the folder that has one with `--dir`",
             if folder.is_empty() { "." } else { folder }
-        )),
-        Some(file) => facts
-            .composes
-            .iter()
-            .filter(|compose| compose.file == file)
-            .try_for_each(|compose| no_errors(facts, file, &compose.errors)),
+        ));
+    };
+    let project = &facts.projects[index];
+    for &file in &project.sources {
+        if let Some(compose) = facts.compose(file) {
+            no_errors(facts, file, &compose.errors)?;
+        }
+    }
+    match project.gaps.iter().find(|gap| gap.refused) {
+        None => Ok(()),
+        Some(gap) => {
+            let error = SyntaxError { span: gap.at.span, message: gap.reason.clone() };
+            no_errors(facts, gap.at.file, &[error])
+        }
     }
 }
 
-/// The compose file that `docker compose` would take in this folder: the nearest upwards.
-fn compose_file(facts: &Facts<'_>, folder: &str) -> Option<FileId> {
+/// What `docker compose` would take in this folder, by its index: the nearest upwards.
+fn project(facts: &Facts<'_>, folder: &str) -> Option<usize> {
     let mut at = folder;
     loop {
-        let file = COMPOSE_FILES.iter().find_map(|file| facts.snapshot.find(&paths::join(at, file)));
-        if file.is_some() || at.is_empty() {
-            return file;
+        let found = facts.projects.iter().position(|project| project.found_in.as_deref() == Some(at));
+        if found.is_some() || at.is_empty() {
+            return found;
         }
         at = paths::parent(at);
     }
 }
 
 fn find<'a>(facts: &'a Facts<'_>, folder: &str, name: &str) -> Result<&'a Service, String> {
-    let file = compose_file(facts, folder);
-    let services: Vec<&Service> =
-        facts.services.iter().filter(|s| Some(facts.compose_file(s)) == file).collect();
+    let found = project(facts, folder);
+    let ours = |service: &&Service| found == Some(service.project);
+    let services: Vec<&Service> = facts.services.iter().filter(ours).collect();
     if let Some(found) = services.iter().find(|s| facts.model(s).name.value == name) {
         return Ok(found);
     }
     let known: Vec<&str> = services.iter().map(|s| facts.model(s).name.value.as_str()).collect();
-    let path = file.map_or("", |file| facts.snapshot.file(file).path.as_str());
-    Err(format!("`{path}` has no service `{name}`; it has `{}`", known.join("`, `")))
+    let found = found.map(|index| &facts.projects[index]);
+    let path = found.map_or("", |project| facts.snapshot.file(project.file).path.as_str());
+    let unread = found.and_then(|project| project.gaps.first());
+    let unread = unread.map_or_else(String::new, |gap| format!("; {}", gap.reason));
+    Err(format!("`{path}` has no service `{name}`; it has `{}`{unread}", known.join("`, `")))
 }

@@ -4,6 +4,8 @@
 mod allow;
 mod meaning;
 
+use std::collections::HashSet;
+
 use crate::{
     analysis::Facts,
     diag::{Finding, Report, Safety, Sink},
@@ -11,7 +13,7 @@ use crate::{
     model::kind::FileKind,
     rules::RULES,
     settings::Settings,
-    text::{FileId, Snapshot},
+    text::{FileId, Snapshot, is_outside},
 };
 
 /// Whether a file of that name is read at all.
@@ -30,16 +32,30 @@ fn look(snapshot: &Snapshot, settings: &Settings) -> Report {
     for rule in RULES.iter().filter(|rule| settings.runs(rule.id)) {
         (rule.check)(&facts, &mut Sink::new(rule.claim(), &mut findings));
     }
+    inside(snapshot, &mut findings);
     allow::apply(&facts, settings, &mut findings);
     // The registry's order decides between findings at one place; the sort is stable.
     findings.sort_by_key(|f: &Finding| (f.at.file, f.at.span));
-    // Services that share a text through an anchor share its findings.
-    findings.dedup_by(|a, b| (a.rule, a.at, &a.message) == (b.rule, b.at, &b.message));
+    // Services that share a text, through an anchor or in projects that share a file, share its findings.
+    let mut seen = HashSet::new();
+    findings.retain(|f| seen.insert((f.rule, f.at, f.message.clone())));
     let ignores =
         snapshot.files().filter(|(_, f)| FileKind::of(&f.path) == Some(FileKind::Dockerignore)).count();
     // What a person would say was checked: not manifests or `.env` files, which are only looked up.
     let files = facts.dockerfiles.len() + facts.composes.len() + ignores;
     Report { findings, files }
+}
+
+/// What lies outside of the project is read for others: nothing is found or changed there.
+fn inside(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
+    let outside = |file: FileId| is_outside(&snapshot.file(file).path);
+    findings.retain(|finding| !outside(finding.at.file));
+    for fix in findings.iter_mut().filter_map(|finding| finding.fix.as_mut()) {
+        if fix.edits.iter().any(|(file, _)| outside(*file)) {
+            fix.edits.clear();
+            fix.safety = Safety::Manual;
+        }
+    }
 }
 
 /// Makes every fix that is trusted at least as far as `limit`. Nothing is written.

@@ -2,13 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "the one place that reads the file system")]
 
 use std::{
+    collections::HashSet,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use ignore::WalkBuilder;
 
-use crate::text::{EntryKind, Snapshot, SourceFile};
+use crate::text::{EntryKind, Snapshot, SourceFile, is_outside};
 
 /// A project as it lies on disk.
 #[derive(Debug)]
@@ -96,13 +97,12 @@ pub fn read(
         }
     }
     project.about_git(in_checkout);
-    for path in more(&project.snapshot) {
-        if project.snapshot.entry(&path).is_some() {
-            project.take(&path);
-        }
-    }
+    project.complete(more);
     Ok(project)
 }
+
+/// How often the files that were read may name further ones.
+const ROUNDS: usize = 20;
 
 impl Project {
     /// Notes what lies beside the files of the checkout: `.git` itself, and what git ignores only here.
@@ -125,6 +125,29 @@ impl Project {
         }
     }
 
+    /// Reads what the files name, and what those name in turn.
+    fn complete(&mut self, more: &dyn Fn(&Snapshot) -> Vec<String>) {
+        let checkout = fs::canonicalize(&self.root).map(|real| (find_root(&real), real));
+        let mut tried: HashSet<String> = HashSet::new();
+        for _ in 0..ROUNDS {
+            let before = tried.len();
+            for path in more(&self.snapshot) {
+                if !tried.insert(path.clone()) {
+                    continue;
+                }
+                let known = self.snapshot.entry(&path).is_some();
+                let inside = || checkout.as_ref().is_ok_and(|(top, real)| lies_in(top, real, &path));
+                // What lies beside the folder in the same checkout is there for Compose, too.
+                if known || (is_outside(&path) && inside() && self.root.join(&path).is_file()) {
+                    self.take(&path);
+                }
+            }
+            if tried.len() == before {
+                return;
+            }
+        }
+    }
+
     /// Reads one more file; a file that cannot be read becomes a problem.
     pub fn take(&mut self, path: &str) {
         match text(&self.root.join(path)) {
@@ -134,6 +157,11 @@ impl Project {
             Err(reason) => self.problems.push(Problem { path: path.to_owned(), reason }),
         }
     }
+}
+
+/// Whether a path from the folder leads to a place in the checkout.
+fn lies_in(checkout: &Path, folder: &Path, path: &str) -> bool {
+    fs::canonicalize(folder.join(path)).is_ok_and(|real| real.starts_with(checkout))
 }
 
 /// Reads one file.

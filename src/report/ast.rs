@@ -51,7 +51,7 @@ pub fn dockerfile(path: &str, text: &str) -> Value {
 }
 
 fn body(body: &Body) -> Map<String, Value> {
-    let flags: Vec<&str> = body.flags.iter().map(|flag| flag.text.text()).collect();
+    let flags: Vec<&str> = body.flags.iter().map(|flag| flag.as_read.as_str()).collect();
     let mut object = Map::new();
     object.insert("cmd".to_owned(), json!(body.keyword.value.to_uppercase()));
     object.insert("flags".to_owned(), json!(flags));

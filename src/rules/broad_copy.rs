@@ -6,7 +6,6 @@ use crate::{
         commands::{Effect, Install, Needs, Reads},
         context::{Context, Lands, fills_from, lands},
         manifest, paths,
-        source::is_whole,
         stages::{CopyFacts, CopyFrom, RunFacts, Step, What},
         vars::Val,
     },
@@ -35,6 +34,8 @@ struct Case<'a> {
     install: &'a Install,
     /// Manifest and lock files that the context holds, from the context.
     manifests: Vec<String>,
+    /// Those of them that no COPY before the broad one brings.
+    missing: Vec<String>,
     needs: Needs,
 }
 
@@ -59,9 +60,15 @@ fn look(
         )
         .label(
             Location::new(model.file, case.install.span),
-            format!("needs no more than `{manifest}`, and runs again after every change"),
+            match case.needs {
+                Needs::Manifests => format!("needs no more than `{manifest}`, and runs again after every change"),
+                _ => format!("installs what `{manifest}` names, and runs again after every change"),
+            },
         );
-    let title = format!("copy `{}` first, the rest after the install", case.manifests.join("`, `"));
+    let title = match case.missing.as_slice() {
+        [] => "copy the rest after the install".to_owned(),
+        missing => format!("copy `{}` first, the rest after the install", missing.join("`, `")),
+    };
     let edits = split(text, model, &case).unwrap_or_default();
     finding.fix(Safety::Unsafe, title, edits.into_iter().map(|e| (model.file, e)).collect());
     Some(())
@@ -75,20 +82,29 @@ fn case<'a>(facts: &Facts<'_>, context: &Context, steps: &[&'a Step]) -> Option<
         Effect::Install(install) => Some(install),
         _ => None,
     })?;
-    let dir = run.workdir.known()?;
-    let place = paths::join(dir, install.manifests.first()?);
+    // An absolute path needs no working folder.
+    let manifest = install.manifests.first()?;
+    let dir = run.workdir.known().or(manifest.starts_with('/').then_some("/"))?;
+    let place = paths::join(dir, manifest);
     let at = before.iter().position(|step| broad(facts, context, step, &place).is_some())?;
     let (copy_step, What::Copy(copy)) = (before[at], &before[at].what) else { return None };
     if before[..at].iter().any(|step| installs_too(step, install)) {
         return None;
     }
     let main = broad(facts, context, copy_step, &place)?;
-    let mut manifests = vec![main.clone()];
-    for name in install.manifests.iter().skip(1).chain(&install.locks) {
-        manifests.extend(broad(facts, context, copy_step, &paths::join(dir, name)));
+    let (mut manifests, mut missing) = (Vec::new(), Vec::new());
+    for name in install.manifests.iter().chain(&install.locks) {
+        let place = paths::join(dir, name);
+        let Some(file) = broad(facts, context, copy_step, &place) else { continue };
+        if !before[..at].iter().any(|step| brings(step, &file, &place)) {
+            missing.push(file.clone());
+        }
+        manifests.push(file);
     }
     let needs = manifest::needs(facts.snapshot, install, &paths::join(&context.dir, &main));
-    (needs != Needs::Sources).then_some(Case { copy: (copy_step, copy), run: (last, run), install, manifests, needs })
+    // Where the install may read more than the manifest, a step before it may have made what it reads.
+    let prepared = needs == Needs::More && before[at..].iter().any(|step| prepares(step));
+    (needs != Needs::Sources && !prepared).then_some(Case { copy: (copy_step, copy), run: (last, run), install, manifests, missing, needs })
 }
 
 /// The file of the context that a step puts at `place`, if the step copies the whole context or a folder around it.
@@ -103,6 +119,21 @@ fn broad(facts: &Facts<'_>, context: &Context, step: &Step, place: &str) -> Opti
         let path = paths::join(&context.dir, source);
         lands_there && !named && facts.snapshot.entry(&path) == Some(EntryKind::File) && context.ignored(source).is_none()
     })
+}
+
+/// Whether the step copies the file of the context to the place.
+fn brings(step: &Step, file: &str, place: &str) -> bool {
+    match &step.what {
+        What::Copy(copy) if copy.from == CopyFrom::Context => {
+            matches!(lands(copy, file), Lands::At(at) if at.iter().any(|a| a == place))
+        }
+        _ => false,
+    }
+}
+
+fn prepares(step: &Step) -> bool {
+    let unknown = |e: &Effect| matches!(e, Effect::Other { reads: Reads::Unknown, .. });
+    matches!(&step.what, What::Run(run) if run.effects.iter().any(unknown))
 }
 
 fn installs_too(step: &Step, install: &Install) -> bool {
@@ -125,7 +156,7 @@ fn split(text: &str, model: &Dockerfile, case: &Case<'_>) -> Option<Vec<Edit>> {
     if case.needs != Needs::Manifests || !plain || !between.iter().all(harmless) || !only_installs(case.run.1) {
         return None;
     }
-    let dest = if is_whole(&written.sources[0].value) && matches!(written.dest.value.as_str(), "." | "./") {
+    let dest = if matches!(written.dest.value.as_str(), "." | "./") {
         "./".to_owned()
     } else {
         format!("{}/", case.copy.1.dest.known()?.trim_end_matches('/'))
@@ -136,12 +167,16 @@ fn split(text: &str, model: &Dockerfile, case: &Case<'_>) -> Option<Vec<Edit>> {
     if case.manifests.iter().any(|m| paths::parent(m) != folder) || folder != source.trim_start_matches('/') {
         return None;
     }
-    let words = case.manifests.iter().map(|m| word(m)).collect::<Option<Vec<_>>>()?.join(" ");
+    let words = case.missing.iter().map(|m| word(m)).collect::<Option<Vec<_>>>()?.join(" ");
     let arguments = written.sources[0].span.join(written.dest.span);
     // The COPY takes the comments above it along. That they are replaced, too, makes a cache-bust layer, which goes
     // above the sources, wait for the next round.
     let whole = Span::new(edit::start_with_comments(text, model, copy_at), copy.span.end());
     let moved = edit::insert_after(text, model, run_at, &[text[whole.range()].to_owned()]).ok()?;
+    if words.is_empty() {
+        let line = Span::new(whole.start(), copy.lines.end());
+        return Some(vec![Edit::replace(line, ""), moved]);
+    }
     let head = &text[copy.span.start()..arguments.start()];
     Some(vec![Edit::replace(whole, format!("{head}{words} {dest}")), moved])
 }
@@ -159,6 +194,6 @@ fn harmless(instruction: &Instruction) -> bool {
 fn only_installs(run: &RunFacts) -> bool {
     run.context_mounts.is_empty()
         && run.effects.iter().all(|e| {
-            matches!(e, Effect::Install(_) | Effect::Nothing | Effect::Checks | Effect::Other { reads: Reads::Nothing, .. })
+            matches!(e, Effect::Install(_) | Effect::Nothing | Effect::Checks | Effect::Other { reads: Reads::Nothing | Reads::Index, .. })
         })
 }

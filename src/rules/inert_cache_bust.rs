@@ -23,6 +23,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
 /// `RUN echo $(date)`: the key is the text.
 fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mut Sink<'_>) {
     for (stage, resolved) in dockerfile.stages.all.iter().enumerate() {
+        let mut replaced = false;
         for (at, step) in resolved.steps.iter().enumerate() {
             let What::Run(run) = &step.what else { continue };
             let clock = run.effects.iter().any(|e| matches!(e, Effect::PrintsClock { .. }));
@@ -37,6 +38,12 @@ fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &
                 Location::new(model.file, instruction.span),
                 format!("`{said}` busts nothing: the cache key is this text, not what the shell makes of it"),
             );
+            // One layer is enough for the stage.
+            if std::mem::replace(&mut replaced, true) {
+                let edits = vec![(model.file, Edit::replace(instruction.lines, ""))];
+                finding.fix(Safety::Safe, "remove it: the first of its kind becomes the cache-bust", edits);
+                continue;
+            }
             let title = "bust by a build argument instead";
             match replace(facts, index, stage, instruction) {
                 Ok(edits) => finding.fix(Safety::Safe, title, edits),

@@ -36,17 +36,30 @@ fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mu
         .chain(stages.target(None))
         .flat_map(|target| stages.needed(target))
         .collect();
-    let places: Vec<Place> = needed.into_iter().filter_map(|s| layer::place(facts, dockerfile, s)).collect();
-    let Some(first) = places.first() else { return };
+    let places: Vec<Place<'_>> = needed.into_iter().filter_map(|s| layer::place(facts, dockerfile, s)).collect();
+    // The layer that `cached-fetch` proposes serves the source, too.
+    if places.iter().any(|place| place.follows) {
+        return;
+    }
+    let Some(first) = places.iter().find(|p| p.data.is_some()).or(places.first()) else { return };
     let copy = &dockerfile.model.instructions[first.copy];
-    let said = facts.snapshot.file(dockerfile.model.file).text[copy.span.range()].lines().next().unwrap_or_default();
-    let severity = if places.iter().any(|p| p.fetches) { Severity::Warning } else { Severity::Info };
-    let finding = sink
-        .report(
-            Location::new(dockerfile.model.file, copy.span),
-            format!("nothing above `{said}` can bust the steps after it: what they read from outside their cache key stays"),
-        )
-        .at_most(severity);
+    let file = dockerfile.model.file;
+    let said = facts.snapshot.file(file).text[copy.span.range()].lines().next().unwrap_or_default();
+    let message = match first.data {
+        Some(fetch) => format!(
+            "nothing above `{said}` can bust the fetch of `{}` below: while the sources stay the same, so does what was \
+             fetched first",
+            fetch.what
+        ),
+        None => format!(
+            "nothing above `{said}` can bust the steps after it: what they read from outside their cache key stays"
+        ),
+    };
+    let severity = if first.data.is_some() { Severity::Warning } else { Severity::Info };
+    let mut finding = sink.report(Location::new(file, copy.span), message).at_most(severity);
+    if let Some(fetch) = first.data {
+        finding = finding.label(Location::new(file, fetch.span), "its cache key is its text, not what the server has");
+    }
     let at: Vec<(usize, usize)> = places.iter().map(|p| (p.stage, p.before)).collect();
     match layer::insert(facts, index, stages, &at) {
         Ok(edits) => finding.fix(Safety::Safe, "insert a cache-bust layer above it", edits),

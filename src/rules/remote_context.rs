@@ -3,7 +3,6 @@
 use crate::{
     analysis::{Facts, links::is_remote},
     diag::{Safety, Sink},
-    text::Location,
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -13,7 +12,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         let Some(url) = context.known.as_deref().filter(|url| is_remote(url) && !is_pinned(url)) else { continue };
         let name = &model.name.value;
         sink.report(
-            Location::new(facts.compose_file(service), context.span),
+            context.at,
             format!("`{name}` is built from `{url}`: commits that are not pushed there are not in the image, and a pull here changes nothing"),
         )
         .fix(Safety::Manual, "build the checkout, or name a commit behind `#`", Vec::new());

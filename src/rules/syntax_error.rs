@@ -1,16 +1,73 @@
 //! `syntax-error`: what BuildKit, Compose or the ignore file's reader would refuse.
 
-use crate::{analysis::Facts, diag::Sink, text::Location};
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    analysis::{
+        Facts,
+        paths::{base_name, join, parent},
+    },
+    diag::{Severity, Sink},
+    model::compose::Compose,
+    syntax::SyntaxError,
+    text::{FileId, Location},
+};
+
+/// What Compose reads when it is told no file.
+const DEFAULT_NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
-    let dockerfiles = facts.dockerfiles.iter().map(|d| (d.model.file, &d.model.errors));
-    let composes = facts.composes.iter().map(|c| (c.file, &c.errors));
-    for (file, errors) in dockerfiles.chain(composes) {
-        for error in errors {
-            sink.report(Location::new(file, error.span), error.message.clone());
-        }
+    for (index, dockerfile) in facts.dockerfiles.iter().enumerate() {
+        let file = dockerfile.model.file;
+        // Nothing can be built from a file that only keeps a place; it matters once something wants to.
+        let waits = is_blank(facts, file) && facts.builders(index).next().is_none();
+        report(file, &dockerfile.model.errors, waits, sink);
+    }
+    for compose in &facts.composes {
+        report(compose.file, &compose.errors, is_blank(facts, compose.file), sink);
+    }
+    for compose in whole(facts) {
+        report(compose.file, &compose.dangling, false, sink);
+    }
+    for gap in facts.projects.iter().flat_map(|project| &project.gaps).filter(|gap| gap.refused) {
+        sink.report(gap.at, gap.reason.clone());
     }
     for (file, error) in &facts.ignores.errors {
         sink.report(Location::new(*file, error.span), error.message.clone());
     }
+}
+
+/// Compose files that are a project by themselves: read by default, alone in their folder, and named by no other.
+fn whole<'f>(facts: &'f Facts<'_>) -> Vec<&'f Compose> {
+    let path = |compose: &Compose| facts.snapshot.file(compose.file).path.as_str();
+    let mut in_folder: HashMap<&str, usize> = HashMap::new();
+    let mut named = HashSet::new();
+    for compose in &facts.composes {
+        let folder = parent(path(compose));
+        *in_folder.entry(folder).or_default() += 1;
+        let extended = compose.services.iter().filter_map(|s| s.extends.as_ref()?.file.as_ref());
+        for file in compose.includes.iter().chain(extended) {
+            // What a variable names may be any file.
+            let Some(file) = &file.known else { return Vec::new() };
+            named.insert(join(folder, file));
+        }
+    }
+    let alone = |compose: &&Compose| {
+        let path = path(compose);
+        DEFAULT_NAMES.contains(&base_name(path)) && in_folder[parent(path)] == 1 && !named.contains(path)
+    };
+    facts.composes.iter().filter(|c| !c.dangling.is_empty()).filter(alone).collect()
+}
+
+fn report(file: FileId, errors: &[SyntaxError], waits: bool, sink: &mut Sink<'_>) {
+    for error in errors {
+        let most = if waits { Severity::Info } else { Severity::Error };
+        sink.report(Location::new(file, error.span), error.message.clone()).at_most(most);
+    }
+}
+
+/// Whether there is nothing but comments.
+fn is_blank(facts: &Facts<'_>, file: FileId) -> bool {
+    let mut lines = facts.snapshot.file(file).text.lines().map(|l| l.trim_start_matches('\u{feff}').trim());
+    lines.all(|line| line.is_empty() || line.starts_with('#'))
 }

@@ -1,9 +1,17 @@
 //! `volume-shadows-image`: a named volume over a path that the built image fills.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    analysis::{Facts, links::Service, paths, route},
+    analysis::{
+        Facts,
+        commands::Effect,
+        links::Service,
+        paths, route,
+        stages::{Stages, What},
+    },
     diag::{Safety, Sink},
-    model::compose::{Mount, MountKind, edit},
+    model::compose::{self, Mount, MountKind, edit},
     text::{Edit, FileId, Location},
 };
 
@@ -13,26 +21,33 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             .model(service)
             .mounts
             .iter()
-            .enumerate()
-            .filter(|(_, mount)| mount.kind == MountKind::Named)
-            .filter_map(|(index, mount)| hiding(facts, service, index, mount))
+            .filter(|mount| mount.kind == MountKind::Named)
+            .filter_map(|mount| hiding(facts, service, mount))
             .collect();
-        let compose = facts.compose_file(service);
-        // One fix for all: a list that loses its last entry goes with its key.
-        let indexes: Vec<usize> = found.iter().map(|h| h.index).collect();
-        let text = &facts.snapshot.file(compose).text;
-        let name = &facts.model(service).name.value;
-        let edits = edit::remove_mounts(text, &facts.composes[service.compose], name, &indexes).unwrap_or_default();
-        let edits: Vec<(FileId, Edit)> = edits.into_iter().map(|e| (compose, e)).collect();
-        for hiding in found {
-            report(facts, compose, &hiding, edits.clone(), sink);
+        let files: BTreeSet<FileId> = found.iter().map(|h| h.mount.at.file).collect();
+        for file in files {
+            let here: Vec<&Hiding<'_>> = found.iter().filter(|h| h.mount.at.file == file).collect();
+            let edits = removal(facts, service, file, &here).unwrap_or_default();
+            for hiding in here {
+                report(facts, hiding, edits.clone(), sink);
+            }
         }
     }
 }
 
+/// One fix for all mounts of a file: a list that loses its last entry goes with its key.
+fn removal(facts: &Facts<'_>, service: &Service, file: FileId, all: &[&Hiding<'_>]) -> Option<Vec<(FileId, Edit)>> {
+    let name = &facts.model(service).name.value;
+    let place = |own: &compose::Service, hiding: &Hiding<'_>| own.mounts.iter().position(|m| m.at == hiding.mount.at);
+    let (compose, own) = facts.written(file, name, |own| all.iter().all(|h| place(own, h).is_some()))?;
+    let indexes: Vec<usize> = all.iter().filter_map(|h| place(own, h)).collect();
+    let text = &facts.snapshot.file(file).text;
+    let edits = edit::remove_mounts(text, compose, &own.name.value, &indexes).ok()?;
+    Some(edits.into_iter().map(|e| (file, e)).collect())
+}
+
 /// A mount that hides what the image holds.
 struct Hiding<'a> {
-    index: usize,
     mount: &'a Mount,
     volume: &'a str,
     /// Where it is mounted.
@@ -41,19 +56,35 @@ struct Hiding<'a> {
     fill: Location,
 }
 
-fn hiding<'a>(facts: &Facts<'_>, service: &Service, index: usize, mount: &'a Mount) -> Option<Hiding<'a>> {
+fn hiding<'a>(facts: &Facts<'_>, service: &Service, mount: &'a Mount) -> Option<Hiding<'a>> {
     let build = service.build.as_ref()?;
     let (context, stages, target) = (build.context.as_ref()?, build.stages.as_ref()?, build.target?);
     let place = paths::clean(mount.target.known.as_deref().filter(|t| t.starts_with('/'))?);
-    let fill = route::fill(facts, context, stages, target, &place)?;
+    let copied = route::fill(facts, context, stages, target, &place).map(|fill| fill.instruction);
+    let fill = copied.or_else(|| installed(stages, target, &place))?;
     let dockerfile = &facts.dockerfiles[build.dockerfile?].model;
-    let at = Location::new(dockerfile.file, dockerfile.instructions[fill.instruction].span);
-    Some(Hiding { index, mount, volume: &mount.source.as_ref()?.raw, place, fill: at })
+    let at = Location::new(dockerfile.file, dockerfile.instructions[fill].span);
+    Some(Hiding { mount, volume: &mount.source.as_ref()?.raw, place, fill: at })
+}
+
+/// The first RUN of the stage's image that installs dependencies at or below the place.
+fn installed(stages: &Stages, target: usize, place: &str) -> Option<usize> {
+    let mut steps = stages.chain(target).into_iter().flat_map(|s| &stages.all[s].steps);
+    steps.find_map(|step| {
+        let What::Run(run) = &step.what else { return None };
+        let dir = run.workdir.known()?;
+        let fills = |effect: &Effect| match effect {
+            Effect::Install(install) => {
+                install.fills().is_some_and(|filled| paths::below(place, &paths::join(dir, &filled)).is_some())
+            }
+            _ => false,
+        };
+        run.effects.iter().any(fills).then_some(step.instruction)
+    })
 }
 
 fn report(
     facts: &Facts<'_>,
-    compose: FileId,
     hiding: &Hiding<'_>,
     edits: Vec<(FileId, Edit)>,
     sink: &mut Sink<'_>,
@@ -61,7 +92,7 @@ fn report(
     let Hiding { mount, volume, place, fill, .. } = hiding;
     let said = first_line(&facts.snapshot.file(fill.file).text[fill.span.range()]);
     sink.report(
-        Location::new(compose, mount.span),
+        mount.at,
         format!("`{volume}:{place}` hides what `{said}` puts there: a rebuild changes nothing"),
     )
     .label(*fill, "what the image holds there")

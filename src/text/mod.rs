@@ -7,5 +7,5 @@ mod span;
 
 pub use edit::{Edit, EditSet, Inserted, Overlap};
 pub use lines::{LineIndex, Position};
-pub use snapshot::{EntryKind, FileId, Location, Newline, Snapshot, SourceFile};
+pub use snapshot::{EntryKind, FileId, Located, Location, Newline, Snapshot, SourceFile, is_outside};
 pub use span::{Span, Spanned};

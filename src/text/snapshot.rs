@@ -24,6 +24,22 @@ impl Location {
     }
 }
 
+/// A value and where it stands in which file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Located<T> {
+    /// What it means.
+    pub value: T,
+    /// Where it stands.
+    pub at: Location,
+}
+
+impl<T> Located<T> {
+    /// Puts a value and its place together.
+    pub fn new(value: T, at: Location) -> Self {
+        Self { value, at }
+    }
+}
+
 /// How a file ends its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Newline {
@@ -69,6 +85,11 @@ pub enum EntryKind {
     Symlink,
 }
 
+/// Whether a path leads out of the project: such a file is read for others, and is not itself checked or changed.
+pub fn is_outside(path: &str) -> bool {
+    path.starts_with("../")
+}
+
 /// The texts that are checked, and the names of everything else in the project.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
@@ -96,9 +117,10 @@ impl Snapshot {
         FileId(next)
     }
 
-    /// Notes that a path exists, and the folders above it with it.
+    /// Notes that a path exists, and the folders above it with it. What lies outside of the project (`../…`) is a text
+    /// that can be found, and no part of any folder.
     pub fn add_entry(&mut self, path: &str, kind: EntryKind) {
-        if path.is_empty() {
+        if path.is_empty() || is_outside(path) {
             return;
         }
         self.entries.insert(path.to_owned(), kind);

@@ -274,7 +274,7 @@ fn a_scalar_keeps_its_quotes() {
     assert_eq!(set(arg, "2"), text.replace("A=1", "A=2"));
     assert!(set_value(text, &model, web.mounts[0].source.as_ref().unwrap(), "a b").is_err());
     assert_eq!(
-        apply(set_scalar(text, web.image.as_ref().unwrap().span, "x")),
+        apply(set_scalar(text, web.image.as_ref().unwrap().at.span, "x")),
         text.replace("\"a:1\"", "\"x\"")
     );
 }

@@ -2,7 +2,11 @@
 
 mod corpus;
 mod edit;
+mod merge;
 mod model;
+mod options;
+mod oracle;
+mod schema;
 
 use unstale::{
     model::compose::{self, Compose, Env},

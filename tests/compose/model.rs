@@ -52,7 +52,7 @@ fn build_in_every_form() {
             (origin, context, dockerfile),
             "{text}"
         );
-        let context = build.context.as_ref().map(|c| text[c.span.range()].trim_matches(['"', '\'']));
+        let context = build.context.as_ref().map(|c| text[c.at.span.range()].trim_matches(['"', '\'']));
         assert_eq!(
             context,
             known(build.context.as_ref()),
@@ -60,7 +60,7 @@ fn build_in_every_form() {
         );
     }
     assert!(clean(&service("    build: !reset null\n    image: x\n")).services[0].build.is_none());
-    assert!(clean(&service("    build:\n    image: x\n")).services[0].build.is_none());
+    assert!(read(&service("    build:\n    image: x\n")).services[0].build.is_none());
     let inline = clean(&service("    build:\n      dockerfile_inline: |\n        FROM x\n      target: t\n"));
     let build = inline.services[0].build.as_ref().unwrap();
     assert_eq!((known(build.inline.as_ref()), known(build.target.as_ref())), (Some("FROM x\n"), Some("t")));
@@ -75,10 +75,10 @@ fn args_as_mapping_and_list() {
         let args = &model.services[0].build.as_ref().unwrap().args;
         let flat: Vec<_> = args
             .iter()
-            .map(|a| (a.name.value.as_str(), known(a.value.as_ref()), &text[a.name.span.range()]))
+            .map(|a| (a.name.value.as_str(), known(a.value.as_ref()), &text[a.name.at.span.range()]))
             .collect();
         assert_eq!(flat, [("A", Some("1"), "A"), ("B", None, "B"), ("C", Some("y"), "C")], "{text}");
-        assert_eq!(&text[args[2].value.as_ref().unwrap().span.range()], "${X:-y}");
+        assert_eq!(&text[args[2].value.as_ref().unwrap().at.span.range()], "${X:-y}");
     }
 }
 
@@ -154,9 +154,9 @@ fn mounts_in_the_short_form() {
     let model = clean(&text);
     let mount = &model.services[0].mounts[0];
     assert!(mount.no_copy);
-    assert_eq!(&text[mount.span.range()], "\"code:/app:nocopy\"");
-    assert_eq!(&text[mount.source.as_ref().unwrap().span.range()], "code");
-    assert_eq!(&text[mount.target.span.range()], "/app");
+    assert_eq!(&text[mount.at.span.range()], "\"code:/app:nocopy\"");
+    assert_eq!(&text[mount.source.as_ref().unwrap().at.span.range()], "code");
+    assert_eq!(&text[mount.target.at.span.range()], "/app");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn mounts_in_the_long_form_and_tmpfs() {
         ]
     );
     assert!(mounts[1].no_copy && !mounts[0].no_copy);
-    assert_eq!(&text[mounts[6].span.range()], "*m");
+    assert_eq!(&text[mounts[6].at.span.range()], "*m");
     assert_eq!(flat(&clean(&service("    image: x\n    tmpfs: /run\n")).services[0].mounts[0]).2, "/run");
 }
 
@@ -211,7 +211,7 @@ fn volumes_of_the_project() {
 
 #[test]
 fn what_else_a_service_says() {
-    let text = "name: p\ninclude:\n  - a.yml\n  - path: [b.yml, c.yml]\nservices:\n  web: &w\n    image: \"x:${TAG:-1}\"\n    container_name: c\n    pull_policy: always\n    deploy: {replicas: 2}\n    extends: {file: base.yml, service: web}\n  two:\n    scale: 3\n    extends: web\n  three: *w\n";
+    let text = "name: p\ninclude:\n  - a.yml\n  - path: [b.yml, c.yml]\nservices:\n  web: &w\n    image: \"x:${TAG:-1}\"\n    container_name: c1\n    pull_policy: always\n    deploy: {replicas: 2}\n    extends: {file: base.yml, service: web}\n  two:\n    scale: 3\n    extends: web\n  three: *w\n";
     let model = clean(text);
     assert_eq!(known(model.name.as_ref()), Some("p"));
     assert_eq!(
@@ -221,7 +221,7 @@ fn what_else_a_service_says() {
     let web = model.service("web").unwrap();
     assert_eq!(web.image.as_ref().unwrap().raw, "x:${TAG:-1}");
     assert_eq!(known(web.image.as_ref()), Some("x:1"));
-    assert_eq!(&text[web.image.as_ref().unwrap().span.range()], "\"x:${TAG:-1}\"");
+    assert_eq!(&text[web.image.as_ref().unwrap().at.span.range()], "\"x:${TAG:-1}\"");
     assert_eq!(known(web.pull_policy.as_ref()), Some("always"));
     assert_eq!(known(web.replicas.as_ref()), Some("2"));
     let extends = web.extends.as_ref().unwrap();
@@ -230,8 +230,8 @@ fn what_else_a_service_says() {
     assert_eq!(known(two.replicas.as_ref()), Some("3"));
     assert!(two.extends.as_ref().unwrap().file.is_none());
     let three = model.service("three").unwrap();
-    assert_eq!(&text[three.span.range()], "*w");
-    assert_eq!(known(three.container_name.as_ref()), Some("c"));
+    assert_eq!(&text[three.at.span.range()], "*w");
+    assert_eq!(known(three.container_name.as_ref()), Some("c1"));
 }
 
 #[test]
@@ -306,7 +306,7 @@ proptest! {
         }
         for service in &model.services {
             for mount in &service.mounts {
-                prop_assert!(text.get(mount.target.span.range()).is_some());
+                prop_assert!(text.get(mount.target.at.span.range()).is_some());
             }
             let name = &service.name.value;
             let _ = compose::edit::add_build_arg(&text, &model, name, "BUST", "${BUST:-}");

@@ -376,10 +376,10 @@ fn single_file_bind(engine: Engine, builder: Builder) {
 services:
   web:
     image: ${BASE_IMAGE}
-    command: [httpd, -f, -p, \"8000\", -h, /etc/app]
+    command: [httpd, -f, -p, \"8000\", -h, /etc/nginx]
     stop_signal: SIGKILL
     volumes:
-      - ./conf.d/x.conf:/etc/app/conf.d/x.conf:ro
+      - ./conf.d/x.conf:/etc/nginx/conf.d/x.conf:ro
 ";
     let proof = Proof::new(engine, builder, &[("compose.yaml", COMPOSE), ("conf.d/x.conf", "v1\n")]);
     let up = || {
@@ -401,8 +401,12 @@ services:
     proof.bring(&[("conf.d/x.conf", "v2\n")]);
     assert_eq!(up(), container, "`up -d` sees nothing to do");
     assert_eq!(served(), "v1", "bad: the process reads the old file");
-    assert_eq!(proof.lab.exec(&["cat", "/etc/app/conf.d/x.conf"]).ok(), "v1", "and so does every other one");
-    let copied = proof.lab.engine.docker(&["cp", &format!("{container}:/etc/app/conf.d/x.conf"), "-"]).ok();
+    assert_eq!(
+        proof.lab.exec(&["cat", "/etc/nginx/conf.d/x.conf"]).ok(),
+        "v1",
+        "and so does every other one"
+    );
+    let copied = proof.lab.engine.docker(&["cp", &format!("{container}:/etc/nginx/conf.d/x.conf"), "-"]).ok();
     assert!(copied.contains("v2") && !copied.contains("v1"), "`docker cp` shows the new one: {copied:?}");
 
     assert_eq!(proof.fix("single-file-bind").code, 0);
@@ -454,6 +458,11 @@ fn syntax_error(engine: Engine, builder: Builder) {
         let (_, file) = case.snapshot.files().next().expect("every case has a file");
         if file.path == "compose.yaml" {
             let ran = read(&file.text);
+            // A part of another file is complete with that one only, and 1.29 does not know the newer forms.
+            if case.name == "compose-part" || (old && case.name == "compose-forms") {
+                assert_ne!(ran.code, 0, "{}: {ran:?}", case.name);
+                continue;
+            }
             assert_eq!(ran.code, 0, "{}: {ran:?}", case.name);
             continue;
         }

@@ -1,7 +1,11 @@
 //! Fetches from the network, and whether what they get can move while the command stays the same (mechanism S07).
 
-use super::{Call, install::pip_arguments};
-use crate::text::Span;
+use super::{Call, install::pip_arguments, paths};
+use crate::{
+    analysis::names::is_digest,
+    syntax::shell::{Command, Word},
+    text::Span,
+};
 
 /// Whether what is fetched can change under the same command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,20 +33,31 @@ pub struct Fetch {
     pub span: Span,
 }
 
-/// What the command fetches; `piped` when its output is run by a shell.
-pub(super) fn fetch(call: &Call<'_>, piped: bool) -> Option<Fetch> {
+impl Fetch {
+    /// Whether it may bring data that moves: nothing in the command tells, and it is no clone (a branch or a tag), no
+    /// key and no signature.
+    pub fn may_be_data(&self) -> bool {
+        const FIXED: [&str; 6] = [".asc", ".gpg", ".key", ".pub", ".pem", ".sig"];
+        let path = self.what.split(['?', '#']).next().unwrap_or_default();
+        self.moves == Moves::Unknown && !self.is_clone && !FIXED.iter().any(|end| path.ends_with(end))
+    }
+}
+
+/// What the command fetches; `shell` is the shell that runs its output.
+pub(super) fn fetch(call: &Call<'_>, shell: Option<&Command>) -> Option<Fetch> {
     let (what, moves, is_clone) = match call.program() {
         "git" => git(call)?,
-        "curl" | "wget" => download(call, piped)?,
+        "curl" | "wget" => download(call, shell)?,
         "npm" | "pnpm" | "yarn" | "bun" | "npx" | "bunx" => node(call)?,
-        "go" => go(call)?,
-        "cargo" => cargo(call)?,
+        "go" | "xx-go" => go(call)?,
+        "cargo" | "xx-cargo" => cargo(call)?,
         _ => pip(call)?,
     };
     Some(Fetch { what, moves, is_clone, variables: call.variables(), span: call.span })
 }
 
-/// `git checkout REF`, `git reset --hard REF`, `git switch --detach REF` where REF is a commit, a tag or a variable.
+/// `git checkout REF`, `git reset --hard REF`, `git switch --detach REF` where REF is a commit, a tag, a variable or a
+/// name that may be a tag.
 pub(super) fn pins(call: &Call<'_>) -> Option<Vec<String>> {
     if call.program() != "git" {
         return None;
@@ -52,8 +67,13 @@ pub(super) fn pins(call: &Call<'_>) -> Option<Vec<String>> {
     if !matches!(verb, "checkout" | "reset" | "switch") {
         return None;
     }
-    let target = plain.next()?;
-    (pinned(target) || target.contains('$')).then(|| call.variables())
+    let targets: Vec<&str> = plain.collect();
+    let new_branch = call.args().any(|a| matches!(a, "-b" | "-B" | "-c" | "-C" | "--orphan"));
+    let pins = |target: &&str| {
+        let name = target.strip_prefix("origin/").unwrap_or(target);
+        pinned(name) || name.contains('$') || !(new_branch || name == "." || is_moving_name(name))
+    };
+    targets.iter().any(pins).then(|| call.variables())
 }
 
 /// The words of a git call without global options (`-C dir`, `-c x=y`).
@@ -92,11 +112,12 @@ fn git(call: &Call<'_>) -> Option<(String, Moves, bool)> {
     }
 }
 
-fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
+fn download(call: &Call<'_>, shell: Option<&Command>) -> Option<(String, Moves, bool)> {
     let url = call.args().find(|a| is_url(a))?;
     let path = url_path(url);
     // A version in the file's own name wins over `stable` or `master` in a folder above it.
-    let versioned = path.rsplit('/').next().is_some_and(pinned);
+    let name = paths::base_name(path);
+    let versioned = pinned(name) || is_version_line(name) || shell.is_some_and(selects_version);
     let moves = if url.contains('$') || versioned {
         Moves::No
     } else if let Some(part) =
@@ -105,12 +126,34 @@ fn download(call: &Call<'_>, piped: bool) -> Option<(String, Moves, bool)> {
         Moves::Yes(format!("`{part}`"))
     } else if path.split('/').any(pinned) {
         Moves::No
-    } else if piped {
+    } else if shell.is_some() {
         Moves::Yes("what the server gives today".to_owned())
     } else {
         Moves::Unknown
     };
     Some((url.to_owned(), moves, false))
+}
+
+/// `setup_22.x`: a line of versions is chosen, as an index of packages chooses one.
+fn is_version_line(name: &str) -> bool {
+    name.as_bytes().windows(3).any(|w| w[0].is_ascii_digit() && w[1] == b'.' && matches!(w[2], b'x' | b'X'))
+}
+
+/// Whether the shell that runs an install script gives it a version: `| sh -s -- v1.2`, `| VERSION=1.2 sh`.
+fn selects_version(shell: &Command) -> bool {
+    let names_version = |word: &Word| {
+        let named = |name: &String| {
+            name.to_ascii_uppercase()
+                .split('_')
+                .any(|part| matches!(part, "VERSION" | "VER" | "TAG" | "REF" | "COMMIT"))
+        };
+        pinned(word.raw.trim_matches(['"', '\''])) || word.variables.iter().any(named)
+    };
+    let value =
+        |word: &Word| word.raw.split_once('=').is_some_and(|(_, v)| pinned(v.trim_matches(['"', '\''])));
+    // A URL in the words is the script's own, `sh -c "$(curl …)"`.
+    shell.words.iter().skip(1).filter(|w| !w.raw.contains("://")).any(names_version)
+        || shell.assignments.iter().any(|w| value(w) || names_version(w))
 }
 
 fn node(call: &Call<'_>) -> Option<(String, Moves, bool)> {
@@ -226,9 +269,7 @@ fn is_moving_name(name: &str) -> bool {
 
 /// Whether a ref or a part of a URL names one version: a commit, or something with a version number.
 fn pinned(text: &str) -> bool {
-    let hex = text.len() >= 7
-        && text.bytes().all(|b| b.is_ascii_hexdigit())
-        && text.bytes().any(|b| b.is_ascii_digit());
+    let hex = text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_digest);
     let bytes = text.as_bytes();
     let dotted = bytes
         .windows(3)

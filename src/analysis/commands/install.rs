@@ -66,6 +66,19 @@ pub struct Install {
     pub span: Span,
 }
 
+impl Install {
+    /// The folder that it fills, relative to the working folder of the RUN, for managers that install beside the
+    /// manifest.
+    pub fn fills(&self) -> Option<String> {
+        let name = match self.manager {
+            Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun => "node_modules",
+            Manager::Composer => "vendor",
+            _ => return None,
+        };
+        Some(paths::join(paths::parent(self.manifests.first()?), name))
+    }
+}
+
 struct Kind {
     manager: Manager,
     manifests: &'static [&'static str],

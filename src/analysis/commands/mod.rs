@@ -6,6 +6,7 @@ mod install;
 pub use fetch::{Fetch, Moves};
 pub use install::{Install, Manager, Needs};
 
+use super::paths;
 use crate::{
     model::dockerfile::Word as DockerfileWord,
     syntax::shell::{Command, Link, Script, Word},
@@ -36,7 +37,7 @@ pub enum Effect {
     Nothing,
     /// Something else.
     Other {
-        /// Whether it is known to read nothing of the application: package managers of the system, folders, users.
+        /// What it may read.
         reads: Reads,
         /// The command.
         span: Span,
@@ -46,8 +47,12 @@ pub enum Effect {
 /// Whether a command can read the application's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// It sets something up and does not look at the application.
+    /// It sets something up and does not look at the application: folders, users, options.
     Nothing,
+    /// Nothing of the application, but an index of packages.
+    Index,
+    /// Names, not what the files hold: owners, modes, links.
+    Names,
     /// It may.
     Unknown,
 }
@@ -90,8 +95,8 @@ impl<'a> Call<'a> {
 pub fn effects(script: &Script) -> Vec<Effect> {
     let mut dir: Option<String> = Some(String::new());
     let mut effects = Vec::new();
-    let shells: Vec<Span> =
-        script.commands.iter().filter(|c| c.substitution == 0 && is_shell(c)).map(|c| c.span).collect();
+    let shells: Vec<&Command> =
+        script.commands.iter().filter(|c| c.substitution == 0 && is_shell(c)).collect();
     for (index, command) in script.commands.iter().enumerate() {
         let call = unwrap(command);
         if call.words.is_empty() {
@@ -104,8 +109,8 @@ pub fn effects(script: &Script) -> Vec<Effect> {
         if command.substitution > 0 && clock(&call) {
             continue;
         }
-        let piped = piped_into_shell(&script.commands, index, &shells);
-        effects.push(effect(&call, command, dir.as_deref(), piped));
+        let shell = runs_output(&script.commands, index, &shells);
+        effects.push(effect(&call, command, dir.as_deref(), shell));
     }
     effects
 }
@@ -131,20 +136,24 @@ pub fn exec_effects(words: &[DockerfileWord]) -> Vec<Effect> {
         })
         .collect();
     let call = Call { words: words.iter().collect(), span };
-    vec![classify(&call, Some(""), false).unwrap_or(Effect::Other { reads: reads(&call), span })]
+    vec![classify(&call, Some(""), None).unwrap_or(Effect::Other { reads: reads(&call), span })]
 }
 
-fn effect(call: &Call<'_>, command: &Command, dir: Option<&str>, piped: bool) -> Effect {
-    if let Some(effect) = classify(call, dir, piped) {
+fn effect(call: &Call<'_>, command: &Command, dir: Option<&str>, shell: Option<&Command>) -> Effect {
+    if let Some(effect) = classify(call, dir, shell) {
         return effect;
     }
     if nothing(call, command) {
-        return if computes_clock(call) { Effect::PrintsClock { span: call.span } } else { Effect::Nothing };
+        return if clock(call) || computes_clock(call) {
+            Effect::PrintsClock { span: call.span }
+        } else {
+            Effect::Nothing
+        };
     }
     Effect::Other { reads: reads(call), span: call.span }
 }
 
-fn classify(call: &Call<'_>, dir: Option<&str>, piped: bool) -> Option<Effect> {
+fn classify(call: &Call<'_>, dir: Option<&str>, shell: Option<&Command>) -> Option<Effect> {
     if checks(call) {
         return Some(Effect::Checks);
     }
@@ -152,38 +161,55 @@ fn classify(call: &Call<'_>, dir: Option<&str>, piped: bool) -> Option<Effect> {
         return Some(Effect::Pins { variables });
     }
     // `pip install git+https://…` is a fetch, `pip install -r requirements.txt` an install: the fetch looks closer.
-    if let Some(fetch) = fetch::fetch(call, piped) {
+    if let Some(fetch) = fetch::fetch(call, shell) {
         return Some(Effect::Fetch(fetch));
     }
     install::install(call, dir).map(Effect::Install)
 }
 
-/// Strips what only wraps another command: `sudo`, `env X=y`, `exec`, `time`, `nice`.
+/// Strips what only wraps another command: `sudo -u x`, `gosu x`, `env X=y`, `exec`, `time`, `nice`.
 fn unwrap(command: &Command) -> Call<'_> {
     let mut words = command.words.as_slice();
     while let [first, rest @ ..] = words
-        && let Some(name @ ("sudo" | "exec" | "time" | "nice" | "command" | "env")) = first.literal.as_deref()
+        && let Some(name) = first.literal.as_deref()
+        && matches!(name, "sudo" | "exec" | "time" | "nice" | "command" | "env" | "gosu" | "su-exec")
     {
-        let own = |w: &Word| w.raw.starts_with('-') || (name == "env" && w.raw.contains('='));
-        words = &rest[rest.iter().take_while(|w| own(w)).count()..];
+        words = &rest[own_words(name, rest)..];
     }
     Call { words: words.iter().collect(), span: command.span }
 }
 
-fn change(dir: Option<String>, call: &Call<'_>) -> Option<String> {
-    let to = call.words.get(1)?.literal.as_deref()?;
-    Some(super::paths::join(&dir?, to))
+/// How many of the words after a wrapper are its own.
+fn own_words(wrapper: &str, words: &[Word]) -> usize {
+    if matches!(wrapper, "gosu" | "su-exec") {
+        return words.len().min(1);
+    }
+    let sets = matches!(wrapper, "env" | "sudo");
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        if !(word.raw.starts_with('-') || sets && word.raw.contains('=')) {
+            break;
+        }
+        let value = wrapper == "sudo" && matches!(word.raw.as_str(), "-u" | "-g" | "--user" | "--group");
+        at += 1 + usize::from(value);
+    }
+    at.min(words.len())
 }
 
-/// Whether the output of this command is run by a shell: `curl … | sh`, `sh -c "$(curl …)"`.
-/// `shells` are the places of the shells outside of substitutions, in order; none of them lies in another.
-fn piped_into_shell(commands: &[Command], index: usize, shells: &[Span]) -> bool {
+fn change(dir: Option<String>, call: &Call<'_>) -> Option<String> {
+    let to = call.words.get(1)?.literal.as_deref()?;
+    Some(paths::join(&dir?, to))
+}
+
+/// The shell that runs the output of this command: `curl … | sh`, `sh -c "$(curl …)"`.
+/// `shells` are the shells outside of substitutions, in order; none of them lies in another.
+fn runs_output<'a>(commands: &'a [Command], index: usize, shells: &[&'a Command]) -> Option<&'a Command> {
     let command = &commands[index];
     if command.substitution > 0 {
-        let before = shells.partition_point(|shell| shell.start <= command.span.start);
-        return shells[..before].last().is_some_and(|shell| shell.contains(command.span));
+        let before = shells.partition_point(|shell| shell.span.start <= command.span.start);
+        return shells[..before].last().copied().filter(|shell| shell.span.contains(command.span));
     }
-    commands.get(index + 1).is_some_and(|next| next.link == Link::Pipe && is_shell(next))
+    commands.get(index + 1).filter(|next| next.link == Link::Pipe && is_shell(next))
 }
 
 fn is_shell(command: &Command) -> bool {
@@ -205,10 +231,15 @@ fn short_flag(arg: &str, flag: char) -> bool {
     arg.starts_with('-') && !arg.starts_with("--") && arg.contains(flag)
 }
 
-/// Whether the command leaves the file system as it is.
+/// Whether the command leaves the file system as it is. A file that is called a bust counts as nothing, too.
 fn nothing(call: &Call<'_>, command: &Command) -> bool {
-    matches!(call.program(), "echo" | "printf" | "true" | ":")
-        && command.redirects.iter().all(|r| r.target.raw == "/dev/null" || r.target.raw.starts_with('&'))
+    let prints = matches!(call.program(), "echo" | "printf" | "true" | ":") || clock(call);
+    let unread = |target: &str| target == "/dev/null" || target.starts_with('&') || is_bust_file(target);
+    prints && command.redirects.iter().all(|r| unread(&r.target.raw))
+}
+
+fn is_bust_file(path: &str) -> bool {
+    paths::base_name(path).to_ascii_lowercase().contains("bust")
 }
 
 /// Whether an argument takes its value from the clock or from chance.
@@ -225,7 +256,7 @@ fn computes_clock(call: &Call<'_>) -> bool {
     })
 }
 
-/// A command inside `$(…)` that only reads the clock.
+/// A command that only reads the clock.
 fn clock(call: &Call<'_>) -> bool {
     matches!(call.program(), "date" | "uuidgen")
         || (call.program() == "cat" && call.text(1).ends_with("random/uuid"))
@@ -233,13 +264,18 @@ fn clock(call: &Call<'_>) -> bool {
 
 fn reads(call: &Call<'_>) -> Reads {
     let verb = call.plain().next().unwrap_or("");
-    let nothing = match call.program() {
-        "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "mkdir" | "set" | "useradd" | "adduser"
-        | "addgroup" | "groupadd" | "corepack" | "export" | "cd" | "rm" => true,
-        "npm" | "yarn" | "pnpm" | "bun" => matches!(verb, "cache" | "config" | "set" | "store"),
-        "bundle" => verb == "config",
-        "go" => matches!(verb, "version" | "env"),
-        _ => install::pip_arguments(call).is_some(),
-    };
-    if nothing { Reads::Nothing } else { Reads::Unknown }
+    match call.program() {
+        "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "corepack" => Reads::Index,
+        "mkdir" | "set" | "useradd" | "adduser" | "addgroup" | "groupadd" | "export" | "cd" | "rm" => {
+            Reads::Nothing
+        }
+        "chown" | "chmod" | "chgrp" | "ln" | "touch" => Reads::Names,
+        "npm" | "yarn" | "pnpm" | "bun" if matches!(verb, "cache" | "config" | "set" | "store") => {
+            Reads::Nothing
+        }
+        "bundle" if verb == "config" => Reads::Nothing,
+        "go" if matches!(verb, "version" | "env") => Reads::Nothing,
+        _ if install::pip_arguments(call).is_some() => Reads::Index,
+        _ => Reads::Unknown,
+    }
 }

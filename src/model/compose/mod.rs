@@ -1,16 +1,20 @@
 //! The meaning of one compose file: services, builds, mounts and volumes, each with its span.
 
 pub mod edit;
+mod lists;
+pub mod merge;
 mod mounts;
+mod options;
 mod read;
 mod reader;
+mod schema;
 
 use crate::{
     syntax::{
         SyntaxError,
         yaml::{NodeId, Tree},
     },
-    text::{FileId, Span, Spanned},
+    text::{FileId, Located, Location},
 };
 
 pub use crate::syntax::dotenv::Env;
@@ -29,9 +33,9 @@ pub struct Value {
     pub raw: String,
     /// With `${…}` replaced; `None` if a variable has neither a value in `.env` nor a default.
     pub known: Option<String>,
-    /// The scalar in the file, quotes included. For a value that an alias or merge brought, the place of the anchor.
+    /// The scalar in its file, quotes included. For a value that an alias or merge brought, the place of the anchor.
     /// For a part of a scalar (`source:target`), that part, if the file has it byte for byte; else the whole scalar.
-    pub span: Span,
+    pub at: Location,
 }
 
 /// Which grammar the file follows.
@@ -73,17 +77,22 @@ pub struct Compose {
     pub services: Vec<Service>,
     /// Top-level named volumes.
     pub volumes: Vec<Volume>,
+    /// Top-level `configs` and `secrets`.
+    pub shared: Vec<Shared>,
     /// What Compose would refuse.
     pub errors: Vec<SyntaxError>,
+    /// What Compose would refuse of this file alone: names that only a file merged with it could define, and services
+    /// that are complete only after merging.
+    pub dangling: Vec<SyntaxError>,
 }
 
 /// A service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Its name, with the key's span.
-    pub name: Spanned<String>,
+    /// Its name, with the key's place.
+    pub name: Located<String>,
     /// The service's mapping (its alias, if it is one).
-    pub span: Span,
+    pub at: Location,
     /// The service's value in [`Compose::tree`]; an alias stays one.
     pub node: NodeId,
     /// `extends`, not resolved.
@@ -98,8 +107,32 @@ pub struct Service {
     pub pull_policy: Option<Value>,
     /// `volumes` and `tmpfs`, in order.
     pub mounts: Vec<Mount>,
+    /// `volumes_from`, as written: `service`, `service:ro`, `container:name`.
+    pub volumes_from: Vec<Value>,
+    /// `configs` and `secrets`: files that Compose puts into the container.
+    pub grants: Vec<Grant>,
+    /// `environment`.
+    pub environment: Vec<Variable>,
+    /// `env_file`: values for the container. They do not replace `${…}` in the compose file.
+    pub env_files: Vec<EnvFile>,
+    /// `ports`.
+    pub ports: Vec<Port>,
+    /// `healthcheck`, if it has one; without it the image's own counts.
+    pub healthcheck: Option<Healthcheck>,
+    /// The key `command`, unless its value is null: the image's CMD is replaced.
+    pub command: Option<Location>,
+    /// The key `entrypoint`, unless its value is null: the image's ENTRYPOINT is replaced.
+    pub entrypoint: Option<Location>,
+    /// The key `deploy`, unless its value is null.
+    pub deploy: Option<Location>,
     /// `deploy.replicas` or `scale`.
     pub replicas: Option<Value>,
+    /// `profiles`: with any, the service runs only if one of them is asked for.
+    pub profiles: Vec<Value>,
+    /// Names in `depends_on`, of either form.
+    pub depends_on: Vec<Value>,
+    /// `develop.watch`.
+    pub watch: Vec<Watch>,
 }
 
 /// `extends`.
@@ -115,9 +148,9 @@ pub struct Extends {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// The key `build`.
-    pub key: Span,
+    pub key: Location,
     /// Its value.
-    pub span: Span,
+    pub at: Location,
     /// Its value in [`Compose::tree`]; an alias stays one. In the v1 layout, the value of `build` alone.
     pub node: NodeId,
     /// Where it stands.
@@ -131,14 +164,24 @@ pub struct Build {
     /// `target`.
     pub target: Option<Value>,
     /// `args`.
-    pub args: Vec<BuildArg>,
+    pub args: Vec<Variable>,
+    /// `additional_contexts`: a folder, an address, `docker-image://…`, `service:name` or `target:name` for each name.
+    pub contexts: Vec<Variable>,
+    /// `cache_from`.
+    pub cache_from: Vec<Value>,
+    /// `no_cache`: true means that every step runs again at each build.
+    pub no_cache: Option<Value>,
+    /// `pull`: true means that base images are asked for again at each build.
+    pub pull: Option<Value>,
+    /// `tags`: further names of the image.
+    pub tags: Vec<Value>,
 }
 
-/// One entry of `build.args`.
+/// One entry of `build.args`, `environment` or `build.additional_contexts`, from a mapping or a list of `NAME=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildArg {
+pub struct Variable {
     /// Its name, with its place.
-    pub name: Spanned<String>,
+    pub name: Located<String>,
     /// Its value; `None` when it comes from the environment (`- NAME`, `NAME:`).
     pub value: Option<Value>,
 }
@@ -172,9 +215,91 @@ pub struct Mount {
     /// `volume.nocopy` or `:nocopy`: an empty volume is not filled from the image.
     pub no_copy: bool,
     /// The whole entry.
-    pub span: Span,
+    pub at: Location,
     /// The entry in [`Compose::tree`].
     pub node: NodeId,
+}
+
+/// An entry of `env_file`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Where it is, from the project's folder.
+    pub path: Value,
+    /// Whether Compose refuses to start without it; `None` if a variable says so.
+    pub required: Option<bool>,
+    /// `format: raw` takes values as they are written.
+    pub format: Option<Value>,
+    /// The whole entry.
+    pub at: Location,
+}
+
+/// An entry of `ports`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// The host's port or range; without one the engine picks any that is free. Not known if `target` is not known.
+    pub published: Option<Value>,
+    /// The container's port or range.
+    pub target: Value,
+    /// The whole entry.
+    pub at: Location,
+}
+
+/// `healthcheck`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Healthcheck {
+    /// `disable: true` or `test: NONE`: the image's own is switched off.
+    pub disabled: bool,
+    /// Whether there is a `test`; without one the image's own runs at other times.
+    pub test: bool,
+    /// The key.
+    pub at: Location,
+}
+
+/// An entry of `develop.watch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    /// `rebuild`, `sync`, `restart`, `sync+restart` or `sync+exec`.
+    pub action: Option<Value>,
+    /// What is watched, from the project's folder.
+    pub path: Option<Value>,
+    /// Where it goes in the container.
+    pub target: Option<Value>,
+    /// The whole entry.
+    pub at: Location,
+}
+
+/// Which of the two: both are files that Compose puts into containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// `configs`
+    Config,
+    /// `secrets`
+    Secret,
+}
+
+/// An entry of a service's `configs` or `secrets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Which of the two.
+    pub kind: Sharing,
+    /// Key of the top-level entry.
+    pub source: Value,
+    /// Where it lies in the container; without one `/<source>` for a config, `/run/secrets/<source>` for a secret. A
+    /// secret's name without `/` lies in `/run/secrets`.
+    pub target: Option<Value>,
+    /// The whole entry.
+    pub at: Location,
+}
+
+/// A top-level entry of `configs` or `secrets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Which of the two.
+    pub kind: Sharing,
+    /// The key.
+    pub key: Located<String>,
+    /// `file`, from the project's folder; without it the content comes from elsewhere.
+    pub file: Option<Value>,
 }
 
 impl Compose {
@@ -188,7 +313,7 @@ impl Compose {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
     /// The key.
-    pub key: Spanned<String>,
+    pub key: Located<String>,
     /// `name`, when it differs from project and key.
     pub name: Option<Value>,
     /// `external`.

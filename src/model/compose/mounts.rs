@@ -4,12 +4,9 @@ use std::{iter, ops::Range};
 
 use super::{
     Mount, MountKind, Value,
-    reader::{Fields, Reader, first_line},
+    reader::{Fields, Reader, rebased},
 };
-use crate::{
-    syntax::{dockerignore, dotenv::substitute, yaml::NodeId},
-    text::Span,
-};
+use crate::syntax::{dockerignore, dotenv::substitute, yaml::NodeId};
 
 /// An entry of `volumes`.
 pub(super) fn volume(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
@@ -17,14 +14,14 @@ pub(super) fn volume(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
         return long(reader, item, &fields);
     }
     let Some(spec) = reader.scalar(item).filter(|_| !reader.tree.is_null(item)) else {
-        let span = first_line(reader.text, reader.span(item));
+        let span = reader.first_line(item);
         reader.error(span, "a mount is `source:target` or a mapping: write one of the two");
         return None;
     };
     match short(reader, item, &spec) {
         Ok(mount) => Some(mount),
         Err(message) => {
-            reader.error(spec.span, message);
+            reader.error(spec.at.span, message);
             None
         }
     }
@@ -37,14 +34,14 @@ pub(super) fn tmpfs(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
     let options = spec.known.as_deref().and_then(|k| k.split_once(':')).map_or("", |(_, o)| o);
     let read_only = options.split(',').any(|o| o == "ro");
     let known = spec.known.as_deref().map(|k| clean(k.split(':').next().unwrap_or_default()));
-    let target = Value { raw: spec.raw[..raw_len].to_owned(), known, span: reader.part(item, 0..raw_len) };
+    let target = Value { raw: spec.raw[..raw_len].to_owned(), known, at: reader.part(item, 0..raw_len) };
     Some(Mount {
         kind: MountKind::Tmpfs,
         source: None,
         target,
         read_only,
         no_copy: false,
-        span: reader.span(item),
+        at: reader.at(item),
         node: item,
     })
 }
@@ -52,7 +49,7 @@ pub(super) fn tmpfs(reader: &mut Reader<'_>, item: NodeId) -> Option<Mount> {
 fn long(reader: &mut Reader<'_>, item: NodeId, fields: &Fields) -> Option<Mount> {
     let source = reader.text_field(fields, "source").filter(|s| !s.raw.is_empty());
     let Some(target) = reader.text_field(fields, "target") else {
-        let span = first_line(reader.text, reader.span(item));
+        let span = reader.first_line(item);
         reader.error(span, "the mount has no `target`: say where it is in the container");
         return None;
     };
@@ -64,10 +61,14 @@ fn long(reader: &mut Reader<'_>, item: NodeId, fields: &Fields) -> Option<Mount>
         (Some(Some("tmpfs")), _) => MountKind::Tmpfs,
         (Some(_), _) => MountKind::Other,
         (None, source) => {
-            let span = first_line(reader.text, reader.span(item));
+            let span = reader.first_line(item);
             reader.error(span, "the mount has no `type`: write `bind`, `volume` or `tmpfs`");
             kind_of(source.as_ref())
         }
+    };
+    let source = match kind {
+        MountKind::Bind => reader.path_field(fields, "source").filter(|s| !s.raw.is_empty()),
+        _ => source,
     };
     let nested = reader.present(fields, "volume").and_then(|node| reader.fields(node));
     Some(Mount {
@@ -76,20 +77,20 @@ fn long(reader: &mut Reader<'_>, item: NodeId, fields: &Fields) -> Option<Mount>
         target,
         read_only: reader.is_true(fields, "read_only"),
         no_copy: nested.is_some_and(|v| reader.is_true(&v, "nocopy")),
-        span: reader.span(item),
+        at: reader.at(item),
         node: item,
     })
 }
 
 fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'static str> {
-    let whole = || Value { raw: spec.raw.clone(), known: None, span: spec.span };
+    let whole = || Value { raw: spec.raw.clone(), known: None, at: spec.at };
     let mut mount = Mount {
         kind: MountKind::Other,
         source: None,
         target: whole(),
         read_only: false,
         no_copy: false,
-        span: reader.span(item),
+        at: reader.at(item),
         node: item,
     };
     let raw_parts = split(&spec.raw);
@@ -102,7 +103,7 @@ fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'sta
                     let part = known[ranges[i].clone()].to_owned();
                     match &raw {
                         Some(raw) => from_raw(reader, item, spec, raw[i].clone(), Some(part)),
-                        None => Value { raw: part.clone(), known: Some(part), span: spec.span },
+                        None => Value { raw: part.clone(), known: Some(part), at: spec.at },
                     }
                 })
                 .collect()
@@ -110,7 +111,7 @@ fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'sta
         None => raw_parts?
             .into_iter()
             .map(|range| {
-                let known = substitute(&spec.raw[range.clone()], reader.env).ok().flatten();
+                let known = substitute(&spec.raw[range.clone()], reader.env(item)).ok().flatten();
                 from_raw(reader, item, spec, range, known)
             })
             .collect(),
@@ -139,6 +140,10 @@ fn short(reader: &Reader<'_>, item: NodeId, spec: &Value) -> Result<Mount, &'sta
         }
     }
     mount.kind = kind_of(mount.source.as_ref());
+    if mount.kind == MountKind::Bind {
+        let base = &reader.source(reader.tree.resolve(item)).base;
+        mount.source = mount.source.map(|source| rebased(source, base));
+    }
     Ok(mount)
 }
 
@@ -149,8 +154,8 @@ fn from_raw(
     range: Range<usize>,
     known: Option<String>,
 ) -> Value {
-    let span: Span = reader.part(item, range.clone());
-    Value { raw: spec.raw[range].to_owned(), known, span }
+    let at = reader.part(item, range.clone());
+    Value { raw: spec.raw[range].to_owned(), known, at }
 }
 
 /// The parts between colons, outside `${…}`; the colon of a Windows drive is none.

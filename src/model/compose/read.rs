@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use super::{
-    Build, BuildArg, Compose, Env, Extends, Layout, Mount, Origin, Service, Value, Volume, mounts,
-    reader::{Fields, Reader, first_line},
+    Build, Compose, Env, Extends, Layout, Mount, Origin, Service, Sharing, Value, Volume, mounts,
+    reader::{Fields, RESET, Reader, Source},
+    schema,
 };
 use crate::{
     syntax::{
@@ -12,47 +13,60 @@ use crate::{
         dotenv::substitute,
         yaml::{Effective, Kind, NodeId, Resolved, Tree, Via},
     },
-    text::{FileId, Span, Spanned},
+    text::{FileId, Located, Span},
 };
 
 pub(super) fn compose(file: FileId, text: &str, env: &Env) -> Compose {
     let tree = Tree::parse(text);
-    let mut reader = Reader { text, env, tree: &tree, errors: tree.errors().to_vec() };
-    let mut out = Compose {
-        file,
-        tree: Tree::default(),
-        layout: Layout::Services,
-        includes: Vec::new(),
-        name: None,
-        services: Vec::new(),
-        volumes: Vec::new(),
-        errors: Vec::new(),
-    };
-    reader.document(&mut out);
-    let Reader { mut errors, .. } = reader;
+    let source = [Source { file, text, env: env.clone(), base: String::new() }];
+    let mut reader = Reader { tree: &tree, sources: &source, of: &[], errors: tree.errors().to_vec() };
+    reader.check_templates();
+    let mut out = reader.document(file);
+    let mut errors = reader.errors;
+    if out.layout == Layout::Services {
+        schema::check(text, &tree, &mut errors);
+        out.dangling = schema::references(&tree, &out);
+    }
     errors.sort_by_key(|e| e.span);
-    Compose { tree, errors, ..out }
+    out.errors = errors;
+    Compose { tree, ..out }
+}
+
+/// Reads a tree that was merged from several files. Their errors are reported for each file alone.
+pub(super) fn merged(file: FileId, tree: Tree, sources: &[Source<'_>], of: &[u32]) -> Compose {
+    let mut reader = Reader { tree: &tree, sources, of, errors: Vec::new() };
+    let out = reader.document(file);
+    Compose { tree, ..out }
 }
 
 impl Reader<'_> {
-    fn document(&mut self, out: &mut Compose) {
+    fn document(&mut self, file: FileId) -> Compose {
+        let mut out = Compose {
+            file,
+            tree: Tree::default(),
+            layout: Layout::Services,
+            includes: Vec::new(),
+            name: None,
+            services: Vec::new(),
+            volumes: Vec::new(),
+            shared: Vec::new(),
+            errors: Vec::new(),
+            dangling: Vec::new(),
+        };
         let Some(root) = self.tree.root() else {
-            if self.tree.errors().is_empty() {
+            if self.errors.is_empty() {
                 self.error(
                     Span::point(0),
                     "the file is empty: a compose file has a mapping with `services:`",
                 );
             }
-            return;
+            return out;
         };
         let Some(top) = self.fields(root) else {
-            self.error(
-                first_line(self.text, self.span(root)),
-                "not a compose file: its top level is no mapping with `services:`",
-            );
-            return;
+            let at = self.first_line(root);
+            self.error(at, "not a compose file: its top level is no mapping with `services:`");
+            return out;
         };
-        self.check_templates();
         out.name = self.text_field(&top, "name");
         out.includes = self.includes(&top);
         if let Some(services) = self.field(&top, "services") {
@@ -60,7 +74,7 @@ impl Reader<'_> {
                 Some(fields) => out.services = self.services(&fields, Layout::Services),
                 None if self.tree.is_null(services.value) => {}
                 None => {
-                    let at = first_line(self.text, self.span(services.value));
+                    let at = self.first_line(services.value);
                     self.error(
                         at,
                         "`services` is a mapping from names to services: write `name:` and indent below it",
@@ -71,11 +85,18 @@ impl Reader<'_> {
             out.layout = Layout::V1;
             out.services = self.services(&top, Layout::V1);
         }
-        if out.layout == Layout::Services
-            && let Some(volumes) = self.present(&top, "volumes").and_then(|node| self.fields(node))
-        {
+        if out.layout == Layout::V1 {
+            return out;
+        }
+        if let Some(volumes) = self.present(&top, "volumes").and_then(|node| self.fields(node)) {
             out.volumes = self.volumes(&volumes);
         }
+        for (key, kind) in [("configs", Sharing::Config), ("secrets", Sharing::Secret)] {
+            if let Some(fields) = self.present(&top, key).and_then(|node| self.fields(node)) {
+                out.shared.extend(self.shared(&fields, kind));
+            }
+        }
+        out
     }
 
     /// Every scalar that is a value, and every one that Compose would refuse to interpolate.
@@ -91,7 +112,7 @@ impl Reader<'_> {
             let Kind::Scalar { text, .. } = &node.kind else { continue };
             if text.contains("${")
                 && !keys.contains(&id)
-                && let Err(error) = substitute(text, self.env)
+                && let Err(error) = substitute(text, self.env(id))
             {
                 errors.push(SyntaxError { span: node.span, message: error.to_string() });
             }
@@ -135,20 +156,20 @@ impl Reader<'_> {
             if layout == Layout::V1 && (name == "version" || name.starts_with("x-")) {
                 continue;
             }
-            let name = Spanned::new(name.to_owned(), self.span(entry.key));
+            let name = Located::new(name.to_owned(), self.at(entry.key));
             if !matches!(self.tree.value(entry.key), Some(Resolved::Str)) {
-                self.error(name.span, "a service's name is a string: quote it");
+                self.error(name.at.span, "a service's name is a string: quote it");
             }
             match self.fields(entry.value) {
                 Some(service) => out.push(self.service(name, entry, &service, layout)),
                 // It is there to be taken away from, or replaced in, the file that this one overrides.
-                None if self.is_tagged_reset(entry.value) => {}
+                None if self.tree.is_tagged(entry.value, RESET) => {}
                 None => {
                     let message = format!(
                         "the service `{}` is no mapping: give it `image:` or `build:`",
                         name.value.escape_debug()
                     );
-                    self.error(name.span, message);
+                    self.error(name.at.span, message);
                 }
             }
         }
@@ -157,7 +178,7 @@ impl Reader<'_> {
 
     fn service(
         &mut self,
-        name: Spanned<String>,
+        name: Located<String>,
         entry: Effective,
         fields: &Fields,
         layout: Layout,
@@ -166,7 +187,7 @@ impl Reader<'_> {
         let replicas = deploy.and_then(|deploy| self.text_field(&deploy, "replicas"));
         Service {
             name,
-            span: self.span(entry.value),
+            at: self.at(entry.value),
             node: entry.value,
             extends: self.extends(fields),
             build: self.build(entry, fields, layout),
@@ -174,7 +195,19 @@ impl Reader<'_> {
             container_name: self.text_field(fields, "container_name"),
             pull_policy: self.text_field(fields, "pull_policy"),
             mounts: self.mounts(fields),
+            volumes_from: self.strings(fields, "volumes_from"),
+            grants: self.grants(fields),
+            environment: self.variables_field(fields, "environment"),
+            env_files: self.env_files(fields),
+            ports: self.ports(fields),
+            healthcheck: self.healthcheck(fields),
+            command: self.key(fields, "command"),
+            entrypoint: self.key(fields, "entrypoint"),
+            deploy: self.key(fields, "deploy"),
             replicas: replicas.or_else(|| self.text_field(fields, "scale")),
+            profiles: self.strings(fields, "profiles"),
+            depends_on: self.names(fields, "depends_on"),
+            watch: self.watch(fields),
         }
     }
 
@@ -182,7 +215,7 @@ impl Reader<'_> {
         let node = self.present(fields, "extends")?;
         match self.fields(node) {
             Some(extends) => Some(Extends {
-                file: self.text_field(&extends, "file"),
+                file: self.path_field(&extends, "file"),
                 service: self.text_field(&extends, "service")?,
             }),
             None => Some(Extends { file: None, service: self.scalar(node)? }),
@@ -193,8 +226,8 @@ impl Reader<'_> {
         let entry = self.field(fields, "build").filter(|e| !self.tree.is_null(e.value))?;
         let target = self.tree.resolve(entry.value);
         let mut build = Build {
-            key: self.span(entry.key),
-            span: self.span(target),
+            key: self.at(entry.key),
+            at: self.at(target),
             node: entry.value,
             origin: Origin::Scalar,
             context: None,
@@ -202,6 +235,11 @@ impl Reader<'_> {
             inline: None,
             target: None,
             args: Vec::new(),
+            contexts: Vec::new(),
+            cache_from: Vec::new(),
+            no_cache: None,
+            pull: None,
+            tags: Vec::new(),
         };
         build.origin = match (&self.tree.node(target).kind, entry.via) {
             (_, Via::Merge) => Origin::Merge,
@@ -210,61 +248,27 @@ impl Reader<'_> {
             _ => Origin::Mapping,
         };
         if let Some(inner) = self.fields(target) {
-            build.context = self.text_field(&inner, "context");
+            build.context = self.path_field(&inner, "context");
             build.dockerfile = self.text_field(&inner, "dockerfile");
             build.inline = self.text_field(&inner, "dockerfile_inline");
             build.target = self.text_field(&inner, "target");
             build.args = self.args(&inner);
-        } else if let Some(context) = self.scalar(target) {
+            build.contexts = self.paths_of_variables(&inner, "additional_contexts");
+            build.cache_from = self.strings(&inner, "cache_from");
+            build.no_cache = self.text_field(&inner, "no_cache");
+            build.pull = self.text_field(&inner, "pull");
+            build.tags = self.strings(&inner, "tags");
+        } else if let Some(context) = self.path(target) {
             build.context = Some(context);
             if layout == Layout::V1 {
                 build.dockerfile = self.text_field(fields, "dockerfile");
             }
         } else {
             let message = "`build` is a path or a mapping with `context:`: write one of the two";
-            self.error(first_line(self.text, build.span), message);
+            self.error(self.first_line(target), message);
             return None;
         }
         Some(build)
-    }
-
-    fn args(&mut self, build: &Fields) -> Vec<BuildArg> {
-        let Some(node) = self.present(build, "args") else { return Vec::new() };
-        if let Some(args) = self.fields(node) {
-            return args.entries.iter().filter_map(|e| self.arg_of_map(e)).collect();
-        }
-        let Some(items) = self.tree.items(node) else {
-            self.error(
-                self.span(node),
-                "`args` is a mapping or a list of `NAME=value`: write one of the two",
-            );
-            return Vec::new();
-        };
-        items.iter().filter_map(|&item| self.arg_of_list(item)).collect()
-    }
-
-    fn arg_of_map(&self, entry: &Effective) -> Option<BuildArg> {
-        let name = Spanned::new(self.tree.scalar(entry.key)?.to_owned(), self.span(entry.key));
-        let value = if self.tree.is_null(entry.value) { None } else { self.scalar(entry.value) };
-        let value = value.map(|value| match self.tree.value(entry.value) {
-            Some(Resolved::Str) => value,
-            _ => Value { known: self.tree.go_text(entry.value), ..value },
-        });
-        Some(BuildArg { name, value })
-    }
-
-    fn arg_of_list(&self, item: NodeId) -> Option<BuildArg> {
-        let whole = self.scalar(item)?;
-        let part = |range| self.part(item, range);
-        let Some(at) = whole.raw.find('=') else {
-            let (name, span) = (whole.known.unwrap_or(whole.raw), whole.span);
-            return Some(BuildArg { name: Spanned::new(name, span), value: None });
-        };
-        let name = Spanned::new(whole.raw[..at].to_owned(), part(0..at));
-        let raw = whole.raw[at + 1..].to_owned();
-        let known = substitute(&raw, self.env).ok().flatten();
-        let value = Value { span: part(at + 1..whole.raw.len()), raw, known };
-        Some(BuildArg { name, value: Some(value) })
     }
 
     fn mounts(&mut self, fields: &Fields) -> Vec<Mount> {
@@ -278,7 +282,7 @@ impl Reader<'_> {
                 None if key == "tmpfs" && self.tree.scalar(node).is_some() => out.extend(parse(self, node)),
                 None => {
                     let message = format!("`{key}` of a service is a list: write its entries with `- `");
-                    self.error(first_line(self.text, self.span(node)), message);
+                    self.error(self.first_line(node), message);
                 }
             }
         }
@@ -289,7 +293,7 @@ impl Reader<'_> {
         let mut out = Vec::new();
         for &entry in &fields.entries {
             let Some(key) = self.tree.scalar(entry.key) else { continue };
-            let key = Spanned::new(key.to_owned(), self.span(entry.key));
+            let key = Located::new(key.to_owned(), self.at(entry.key));
             let mut volume = Volume { key, name: None, external: false, device: None };
             if let Some(inner) = self.fields(entry.value) {
                 volume.name = self.text_field(&inner, "name");
@@ -311,6 +315,6 @@ impl Reader<'_> {
         let opts = self.fields(opts)?;
         let known = |key| self.text_field(&opts, key).and_then(|v| v.known).unwrap_or_default();
         let bound = known("type") == "none" || known("o").split(',').any(|o| matches!(o, "bind" | "rbind"));
-        self.text_field(&opts, "device").filter(|_| bound)
+        self.path_field(&opts, "device").filter(|_| bound)
     }
 }

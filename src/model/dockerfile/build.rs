@@ -109,7 +109,7 @@ impl Builder {
 
     fn kind(&self, body: &Body, heredocs: &[syntax::Heredoc]) -> Kind {
         let text = || Spanned::new(body.rest.text().to_owned(), body.rest.whole());
-        match (body.keyword.value.to_ascii_uppercase().as_str(), &body.args) {
+        match (body.name().as_str(), &body.args) {
             ("FROM", Args::Words(words)) if words.len() == 1 || words.len() == 3 => match from(body) {
                 (Some(_), None) if words.len() == 3 => Kind::Invalid,
                 (Some(image), name) => Kind::From { image, name },
@@ -284,7 +284,8 @@ fn mount(flag: &syntax::Flag) -> Option<RunMount> {
             "type" => mount.kind = value.to_ascii_lowercase(),
             "target" | "dst" | "destination" => mount.target = Some(word),
             "source" | "src" => mount.source = Some(word),
-            "from" => mount.from = Some(word),
+            // An empty one is the build context.
+            "from" => mount.from = Some(word).filter(|from| !from.value.is_empty()),
             _ => {}
         }
     }

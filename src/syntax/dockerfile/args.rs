@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::{
     Args, Body, Delimiter,
     check::excerpt,
+    json::{self, Json},
     keywords::known,
-    words::{self, Json, WHITE},
+    words::{self, WHITE},
 };
 use crate::{
     syntax::{SyntaxError, offsets::Joined},
@@ -34,8 +35,9 @@ fn read(joined: &Joined, escape: char, errors: &mut Vec<SyntaxError>, place: Pla
     let rest = trimmed(text, rest);
     let rest = joined.slice(rest);
     let keyword = Spanned::new(text[keyword.clone()].to_owned(), joined.span(&keyword));
-    let args = args(&keyword, &rest, escape, errors, place);
-    Body { keyword, flags, rest, args }
+    let mut body = Body { keyword, flags, rest, args: Args::Ignored };
+    body.args = args(&body.name(), &body, escape, errors, place);
+    body
 }
 
 fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
@@ -43,30 +45,30 @@ fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
     start..start + text[start..range.end].trim_end().len()
 }
 
+/// The arguments of a body whose other parts are read.
 fn args(
-    keyword: &Spanned<String>,
-    rest: &Joined,
+    name: &str,
+    Body { keyword, rest, .. }: &Body,
     escape: char,
     errors: &mut Vec<SyntaxError>,
     place: Place,
 ) -> Args {
-    let name = keyword.value.to_ascii_uppercase();
     let mut refuse = |error: SyntaxError| {
         errors.push(error);
         Args::Ignored
     };
-    match name.as_str() {
-        "ENV" | "LABEL" => pairs(&name, keyword, rest, escape).unwrap_or_else(refuse),
-        _ if !known(&name) => Args::Ignored,
+    match name {
+        "ENV" | "LABEL" => pairs(name, keyword, rest, escape).unwrap_or_else(refuse),
+        _ if !known(name) => Args::Ignored,
         _ if rest.text().is_empty() => Args::Missing,
         "ARG" => non_empty(words::quoted_words(rest, escape)),
         "FROM" | "EXPOSE" => Args::Words(words::plain_words(rest)),
-        "COPY" | "ADD" | "VOLUME" => match words::json(rest) {
+        "COPY" | "ADD" | "VOLUME" => match json::read(rest) {
             Json::Strings(items) => Args::Json(items),
             Json::Other => refuse(not_strings(rest)),
             Json::No => Args::Words(words::plain_words(rest)),
         },
-        "RUN" | "CMD" | "ENTRYPOINT" | "SHELL" => match words::json(rest) {
+        "RUN" | "CMD" | "ENTRYPOINT" | "SHELL" => match json::read(rest) {
             Json::Strings(items) => Args::Json(items),
             Json::Other => refuse(not_strings(rest)),
             Json::No => Args::Text,
@@ -112,13 +114,15 @@ fn pairs(name: &str, keyword: &Spanned<String>, rest: &Joined, escape: char) -> 
     let mut pairs = Vec::with_capacity(words.len());
     for (word, range) in words.into_iter().zip(ranges) {
         let Some((name_part, value)) = word.value.split_once('=') else {
-            return Err(SyntaxError {
-                span: word.span,
-                message: format!(
-                    "`{}` has no `=`: write `name=value`, and quote a value that contains spaces",
-                    excerpt(&word.value)
-                ),
-            });
+            let shown = excerpt(&word.value);
+            let message = if known(&word.value) {
+                format!(
+                    "`{shown}` is read as a part of {name}: the line above ends in a continuation, remove that"
+                )
+            } else {
+                format!("`{shown}` has no `=`: write `name=value`, and quote a value that contains spaces")
+            };
+            return Err(SyntaxError { span: word.span, message });
         };
         let middle = range.start + name_part.len();
         pairs.push((
@@ -131,11 +135,16 @@ fn pairs(name: &str, keyword: &Spanned<String>, rest: &Joined, escape: char) -> 
 
 fn health(rest: &Joined) -> Result<Args, SyntaxError> {
     let text = rest.text();
-    let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    let start = text.len() - text[end..].trim_start().len();
-    let kind = Spanned::new(text[..end].to_owned(), rest.span(&(0..end)));
+    let bytes = text.as_bytes();
+    let white = |byte: &u8| words::is_white_byte(*byte);
+    let end = bytes.iter().position(white).unwrap_or(text.len());
+    let mut start = end + bytes[end..].iter().take_while(|byte| white(byte)).count();
+    start += (start..text.len()).take_while(|&at| !text.is_char_boundary(at)).count();
+    // The byte may lie inside of a character.
+    let whole = (end..=start).find(|&at| text.is_char_boundary(at)).unwrap_or(start);
+    let kind = Spanned::new(String::from_utf8_lossy(&bytes[..end]).into_owned(), rest.span(&(0..whole)));
     let command = rest.slice(start..text.len());
-    let (command, json) = match words::json(&command) {
+    let (command, json) = match json::read(&command) {
         Json::Strings(items) => (items, true),
         Json::Other => return Err(not_strings(&command)),
         Json::No if command.text().is_empty() => (Vec::new(), false),

@@ -2,8 +2,9 @@
 //! many, instructions where none may stand.
 
 use super::{
-    Args, Body, Tree, csv_fields, heredoc_word,
+    Args, Body, Tree, heredoc_word,
     keywords::{KEYWORDS, known},
+    options,
 };
 use crate::{
     syntax::SyntaxError,
@@ -24,7 +25,7 @@ pub(super) fn file(tree: &mut Tree, text: &str) {
     let mut found = Vec::new();
     for instruction in &tree.instructions {
         let body = &instruction.body;
-        let name = body.keyword.value.to_ascii_uppercase();
+        let name = body.name();
         // What the parser refused has its error already.
         if body.args != Args::Ignored || !known(&name) {
             found.extend(check(body, &name, instruction.span).err());
@@ -52,6 +53,12 @@ pub(super) fn excerpt(value: &str) -> String {
         Some((end, _)) => format!("{}…", &value[..end]),
         None => value.to_owned(),
     }
+}
+
+/// A piece of [`Flag::as_read`](super::Flag::as_read) for a message: the characters that its bytes are in the file.
+pub(super) fn shown(as_read: &str) -> String {
+    let bytes: Vec<u8> = as_read.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+    excerpt(&String::from_utf8_lossy(&bytes))
 }
 
 fn error(span: Span, message: String) -> SyntaxError {
@@ -95,7 +102,7 @@ fn check(body: &Body, name: &str, span: Span) -> Result<(), SyntaxError> {
             ));
         }
         (Args::Json(items), "VOLUME") if items.is_empty() => return needs("an argument"),
-        (Args::Json(items), "VOLUME") => {
+        (Args::Json(items) | Args::Words(items), "VOLUME") => {
             if let Some(blank) = items.iter().find(|item| item.value.trim().is_empty()) {
                 return Err(error(blank.span, "a volume's path cannot be empty: name a path".to_owned()));
             }
@@ -126,7 +133,8 @@ fn from(values: &[Spanned<String>], span: Span) -> Result<(), SyntaxError> {
     match values {
         [_] => Ok(()),
         [_, keyword, name] if keyword.value.eq_ignore_ascii_case("as") => {
-            let lower = name.value.to_lowercase();
+            // Go's lower case of `İ` is a plain `i`.
+            let lower = name.value.replace('İ', "i").to_lowercase();
             let legal = lower.starts_with(|c: char| c.is_ascii_lowercase())
                 && lower.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c));
             if legal {
@@ -166,7 +174,8 @@ fn blank_names<'a>(
 
 fn trigger(inner: &Body) -> Result<(), SyntaxError> {
     let keyword = &inner.keyword;
-    if ["ONBUILD", "FROM", "MAINTAINER"].iter().any(|name| inner.is(name)) {
+    let name = keyword.value.trim().to_ascii_uppercase();
+    if ["ONBUILD", "FROM", "MAINTAINER"].contains(&name.as_str()) {
         return Err(error(
             keyword.span,
             format!("`{}` cannot stand below ONBUILD: remove it", keyword.value),
@@ -196,57 +205,10 @@ fn health(body: &Body, span: Span) -> Result<(), SyntaxError> {
         return Err(error(span, "HEALTHCHECK CMD needs a command".to_owned()));
     }
     for flag in &body.flags {
-        let Some((name, value)) = flag.text.text().split_once('=') else { continue };
-        let problem = if name == "--retries" {
-            (!value.is_empty()
-                && value.strip_prefix('+').unwrap_or(value).parse::<i32>().map_or(true, |n| n < 0))
-            .then_some("a number that is not negative")
-        } else {
-            (!is_interval(value)).then_some("a duration such as `30s`, of 1 ms or more")
-        };
-        if let Some(expected) = problem {
-            return Err(error(
-                flag.span,
-                format!("`{}` is no value for `{name}`: write {expected}", excerpt(value)),
-            ));
-        }
+        let Some((name, value)) = flag.as_read.split_once('=') else { continue };
+        options::health(name, value).map_err(|message| error(flag.span, message))?;
     }
     Ok(())
-}
-
-/// Go's `time.ParseDuration`, and then 0 or at least a millisecond.
-fn is_interval(value: &str) -> bool {
-    let (negative, mut rest) = match value.as_bytes().first() {
-        Some(b'-') => (true, &value[1..]),
-        Some(b'+') => (false, &value[1..]),
-        _ => (false, value),
-    };
-    if value.is_empty() || rest == "0" {
-        return true;
-    }
-    let mut total = 0.0;
-    if rest.is_empty() {
-        return false;
-    }
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-        let Ok(number) = rest[..digits].trim_end_matches('.').parse::<f64>() else { return false };
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        let seconds = match &rest[..unit] {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return false,
-        };
-        total += number * seconds;
-        rest = &rest[unit..];
-    }
-    // 2^63 nanoseconds is where Go's duration ends.
-    total <= 9_223_372_036.0 && (total == 0.0 || (!negative && total >= 0.000_999_999))
 }
 
 /// What a flag's value may be.
@@ -298,23 +260,19 @@ fn flags(body: &Body, instruction: &str) -> Result<(), SyntaxError> {
     let allowed = flags_of(instruction);
     let mut used: Vec<&str> = Vec::new();
     for flag in &body.flags {
-        let text = flag.text.text();
+        let text = flag.as_read.as_str();
         let (name, value) = text.split_once('=').map_or((text, None), |(n, v)| (n, Some(v)));
         let refuse = |message: String| Err(error(flag.span, message));
         let short = name.strip_prefix("--").unwrap_or(name);
         let Some(&(_, kind)) = allowed.iter().find(|(known, _)| *known == short) else {
             let names: Vec<&str> = allowed.iter().map(|(known, _)| *known).collect();
             return refuse(match nearest(short, &names) {
-                Some(near) => format!("{instruction} has no flag `{name}`: did you mean `--{near}`"),
+                Some(near) => format!("{instruction} has no flag `{}`: did you mean `--{near}`", shown(name)),
                 None if names.is_empty() => {
-                    format!("{instruction} takes no flags: remove `{}`", excerpt(name))
+                    format!("{instruction} takes no flags: remove `{}`", shown(name))
                 }
                 None => {
-                    format!(
-                        "{instruction} has no flag `{}`: it knows --{}",
-                        excerpt(name),
-                        names.join(", --")
-                    )
+                    format!("{instruction} has no flag `{}`: it knows --{}", shown(name), names.join(", --"))
                 }
             });
         };
@@ -329,40 +287,14 @@ fn flags(body: &Body, instruction: &str) -> Result<(), SyntaxError> {
             (FlagKind::Bool, Some(value))
                 if !["true", "false"].iter().any(|b| value.eq_ignore_ascii_case(b)) =>
             {
-                return refuse(format!("`{name}` is true or false, not `{}`", excerpt(value)));
+                return refuse(format!("`{name}` is true or false, not `{}`", shown(value)));
             }
             (FlagKind::Once, Some(value)) if instruction == "RUN" => {
-                run_flag(short, value).or_else(refuse)?;
+                options::run(short, value).or_else(refuse)?;
             }
-            (FlagKind::Many, Some(value)) if short == "mount" => mount(value).or_else(refuse)?,
+            (FlagKind::Many, Some(value)) if short == "mount" => options::mount(value).or_else(refuse)?,
+            (FlagKind::Many, Some(value)) if short == "device" => options::device(value).or_else(refuse)?,
             _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn run_flag(name: &str, value: &str) -> Result<(), String> {
-    let allowed: &[&str] =
-        if name == "network" { &["default", "none", "host"] } else { &["sandbox", "insecure"] };
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(format!("`{}` is no value for `--{name}`: write {}", excerpt(value), allowed.join(" or ")))
-}
-
-/// What BuildKit refuses in a mount before it expands variables.
-fn mount(value: &str) -> Result<(), String> {
-    let fields = csv_fields(value).ok_or_else(|| {
-        "the quotes of `--mount` do not match: quote a whole field, or none of it".to_owned()
-    })?;
-    for field in fields {
-        let Some((key, value)) = field.value.split_once('=') else { continue };
-        let variable = value.find('$').is_some_and(|at| at + 1 != value.len());
-        if key.eq_ignore_ascii_case("from") && variable {
-            return Err(
-                "`from` of `--mount` takes no variable: name a stage `FROM $image AS name` and use its name"
-                    .to_owned(),
-            );
         }
     }
     Ok(())

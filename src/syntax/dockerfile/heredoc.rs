@@ -28,7 +28,7 @@ pub struct HeredocWord {
     /// `<<-`: tabs at the start of the body's lines do not count.
     pub strip_tabs: bool,
     /// The file descriptor before it: 3 in `3<<EOF`.
-    pub descriptor: Option<u32>,
+    pub descriptor: Option<u64>,
 }
 
 /// The text without the tabs at the start of its lines.
@@ -48,7 +48,9 @@ pub(super) fn words_of_line(line: &str) -> Result<Vec<HeredocWord>, &'static str
 /// If the name cannot be read.
 pub fn heredoc_word(word: &str) -> Result<Option<HeredocWord>, &'static str> {
     let after = word.trim_start_matches(|c: char| c.is_ascii_digit());
-    let descriptor = word[..word.len() - after.len()].parse().ok();
+    let digits = &word[..word.len() - after.len()];
+    // A number that is too large is the largest one there is.
+    let descriptor = (!digits.is_empty()).then(|| digits.parse().unwrap_or(u64::MAX));
     let Some(rest) = after.strip_prefix("<<") else { return Ok(None) };
     let (rest, strip_tabs) = rest.strip_prefix('-').map_or((rest, false), |rest| (rest, true));
     let rest = rest.trim_start_matches([' ', '\t', '\n', '\u{c}', '\r']);
@@ -58,6 +60,9 @@ pub fn heredoc_word(word: &str) -> Result<Option<HeredocWord>, &'static str> {
     let names = Lexer::new(rest, Quotes::Remove, Escapes::Remove).words()?;
     let [name] = names.as_slice() else { return Ok(None) };
     let raw = Lexer::new(rest, Quotes::Keep, Escapes::Remove).words()?;
+    if raw.len() != 1 {
+        return Err("its quotes hide where it ends");
+    }
     let quotes = |word: &str| word.matches(['\'', '"']).count();
     let expand = raw.first().is_some_and(|raw| quotes(raw) == quotes(name));
     Ok(Some(HeredocWord { name: name.clone(), expand, strip_tabs, descriptor }))
@@ -92,6 +97,8 @@ type Lexed<T> = Result<T, &'static str>;
 
 impl<'a> Lexer<'a> {
     fn new(text: &'a str, quotes: Quotes, escapes: Escapes) -> Self {
+        // Go's scanner drops a byte order mark at the start of whatever it reads.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self { chars: text.chars().peekable(), quotes, escapes, buffer: String::new(), depth: 0 }
     }
 

@@ -5,8 +5,10 @@
 mod args;
 mod check;
 mod heredoc;
+mod json;
 mod keywords;
 mod lines;
+mod options;
 mod words;
 
 use crate::{
@@ -100,9 +102,14 @@ pub struct Body {
 }
 
 impl Body {
+    /// The keyword in upper case, as Go folds it: `İ` is an `I` and the Kelvin sign a `K`.
+    pub fn name(&self) -> String {
+        self.keyword.value.replace('İ', "I").replace('\u{212a}', "K").to_ascii_uppercase()
+    }
+
     /// Whether the keyword is `name` (which is given in upper case), in whatever case it is written.
     pub fn is(&self, name: &str) -> bool {
-        self.keyword.value.eq_ignore_ascii_case(name)
+        self.keyword.value.eq_ignore_ascii_case(name) || !self.keyword.value.is_ascii() && self.name() == name
     }
 
     /// Whether BuildKit takes the arguments as a JSON array.
@@ -141,6 +148,9 @@ impl Body {
 pub struct Flag {
     /// `--from=build`, quotes and escapes removed.
     pub text: Joined,
+    /// The text as BuildKit reads it, byte by byte: each byte of a character outside of ASCII is one of Latin-1, and
+    /// one that is white space there (`à` holds one) ends the flag.
+    pub as_read: String,
     /// As written, with them.
     pub span: Span,
 }

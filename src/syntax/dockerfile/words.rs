@@ -8,6 +8,12 @@ use crate::{syntax::offsets::Joined, text::Spanned};
 /// What separates words (`[\t\v\f\r ]`).
 pub(super) const WHITE: [char; 5] = ['\t', '\u{b}', '\u{c}', '\r', ' '];
 
+/// Whether a byte is white space where BuildKit reads byte by byte, each byte a Latin-1 character: the second byte of
+/// `à` is one.
+pub(super) fn is_white_byte(byte: u8) -> bool {
+    char::from(byte).is_whitespace()
+}
+
 /// The flags at the start of `range`, and what is left. A flag starts with `--`; quotes and escapes are removed;
 /// `--` alone ends them.
 pub(super) fn flags(joined: &Joined, range: Range<usize>, escape: char) -> (Vec<Flag>, Range<usize>) {
@@ -15,31 +21,36 @@ pub(super) fn flags(joined: &Joined, range: Range<usize>, escape: char) -> (Vec<
     let mut flags = Vec::new();
     let mut at = range.start;
     loop {
-        let start = range.end - text[at..range.end].trim_start().len();
+        let white = |c: char| c.is_ascii() && c.is_whitespace();
+        let start = range.end - text[at..range.end].trim_start_matches(white).len();
         if !text[start..range.end].starts_with("--") {
             return (flags, start..range.end);
         }
         let (flag, quoted, end) = flag(joined, start..range.end, escape);
-        if flag.text() == "--" {
+        if flag.as_read == "--" {
             return (flags, end..range.end);
         }
-        if quoted || !flag.text().is_empty() {
-            flags.push(Flag { text: flag, span: joined.span(&(start..end)) });
+        if quoted || !flag.as_read.is_empty() {
+            flags.push(flag);
         }
         at = end;
     }
 }
 
 /// One flag from the start of `range`, whether it had quotes, and where it ends.
-fn flag(joined: &Joined, range: Range<usize>, escape: char) -> (Joined, bool, usize) {
+fn flag(joined: &Joined, range: Range<usize>, escape: char) -> (Flag, bool, usize) {
     let text = joined.text();
-    let mut flag = Joined::default();
+    let mut flag = Flag { text: Joined::default(), as_read: String::new(), span: joined.span(&range) };
     let (mut quote, mut quoted) = (None, false);
+    let mut end = range.end;
     let mut chars = text[range.clone()].char_indices();
     while let Some((at, mut c)) = chars.next() {
         let mut at = range.start + at;
         match quote {
-            None if c.is_whitespace() => return (flag, quoted, at),
+            None if c.is_ascii() && c.is_whitespace() => {
+                end = at;
+                break;
+            }
             None if c == '\'' || c == '"' => {
                 (quote, quoted) = (Some(c), true);
                 continue;
@@ -55,9 +66,19 @@ fn flag(joined: &Joined, range: Range<usize>, escape: char) -> (Joined, bool, us
             let Some((next, escaped)) = chars.next() else { continue };
             (at, c) = (range.start + next, escaped);
         }
-        flag.push(&text[at..at + c.len_utf8()], joined.map().place(at));
+        let bytes = &text.as_bytes()[at..at + c.len_utf8()];
+        if c.is_ascii() || quote.is_some() || !bytes.iter().copied().any(is_white_byte) {
+            flag.text.push(&text[at..at + c.len_utf8()], joined.map().place(at));
+            flag.as_read.extend(bytes.iter().copied().map(char::from));
+        } else {
+            flag.as_read
+                .extend(bytes.iter().copied().take_while(|&byte| !is_white_byte(byte)).map(char::from));
+            end = at + c.len_utf8();
+            break;
+        }
     }
-    (flag, quoted, range.end)
+    flag.span = joined.span(&(range.start..end));
+    (flag, quoted, end)
 }
 
 /// Words between white space, quotes not understood.
@@ -109,110 +130,6 @@ pub fn quoted_ranges(text: &str, escape: char) -> Vec<Range<usize>> {
     words
 }
 
-/// What a text is as JSON.
-pub(super) enum Json {
-    /// An array of strings; each span includes the quotes.
-    Strings(Vec<Spanned<String>>),
-    /// An array that holds something else.
-    Other,
-    /// No JSON array: BuildKit takes it as text.
-    No,
-}
-
-/// Reads a JSON array of strings as Go's `encoding/json` does: half a surrogate pair is U+FFFD, not an error.
-pub(super) fn json(rest: &Joined) -> Json {
-    let text = rest.text().trim_start();
-    if !text.starts_with('[') {
-        return Json::No;
-    }
-    let offset = rest.text().len() - text.len();
-    match strings(text) {
-        Some(items) => Json::Strings(
-            items
-                .into_iter()
-                .map(|(range, value)| {
-                    Spanned::new(value, rest.span(&(range.start + offset..range.end + offset)))
-                })
-                .collect(),
-        ),
-        None if serde_json::from_str::<Vec<serde_json::Value>>(text).is_ok() => Json::Other,
-        None => Json::No,
-    }
-}
-
-fn strings(text: &str) -> Option<Vec<(Range<usize>, String)>> {
-    let space = |at: usize| text.len() - text[at..].trim_start_matches([' ', '\t', '\r', '\n']).len();
-    let mut items = Vec::new();
-    let mut at = space(1);
-    if text[at..].starts_with(']') {
-        return (space(at + 1) == text.len()).then_some(items);
-    }
-    loop {
-        let (value, end) = string(text, at)?;
-        items.push((at..end, value));
-        at = space(end);
-        match text.as_bytes().get(at)? {
-            b',' => at = space(at + 1),
-            b']' => return (space(at + 1) == text.len()).then_some(items),
-            _ => return None,
-        }
-    }
-}
-
-/// The JSON string at `at`, and where it ends.
-fn string(text: &str, at: usize) -> Option<(String, usize)> {
-    let mut chars = text[at..].char_indices();
-    if chars.next()?.1 != '"' {
-        return None;
-    }
-    let mut value = String::new();
-    // The first half of a surrogate pair that waits for the second.
-    let mut high: Option<u32> = None;
-    loop {
-        let (offset, c) = chars.next()?;
-        let unit = match c {
-            '\\' => match chars.next()?.1 {
-                'u' => {
-                    let digits = text.get(at + offset + 2..at + offset + 6)?;
-                    for _ in 0..4 {
-                        chars.next();
-                    }
-                    digits
-                        .bytes()
-                        .all(|b| b.is_ascii_hexdigit())
-                        .then(|| u32::from_str_radix(digits, 16).ok())??
-                }
-                c @ ('"' | '\\' | '/') => u32::from(c),
-                'b' => 8,
-                'f' => 12,
-                'n' => 10,
-                'r' => 13,
-                't' => 9,
-                _ => return None,
-            },
-            '"' => {
-                value.extend(high.map(|_| '\u{fffd}'));
-                return Some((value, at + offset + 1));
-            }
-            c if c < ' ' => return None,
-            c => u32::from(c),
-        };
-        match (high.take(), unit) {
-            (Some(first), 0xDC00..=0xDFFF) => {
-                let joined = 0x1_0000 + ((first - 0xD800) << 10) + (unit - 0xDC00);
-                value.push(char::from_u32(joined).unwrap_or('\u{fffd}'));
-                continue;
-            }
-            (Some(_), _) => value.push('\u{fffd}'),
-            (None, _) => {}
-        }
-        match unit {
-            0xD800..=0xDBFF => high = Some(unit),
-            _ => value.push(char::from_u32(unit).unwrap_or('\u{fffd}')),
-        }
-    }
-}
-
 /// A field of a comma-separated value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvField {
@@ -223,8 +140,11 @@ pub struct CsvField {
 }
 
 /// Splits `--mount` values as BuildKit does: commas, a field in double quotes may contain them, `""` in it is a quote.
-/// `None` if the quotes do not match.
+/// `None` if the quotes do not match, and for an empty text.
 pub fn csv_fields(text: &str) -> Option<Vec<CsvField>> {
+    if text.is_empty() {
+        return None;
+    }
     let mut fields = Vec::new();
     let mut at = 0;
     loop {

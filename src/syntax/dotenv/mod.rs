@@ -2,7 +2,7 @@
 
 mod template;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{syntax::SyntaxError, text::Span};
 
@@ -19,24 +19,34 @@ pub enum Lookup<'a> {
     Unset,
 }
 
-/// Variables for interpolation, as `.env` gives them.
+/// Variables for interpolation, as `.env` gives them. Clones share them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Env {
-    values: BTreeMap<String, Option<String>>,
+    values: Arc<BTreeMap<String, Option<String>>>,
 }
 
 impl Env {
     /// Reads a `.env` file. Reading stops at the first line that Compose would refuse; what stands above it is kept.
     pub fn parse(text: &str) -> (Self, Vec<SyntaxError>) {
         let mut env = Self::default();
-        let mut parser = Parser { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
-        let errors = parser.run(&mut env).err().into_iter().collect();
+        let errors = env.read(text, &Self::default());
         (env, errors)
+    }
+
+    /// Reads one more `.env` file: it replaces what the ones before set, but nothing of `outer`.
+    pub fn read(&mut self, text: &str, outer: &Self) -> Vec<SyntaxError> {
+        let mut parser = Parser { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 }, outer };
+        parser.run(self).err().into_iter().collect()
     }
 
     /// Sets a variable; a later value replaces an earlier one.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.values.insert(name.into(), Some(value.into()));
+        Arc::make_mut(&mut self.values).insert(name.into(), Some(value.into()));
+    }
+
+    /// The same for clones that nothing was added to.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.values).addr()
     }
 
     /// What is known of a variable.
@@ -52,6 +62,8 @@ impl Env {
 struct Parser<'t> {
     text: &'t str,
     at: usize,
+    /// What the file cannot change.
+    outer: &'t Env,
 }
 
 impl<'t> Parser<'t> {
@@ -86,7 +98,9 @@ impl<'t> Parser<'t> {
         }
         self.skip(is_space);
         let value = self.value(env)?;
-        env.values.insert(key, value);
+        if !self.outer.values.contains_key(&key) {
+            Arc::make_mut(&mut env.values).insert(key, value);
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! From parser events to the tree: spans, duplicate keys, merge keys and the limits.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use granit_parser::{Event, Parser, ScalarStyle as Given, Span as At, StructureStyle};
 
@@ -25,6 +25,8 @@ struct Open {
 
 struct Builder<'t> {
     text: &'t str,
+    /// Whether [`MARK`] was replaced.
+    replaced: bool,
     tree: Tree,
     open: Vec<Open>,
     anchors: HashMap<usize, NodeId>,
@@ -35,7 +37,17 @@ struct Builder<'t> {
     documents: usize,
 }
 
+/// A mark that starts no text is a character like any other to go-yaml; the parser refuses it, so it reads this one
+/// instead, which is as long.
+const MARK: (char, &str) = ('\u{feff}', "\u{f8ff}");
+
 pub(super) fn parse(text: &str) -> Tree {
+    let mut readable = Cow::Borrowed(text);
+    if text.char_indices().any(|(at, c)| at > 0 && c == MARK.0) {
+        let start = if text.starts_with(MARK.0) { MARK.0.len_utf8() } else { 0 };
+        readable = Cow::Owned(format!("{}{}", &text[..start], text[start..].replace(MARK.0, MARK.1)));
+    }
+    let replaced = matches!(readable, Cow::Owned(_));
     let options = granit_parser::options! {
         emit_anchor_events: true,
         block_scalar_eof_without_line_feed: true,
@@ -45,6 +57,7 @@ pub(super) fn parse(text: &str) -> Tree {
     };
     let mut builder = Builder {
         text,
+        replaced,
         tree: Tree::default(),
         open: Vec::new(),
         anchors: HashMap::new(),
@@ -53,7 +66,7 @@ pub(super) fn parse(text: &str) -> Tree {
         documents: 0,
     };
     let mut failed = None;
-    for next in Parser::new_from_str_with_options(text, options) {
+    for next in Parser::new_from_str_with_options(&readable, options) {
         let step = match next {
             Ok((event, at)) => builder.event(event, &at),
             Err(error) => Err(message::explain(&error, text)),
@@ -86,8 +99,13 @@ impl Builder<'_> {
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let (text, style) = scalar(text.into_owned(), style, span.is_empty(), tag.is_some());
-                let span = self.scalar_span(span, style);
+                let text = if self.replaced {
+                    text.replace(MARK.1, MARK.0.encode_utf8(&mut [0; 3]))
+                } else {
+                    text.into_owned()
+                };
+                let (text, style) = scalar(text, style, span.is_empty(), tag.is_some());
+                let span = self.scalar_span(span, style, text.trim().is_empty());
                 self.last_end = span.end();
                 let weight = 1 + text.len() as u64 / BYTES_PER_NODE;
                 let node = self.add(Kind::Scalar { text, style }, span, at)?;
@@ -219,14 +237,19 @@ impl Builder<'_> {
 
     /// The parser gives block scalars from their first content byte to the next token; ours go from the header to the
     /// end of the last line that is not blank.
-    fn scalar_span(&self, span: Span, style: ScalarStyle) -> Span {
+    fn scalar_span(&self, span: Span, style: ScalarStyle, blank: bool) -> Span {
         if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             let is_value = self.open.last().is_some_and(|open| open.key.is_some());
             let missing = span.is_empty() && is_value;
             return if missing { Span::point(self.behind_colon(span.start())) } else { span };
         }
-        let start = block_header(&self.text[self.last_end.min(span.start())..span.start()])
-            .map_or(span.start(), |at| self.last_end + at);
+        let indicator = if style == ScalarStyle::Literal { '|' } else { '>' };
+        let from = self.last_end.min(span.start());
+        // Where the text ends behind the header, the parser gives the header itself. Content that starts with the same
+        // character is no blank.
+        let is_header = blank && !span.is_empty() && self.text[span.range()].starts_with(indicator);
+        let start = if is_header { None } else { block_header(&self.text[from..span.start()], indicator) }
+            .map_or(span.start(), |at| from + at);
         let body = &self.text[start..span.end()];
         let mut end = body.len();
         while let Some(newline) = body[..end].rfind('\n') {
@@ -308,22 +331,17 @@ fn scalar(text: String, style: Given, nothing_written: bool, tagged: bool) -> (S
     }
 }
 
-/// Where `|` or `>` stands in the text between the last token and the content of a block scalar.
-fn block_header(between: &str) -> Option<usize> {
-    let mut base = 0;
-    for line in between.split_inclusive('\n') {
-        let comment = line
-            .match_indices('#')
-            .map(|(at, _)| at)
-            .find(|&at| at == 0 || line[..at].ends_with([' ', '\t']))
-            .unwrap_or(line.len());
-        for (at, _) in line[..comment].match_indices(['|', '>']) {
-            let rest = line[at + 1..comment].trim_end();
-            if rest.bytes().all(|b| matches!(b, b'+' | b'-' | b'0'..=b'9')) {
-                return Some(base + at);
-            }
-        }
-        base += line.len();
-    }
-    None
+/// Where `indicator` stands in the text between the last token and the content of a block scalar: the header is the last
+/// line there that is not blank, and only indentation, chomping and a comment follow the indicator on it.
+fn block_header(between: &str, indicator: char) -> Option<usize> {
+    let text = between.trim_end();
+    let start = text.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let line = &text[start..];
+    let comment = line
+        .match_indices('#')
+        .map(|(at, _)| at)
+        .find(|&at| at == 0 || line[..at].ends_with([' ', '\t', '\u{feff}']))
+        .unwrap_or(line.len());
+    let header = line[..comment].trim_end().trim_end_matches(|c: char| matches!(c, '+' | '-' | '0'..='9'));
+    header.strip_suffix(indicator).map(|before| start + before.len())
 }

@@ -5,6 +5,7 @@
 //! `docker compose` reads files with.
 
 mod build;
+mod graft;
 mod message;
 mod scalar;
 
@@ -186,6 +187,12 @@ impl Tree {
     /// Whether the node is an alias.
     pub fn is_alias(&self, id: NodeId) -> bool {
         matches!(self.node(id).kind, Kind::Alias { .. })
+    }
+
+    /// Whether the node has the tag, itself or through an alias.
+    pub fn is_tagged(&self, id: NodeId, tag: &str) -> bool {
+        let has = |id| self.node(id).tag.as_ref().is_some_and(|t| t.value == tag);
+        has(id) || has(self.resolve(id))
     }
 
     /// The text of a scalar, through an alias.

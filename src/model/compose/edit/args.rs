@@ -27,14 +27,14 @@ pub fn add_build_arg(
         return refuse(Span::point(0), "the file has no such service");
     };
     let Some(build) = &service.build else {
-        return refuse(service.name.span, "the service has no `build`");
+        return refuse(service.name.at.span, "the service has no `build`");
     };
     if let Some(arg) = build.args.iter().find(|a| a.name.value == name) {
-        return refuse(arg.name.span, format!("`{name}` is among the build arguments already"));
+        return refuse(arg.name.at.span, format!("`{name}` is among the build arguments already"));
     }
     check(compose, build, name)?;
     let edits = Adder { editor: &editor, name, value }.edits(service, build)?;
-    editor.verified(compose, edits, build.span, |before| {
+    editor.verified(compose, edits, build.at.span, |before| {
         let mut wanted: Shape = shape(before);
         if before.name.value == service.name.value {
             wanted.args.push((name.to_owned(), Some(value.to_owned())));
@@ -48,14 +48,16 @@ fn check(compose: &Compose, build: &Build, name: &str) -> Result<(), Refused> {
     let mut bytes = name.bytes();
     let starts = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     if !starts || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return refuse(build.key, "a build argument's name has letters, digits and `_`");
+        return refuse(build.key.span, "a build argument's name has letters, digits and `_`");
     }
     if compose.layout == Layout::V1 {
-        return refuse(build.key, "the file has no `services:`, and that layout has no build arguments");
+        return refuse(build.key.span, "the file has no `services:`, and that layout has no build arguments");
     }
     match build.origin {
-        Origin::Alias => refuse(build.key, "`build` is an alias: other services would change with it"),
-        Origin::Merge => refuse(build.key, "`build` comes from a merge: other services would change with it"),
+        Origin::Alias => refuse(build.key.span, "`build` is an alias: other services would change with it"),
+        Origin::Merge => {
+            refuse(build.key.span, "`build` comes from a merge: other services would change with it")
+        }
         Origin::Scalar | Origin::Mapping => Ok(()),
     }
 }
@@ -70,7 +72,7 @@ impl Adder<'_> {
     fn edits(&self, service: &Service, build: &Build) -> Result<Vec<Edit>, Refused> {
         let ed = self.editor;
         let Some(entry) = ed.own(service.node, "build").filter(|e| !ed.tree.is_alias(e.value)) else {
-            return refuse(build.key, "`build` is not written in the service itself");
+            return refuse(build.key.span, "`build` is not written in the service itself");
         };
         if build.origin == Origin::Scalar {
             return self.scalar(service, entry);
@@ -79,7 +81,7 @@ impl Adder<'_> {
         let own = ed.own(entry.value, "args");
         match (own, known) {
             (Some(args), _) => self.args(entry, args),
-            (None, Some(_)) => refuse(build.span, "`args` comes from a merge: own ones would hide those"),
+            (None, Some(_)) => refuse(build.at.span, "`args` comes from a merge: own ones would hide those"),
             (None, None) => self.mapping(service, entry),
         }
     }
@@ -87,7 +89,7 @@ impl Adder<'_> {
     /// How much deeper the service's keys stand than its name: the file's step.
     fn step(&self, service: &Service, build: Entry) -> usize {
         let ed = self.editor;
-        let name = ed.text[ed.line_start(service.name.span.start())..service.name.span.start()].len();
+        let name = ed.text[ed.line_start(service.name.at.span.start())..service.name.at.span.start()].len();
         ed.indent(build.key).ok().and_then(|key| key.checked_sub(name)).filter(|&s| s > 0).unwrap_or(STEP)
     }
 

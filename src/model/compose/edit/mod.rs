@@ -52,18 +52,24 @@ pub fn set_scalar(text: &str, span: Span, new: &str) -> Edit {
 /// [`Refused`] if the value cannot be replaced alone, or would not read back as `new`.
 pub fn set_value(text: &str, compose: &Compose, value: &Value, new: &str) -> Result<Edit, Refused> {
     let whole =
-        compose.tree.nodes().find(|(_, n)| n.span == value.span && matches!(n.kind, Kind::Scalar { .. }));
+        compose.tree.nodes().find(|(_, n)| n.span == value.at.span && matches!(n.kind, Kind::Scalar { .. }));
     if whole.is_some_and(|(id, _)| compose.tree.scalar(id) == Some(&value.raw)) {
-        return Ok(set_scalar(text, value.span, new));
+        return Ok(set_scalar(text, value.at.span, new));
     }
-    if text.get(value.span.range()) != Some(&value.raw) {
-        return refuse(value.span, "the value is written in a way that does not show it: change it by hand");
+    if text.get(value.at.span.range()) != Some(&value.raw) {
+        return refuse(
+            value.at.span,
+            "the value is written in a way that does not show it: change it by hand",
+        );
     }
     let simple = |c: char| c.is_alphanumeric() || "./_-~+@=${}".contains(c);
     if new.is_empty() || !new.chars().all(simple) {
-        return refuse(value.span, "the new value needs quotes of its own: change the whole entry by hand");
+        return refuse(
+            value.at.span,
+            "the new value needs quotes of its own: change the whole entry by hand",
+        );
     }
-    Ok(Edit::replace(value.span, new))
+    Ok(Edit::replace(value.at.span, new))
 }
 
 /// What every edit needs.
@@ -160,7 +166,8 @@ impl<'a> Editor<'a> {
         let read = |text: &str| parse(compose.file, text, &Env::default());
         let (before, after) = (read(self.text), read(&set.apply(self.text)));
         let right = !clash
-            && before.errors.len() == after.errors.len()
+            // It may give a value to a key that Compose refuses without one.
+            && before.errors.len() >= after.errors.len()
             && before.services.len() == after.services.len()
             && before.services.iter().zip(&after.services).all(|(b, a)| expected(b) == shape(a));
         if right {

@@ -26,7 +26,7 @@ pub fn remove_mounts(
     let mut going = Vec::new();
     for &index in indexes {
         let Some(mount) = service.mounts.get(index) else {
-            return refuse(service.name.span, "the service has no such mount");
+            return refuse(service.name.at.span, "the service has no such mount");
         };
         going.push(mount);
     }
@@ -39,7 +39,7 @@ pub fn remove_mounts(
             entries.iter().find_map(|entry| editor.lines_of(service.node, *entry, mount.node, &nodes));
         let Some(found) = found else {
             return refuse(
-                mount.span,
+                mount.at.span,
                 "the mount is not written in the service itself: other services may share it",
             );
         };
@@ -48,7 +48,7 @@ pub fn remove_mounts(
     // The last entries of a list go together, with its key.
     lines.dedup();
     let edits = lines.into_iter().map(|span| Edit::replace(span, "")).collect();
-    let at = going.first().map_or(service.name.span, |mount| mount.span);
+    let at = going.first().map_or(service.name.at.span, |mount| mount.at.span);
     editor.verified(compose, edits, at, |before| {
         let mut wanted = shape(before);
         if before.name.value == service.name.value {
