@@ -58,7 +58,7 @@ fn look(
         let ignore = &facts.snapshot.file(pattern.0);
         let (path, text) = (&source.path, &ignore.text[pattern.1.range()]);
         let loss = if source.glob {
-            "nothing of it arrives in the image, and BuildKit does not say so"
+            "nothing of it arrives in the image, and BuildKit may not say so"
         } else {
             "the build fails as if it did not exist"
         };
