@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod compose;
 mod config;
+mod context;
 mod deploy;
 mod dockerfile;
 mod dockerfile_model;

@@ -42,8 +42,20 @@ pub(crate) fn cases(dir: &Path) -> Vec<Case> {
         .collect()
 }
 
+/// The name under which a path of a fixture lies on the disk: git takes no `.git` into a repository.
+pub(crate) fn on_disk(path: &str) -> String {
+    match path.strip_prefix(".git") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("dot-git{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
 fn add(root: &Path, path: &Path, snapshot: &mut Snapshot) {
     let name = path.strip_prefix(root).expect("it lies below").to_string_lossy().into_owned();
+    let name = match name.strip_prefix("dot-git") {
+        Some(rest) => format!(".git{rest}"),
+        None => name,
+    };
     if path.is_dir() {
         snapshot.add_entry(&name, EntryKind::Dir);
         let mut children: Vec<PathBuf> =

@@ -11,7 +11,9 @@ use unstale::{
     text::{LineIndex, Snapshot},
 };
 
-use crate::projects::{Case, VARIANTS, cases, engine_with_config as engine, fixtures, map, project, texts};
+use crate::projects::{
+    Case, VARIANTS, cases, engine_with_config as engine, fixtures, map, on_disk, project, texts,
+};
 
 /// Only the rule under test; beside `unused-allow` the rule that its cases allow, or nothing could be idle.
 fn only(rule: &Rule) -> Settings {
@@ -131,6 +133,7 @@ fn update(rule: &Rule, bad: &Case, fixed: &Snapshot) {
         fs::write(to, text).unwrap();
     }
     for (path, kind) in bad.snapshot.below("") {
+        let path = &on_disk(path);
         let to = folder(rule, "fixed").join(&bad.name).join(path);
         if whole && kind == unstale::text::EntryKind::File && !to.exists() {
             fs::create_dir_all(to.parent().unwrap()).unwrap();

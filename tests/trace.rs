@@ -105,7 +105,7 @@ fn contexts_dockerfiles_targets_and_arguments_come_from_compose() {
 fn what_a_variable_decides_is_unknown() {
     let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nARG DIR\nCOPY . $DIR\n"), ("a", "")]);
     assert_eq!(way(&p, "a"), nowhere(Verdict::Unknown));
-    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nCOPY --exclude=a . /app\n"), ("a", "")]);
+    let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nARG P\nCOPY --exclude=$P . /app\n"), ("a", "")]);
     assert_eq!(way(&p, "a"), nowhere(Verdict::Unknown));
     let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nADD a.tar.gz /app/\n"), ("a.tar.gz", "")]);
     assert_eq!(way(&p, "a.tar.gz"), nowhere(Verdict::Unknown));
@@ -186,4 +186,60 @@ fn the_values_of_one_env_see_what_was_before_it() {
     let dockerfile = "FROM x\nENV A=/old\nENV A=/new B=$A\nCOPY a $B/\n";
     let p = project(&[COMPOSE, ("Dockerfile", dockerfile), ("a", "")]);
     assert_eq!(way(&p, "a"), reaches(&["/old/a"]));
+}
+
+#[test]
+fn excludes_keep_files_out_where_both_readings_agree() {
+    let dockerfile = "FROM x\nCOPY --exclude=*.md --exclude=in . /app\nCOPY --exclude=b src /src\n";
+    let files =
+        [COMPOSE, ("Dockerfile", dockerfile), ("a.md", ""), ("a.py", ""), ("in/x", ""), ("src/b", "")];
+    let p = project(&files);
+    assert_eq!(way(&p, "a.md"), nowhere(Verdict::NotCopied));
+    assert_eq!(way(&p, "in/x"), nowhere(Verdict::NotCopied));
+    assert_eq!(way(&p, "a.py"), reaches(&["/app/a.py"]));
+    assert_eq!(way(&p, "src/b"), reaches(&["/app/src/b"]), "whether `b` starts from `src` is not known");
+}
+
+#[test]
+fn parents_keep_the_folders_from_the_pivot_on() {
+    let dockerfile = "FROM x\nCOPY --parents a/b/c.txt lib/**/*.js /k/\nCOPY --parents a/./b /p/\n";
+    let files =
+        [COMPOSE, ("Dockerfile", dockerfile), ("a/b/c.txt", ""), ("lib/x/y/z.js", ""), ("lib/x/y/z.ts", "")];
+    let p = project(&files);
+    assert_eq!(way(&p, "a/b/c.txt"), reaches(&["/k/a/b/c.txt", "/p/b/c.txt"]));
+    assert_eq!(way(&p, "lib/x/y/z.js"), reaches(&["/k/lib/x/y/z.js"]));
+    assert_eq!(way(&p, "lib/x/y/z.ts"), nowhere(Verdict::NotCopied));
+}
+
+#[test]
+fn a_named_context_brings_its_files() {
+    let compose = "services:\n  web:\n    build:\n      context: web\n      additional_contexts:\n        \
+                   shared: ./lib\n        tool: docker-image://tool:1\n";
+    let dockerfile = "FROM x\nCOPY --from=shared js /app/js\nCOPY --from=tool /bin/t /bin/t\n";
+    let p = project(&[
+        ("compose.yaml", compose),
+        ("web/Dockerfile", dockerfile),
+        ("lib/js/a.js", ""),
+        ("lib/b", ""),
+        ("web/x", ""),
+    ]);
+    assert_eq!(way(&p, "lib/js/a.js"), reaches(&["/app/js/a.js"]));
+    assert_eq!(way(&p, "lib/b"), nowhere(Verdict::OutsideContext));
+    assert_eq!(way(&p, "web/x"), nowhere(Verdict::NotCopied));
+}
+
+#[test]
+fn a_heredoc_takes_the_place_of_a_file() {
+    let dockerfile = "FROM x\nCOPY . /app/\nCOPY <<app.ini /app/\nx=1\napp.ini\n";
+    let p = project(&[COMPOSE, ("Dockerfile", dockerfile), ("app.ini", "")]);
+    assert_eq!(way(&p, "app.ini"), nowhere(Verdict::NotCopied));
+}
+
+#[test]
+fn folders_that_base_images_may_have_are_not_guessed() {
+    let dockerfile = "FROM x\nCOPY run.sh /usr/local/bin\nCOPY a.conf /etc/nginx/conf.d\nCOPY b /srv/b\n";
+    let p = project(&[COMPOSE, ("Dockerfile", dockerfile), ("run.sh", ""), ("a.conf", ""), ("b", "")]);
+    assert_eq!(way(&p, "run.sh"), reaches(&["/usr/local/bin/run.sh"]));
+    assert_eq!(way(&p, "a.conf"), nowhere(Verdict::Unknown));
+    assert_eq!(way(&p, "b"), reaches(&["/srv/b"]));
 }

@@ -1,6 +1,9 @@
 //! The build context: which files a COPY can see, and where it puts them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     paths,
@@ -13,6 +16,9 @@ use crate::{
     text::{EntryKind, FileId, Snapshot, Span},
 };
 
+/// Links that lead to links are followed this often, as by Linux.
+const MAX_LINKS: usize = 40;
+
 /// A build context that lies in the project.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -20,6 +26,7 @@ pub struct Context {
     pub dir: String,
     /// The ignore file that applies.
     pub ignore: Option<Ignore>,
+    links: OnceLock<Arc<[String]>>,
 }
 
 /// An ignore file.
@@ -51,6 +58,11 @@ impl Ignores {
         }
         ignores
     }
+
+    /// The patterns of one of them.
+    pub fn patterns(&self, file: FileId) -> Option<&Patterns> {
+        self.all.get(&file).map(AsRef::as_ref)
+    }
 }
 
 impl Context {
@@ -61,7 +73,7 @@ impl Context {
         let file = own.or_else(|| snapshot.find(&paths::join(dir, ".dockerignore")));
         let ignore =
             file.and_then(|file| Some(Ignore { file, patterns: Arc::clone(ignores.all.get(&file)?) }));
-        Self { dir: dir.to_owned(), ignore }
+        Self { dir: dir.to_owned(), ignore, links: OnceLock::new() }
     }
 
     /// A repository path as seen from the context; `None` if it lies outside.
@@ -76,6 +88,34 @@ impl Context {
             return None;
         }
         Some((ignore.file, ignore.patterns.decide(path)?.span))
+    }
+
+    /// What the path of the context is, if it is known to exist.
+    pub fn kind(&self, snapshot: &Snapshot, path: &str) -> Option<EntryKind> {
+        snapshot.entry(&paths::join(&self.dir, path))
+    }
+
+    /// The links that lie in the context and are sent to the builder, as paths of the context.
+    pub fn links(&self, snapshot: &Snapshot) -> &[String] {
+        self.links.get_or_init(|| {
+            let inside = snapshot.links().filter_map(|(path, _)| self.relative(path));
+            inside.filter(|path| self.ignored(path).is_none()).map(str::to_owned).collect()
+        })
+    }
+
+    /// Where a path of the context leads when links are followed, the context's folder being the root of all of them;
+    /// `None` for a circle.
+    pub fn resolve(&self, snapshot: &Snapshot, path: &str) -> Option<String> {
+        let mut path = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            let mut ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+            let found =
+                ends.find_map(|end| Some((end, snapshot.link(&paths::join(&self.dir, &path[..end]))?)));
+            let Some((end, target)) = found else { return Some(path) };
+            let from = if target.starts_with('/') { "" } else { paths::parent(&path[..end]) };
+            path = anchor(&format!("{from}/{target}/{}", &path[end..]));
+        }
+        None
     }
 
     /// Whether the context is known to hold a file at or below the path (of the context), that is not ignored.
@@ -101,40 +141,190 @@ pub enum Lands {
     Unknown,
 }
 
-/// Where the COPY puts the file at `path` (of the context, or absolute in another stage).
+/// Where the COPY puts the file at `path` (of the context, or absolute in another stage), by names alone: links are
+/// not followed.
 pub fn lands(copy: &CopyFacts, path: &str) -> Lands {
-    let mut at = Vec::new();
-    for source in &copy.sources {
-        let Some(source) = source.known() else { return Lands::Unknown };
-        if is_url(source) {
-            continue;
-        }
-        match rest(source, path) {
-            Rest::No => {}
-            Rest::Itself if copy.is_add && is_archive(path) => return Lands::Unknown,
-            found => {
-                if copy.opaque {
-                    return Lands::Unknown;
+    Landing { copy, dest_dir: copy.dest_dir, links: None }.at(path)
+}
+
+/// As [`lands`], for a COPY from a context whose links are known.
+pub fn lands_in(
+    snapshot: &Snapshot,
+    context: &Context,
+    copy: &CopyFacts,
+    dest_dir: DestDir,
+    path: &str,
+) -> Lands {
+    let links = context.links(snapshot);
+    Landing { copy, dest_dir, links: (!links.is_empty()).then_some((snapshot, context, links)) }.at(path)
+}
+
+struct Landing<'a> {
+    copy: &'a CopyFacts,
+    dest_dir: DestDir,
+    /// The links of the context, if it has any.
+    links: Option<(&'a Snapshot, &'a Context, &'a [String])>,
+}
+
+impl Landing<'_> {
+    fn at(&self, path: &str) -> Lands {
+        let mut at = Vec::new();
+        for source in &self.copy.sources {
+            let Some(source) = source.known() else { return Lands::Unknown };
+            if is_url(source) {
+                continue;
+            }
+            if self.copy.parents {
+                match self.with_parents(source, path) {
+                    Lands::At(found) => at.extend(found),
+                    Lands::No => {}
+                    Lands::Unknown => return Lands::Unknown,
                 }
-                let Some(dest) = copy.dest.known() else { return Lands::Unknown };
-                at.push(match found {
-                    Rest::Below(rest) => paths::join(dest, &rest),
-                    _ if copy.dest_dir == DestDir::Yes => paths::join(dest, paths::base_name(path)),
-                    _ => dest.to_owned(),
-                });
+                continue;
+            }
+            for (name, rest) in self.matches(source, path) {
+                match self.place(&name, &rest, path) {
+                    Lands::At(found) => at.extend(found),
+                    Lands::No => {}
+                    Lands::Unknown => return Lands::Unknown,
+                }
             }
         }
+        if at.is_empty() { Lands::No } else { Lands::At(at) }
     }
-    if at.is_empty() { Lands::No } else { Lands::At(at) }
+
+    /// Every way in which the source takes the file, each with the base name of what the source names.
+    fn matches(&self, source: &str, path: &str) -> Vec<(String, Rest)> {
+        let (pattern, path) = (anchor(source), anchor(path));
+        if !is_glob(&pattern) {
+            return self.named(&pattern, &path).into_iter().collect();
+        }
+        // BuildKit follows links in the folders above the pattern; the classic builder finds nothing there and fails.
+        let first =
+            pattern.split('/').take_while(|part| !is_glob(part)).map(|part| part.len() + 1).sum::<usize>();
+        let pattern = match &self.links {
+            Some((snapshot, context, _)) if first > 0 => {
+                match context.resolve(snapshot, &pattern[..first - 1]) {
+                    Some(folder) => format!("{folder}/{}", &pattern[first..]),
+                    None => return Vec::new(),
+                }
+            }
+            _ => pattern,
+        };
+        let mut all = Vec::new();
+        let own = glob_rest(&pattern, &path);
+        let is_link = matches!(&self.links, Some((_, _, links)) if links.contains(&path));
+        if own != Rest::No && !is_link {
+            all.push((paths::base_name(&path).to_owned(), own));
+        }
+        if let Some((_, _, links)) = &self.links {
+            all.extend(
+                links.iter().filter(|link| glob(&pattern, link)).filter_map(|link| self.named(link, &path)),
+            );
+        }
+        all
+    }
+
+    /// A source without wildcards: if it is a link, what it leads to is taken, under the link's own name (measured on
+    /// engines 20.10 and 26.1, both builders). A link inside of a folder is copied as a link.
+    fn named(&self, source: &str, path: &str) -> Option<(String, Rest)> {
+        let name = paths::base_name(source).to_owned();
+        let Some((snapshot, context, _)) = &self.links else {
+            return Some((name, rest(source, path))).filter(|(_, r)| *r != Rest::No);
+        };
+        let leads = context.resolve(snapshot, source)?;
+        if path == source && leads != source {
+            let is_file = context.kind(snapshot, &leads) == Some(EntryKind::File);
+            return is_file.then_some((name, Rest::Itself));
+        }
+        Some((name, rest(&leads, path))).filter(|(_, r)| *r != Rest::No)
+    }
+
+    fn place(&self, name: &str, rest: &Rest, path: &str) -> Lands {
+        let own = match rest {
+            Rest::No => return Lands::No,
+            Rest::Itself => paths::base_name(path),
+            Rest::Below(rest) => rest,
+        };
+        match excluded(self.copy, path, own) {
+            Some(true) => return Lands::No,
+            Some(false) => {}
+            None => return Lands::Unknown,
+        }
+        let Some(dest) = self.copy.dest.known() else { return Lands::Unknown };
+        Lands::At(vec![match rest {
+            Rest::Below(rest) => paths::join(dest, rest),
+            _ if self.copy.is_add && is_archive(path) => return Lands::Unknown,
+            _ => match self.dest_dir {
+                DestDir::Yes => paths::join(dest, name),
+                DestDir::NotKnown => dest.to_owned(),
+                DestDir::Depends if paths::base_name(dest) == name => dest.to_owned(),
+                DestDir::Depends => return Lands::Unknown,
+            },
+        }])
+    }
+
+    /// `--parents`: below the destination come the file's folders, from the context or from behind `/./`
+    /// (<https://docs.docker.com/reference/dockerfile/#copy---parents>).
+    fn with_parents(&self, source: &str, path: &str) -> Lands {
+        let (base, pattern) = match source.split_once("/./") {
+            Some((base, pattern)) => (anchor(base), anchor(pattern)),
+            None => (String::new(), anchor(source)),
+        };
+        let Some(dest) = self.copy.dest.known() else { return Lands::Unknown };
+        let path = anchor(path);
+        if is_glob(&base) || pattern.starts_with(['!', '#']) {
+            return Lands::Unknown;
+        }
+        let Some(inner) = paths::below(&base, &path) else { return Lands::No };
+        // Here `**` crosses folders, as in an ignore file.
+        let takes = pattern.is_empty() || Patterns::parse(&pattern).0.is_ignored(inner);
+        if !takes {
+            return Lands::No;
+        }
+        match excluded(self.copy, &path, inner) {
+            Some(true) => Lands::No,
+            Some(false) => Lands::At(vec![paths::join(dest, inner)]),
+            None => Lands::Unknown,
+        }
+    }
 }
 
-/// Which path a folder COPY takes to fill `place` (absolute, in the image): the reverse of [`lands`] for folders.
+/// Whether `--exclude` keeps the file out; `None` where it depends on what its patterns start from.
+fn excluded(copy: &CopyFacts, path: &str, below_source: &str) -> Option<bool> {
+    if copy.excludes.is_empty() {
+        return Some(false);
+    }
+    let text: Vec<&str> = copy.excludes.iter().map(Val::known).collect::<Option<_>>()?;
+    let patterns = Patterns::parse(&text.join("\n")).0;
+    let whole = patterns.is_ignored(&anchor(path));
+    (patterns.is_ignored(below_source) == whole).then_some(whole)
+}
+
+/// Which path of the context, or of another stage, a COPY may put at `place` (absolute, in the image): the reverse of
+/// [`lands`], which has the last word.
 pub fn fills_from(copy: &CopyFacts, place: &str) -> Vec<String> {
     let Some(below) = copy.dest.known().and_then(|dest| paths::below(dest, place)) else { return Vec::new() };
-    let sources = copy.sources.iter().filter_map(Val::known).filter(|s| !is_url(s) && !is_glob(s));
-    sources.map(|source| paths::join(&anchor(source), below)).collect()
+    let sources = copy.sources.iter().filter_map(Val::known).filter(|s| !is_url(s));
+    let mut all: Vec<String> = Vec::new();
+    for source in sources {
+        let source = anchor(source);
+        if is_glob(&source) {
+            let dir = paths::parent(&source);
+            if !is_glob(dir) {
+                all.push(paths::join(dir, below));
+            }
+        } else if below == paths::base_name(&source) {
+            all.push(source.clone());
+            all.push(paths::join(&source, below));
+        } else {
+            all.push(paths::join(&source, below));
+        }
+    }
+    all
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Rest {
     No,
     /// The source is the file itself.
@@ -177,20 +367,21 @@ pub fn is_glob(source: &str) -> bool {
     source.contains(['*', '?', '['])
 }
 
-fn is_url(source: &str) -> bool {
-    source.starts_with("http://") || source.starts_with("https://") || source.starts_with("git@")
+/// Whether ADD fetches the source.
+pub fn is_url(source: &str) -> bool {
+    source.contains("://") || source.starts_with("git@")
 }
 
 /// Archives that ADD unpacks (<https://docs.docker.com/reference/dockerfile/#adding-local-tar-archives>).
 fn is_archive(path: &str) -> bool {
-    [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".gz", ".bz2", ".xz"]
+    [".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst"]
         .iter()
         .any(|ending| path.ends_with(ending))
 }
 
 /// Go's `filepath.Match`: `*` and `?` do not cross `/`; `[a-z]`, `[^a]` and `\x` as there. A broken pattern matches
 /// nothing. Linear in pattern times text.
-fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut pi, mut ti) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -263,7 +454,9 @@ mod tests {
             dest: Val::Known(dest.to_owned()),
             dest_dir: dir,
             is_add: false,
-            opaque: false,
+            parents: false,
+            excludes: Vec::new(),
+            heredocs: Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     model::compose::{self, Build, Compose, Value},
+    syntax::yaml::Tree,
     text::{FileId, Snapshot},
 };
 
@@ -39,6 +40,19 @@ pub struct ServiceBuild {
     pub stages: Option<Stages>,
     /// The stage that becomes the image, if it is known.
     pub target: Option<usize>,
+    /// Its `additional_contexts`, by name.
+    pub named: Vec<(String, Named)>,
+}
+
+/// What a name of `additional_contexts` stands for.
+#[derive(Debug)]
+pub enum Named {
+    /// A folder of the project.
+    Folder(Context),
+    /// Something that is not in the project: an image, another service's image, a git repository, a folder outside.
+    Elsewhere,
+    /// A variable decides.
+    Unknown,
 }
 
 /// Paths of the Dockerfiles that the projects name.
@@ -73,7 +87,10 @@ pub(super) fn services(
             let service = &model.services[index];
             // The service that is not known may say more of the build.
             let known = service.build.as_ref().filter(|_| service.extends.is_none());
-            let build = known.map(|build| link(snapshot, ignores, &project.dir, build, &by_path));
+            let build = known.map(|build| {
+                let named = named(snapshot, ignores, &project.dir, &model.tree, build);
+                ServiceBuild { named, ..link(snapshot, ignores, &project.dir, build, &by_path) }
+            });
             all.push(Service { project: number, index, dir: project.dir.clone(), build });
         }
     }
@@ -96,7 +113,41 @@ fn link(
         Some(value) => value.known.as_deref().and_then(|name| stages.as_ref()?.target(Some(name))),
     };
     let context = context.zip(path).map(|(dir, path)| Context::new(snapshot, ignores, &dir, &path));
-    ServiceBuild { context, dockerfile, stages, target }
+    ServiceBuild { context, dockerfile, stages, target, named: Vec::new() }
+}
+
+/// The `additional_contexts` of a build, as a mapping or a list of `name=value`.
+fn named(
+    snapshot: &Snapshot,
+    ignores: &Ignores,
+    dir: &str,
+    tree: &Tree,
+    build: &Build,
+) -> Vec<(String, Named)> {
+    let Some(entry) = tree.get(build.node, "additional_contexts") else { return Vec::new() };
+    let pairs: Vec<(&str, Option<&str>)> = if let Some(entries) = tree.effective(entry.value) {
+        entries.iter().filter_map(|e| Some((tree.scalar(e.key)?, tree.scalar(e.value)))).collect()
+    } else {
+        let items = tree.items(tree.resolve(entry.value)).unwrap_or_default().iter();
+        items.filter_map(|&id| tree.scalar(id)?.split_once('=')).map(|(k, v)| (k, Some(v))).collect()
+    };
+    let meaning = |value: &str| {
+        if value.contains('$') {
+            return Named::Unknown;
+        }
+        // `docker-image://…`, `service:web`, `target:base`, `https://…`
+        let path = paths::join(dir, value);
+        let outside = is_remote(value)
+            || ["service:", "target:"].iter().any(|s| value.starts_with(s))
+            || path.starts_with("..")
+            || path.starts_with('/');
+        if outside {
+            Named::Elsewhere
+        } else {
+            Named::Folder(Context::new(snapshot, ignores, &path, &format!("{path}/.none")))
+        }
+    };
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.map_or(Named::Unknown, meaning))).collect()
 }
 
 /// Context folder and Dockerfile of a build, as far as they are known and lie in the project.
@@ -120,7 +171,7 @@ fn place(dir: &str, build: &Build) -> (Option<String>, Option<String>) {
 }
 
 /// A context that is fetched: `https://…`, `git@…`, `host/path.git#ref`.
-fn is_remote(context: &str) -> bool {
+pub fn is_remote(context: &str) -> bool {
     context.contains("://")
         || context.starts_with("git@")
         || context.contains(".git#")

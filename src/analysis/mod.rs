@@ -8,9 +8,12 @@ pub mod commands;
 pub mod context;
 pub mod deploys;
 pub mod development;
+pub mod git;
+pub mod ignoring;
 pub mod images;
 pub mod layer;
 pub mod links;
+pub mod lookup;
 pub mod manifest;
 pub mod mounts;
 pub mod names;
@@ -20,10 +23,12 @@ pub mod route;
 pub mod source;
 pub mod stages;
 pub mod vars;
+pub mod whole;
 
 use std::collections::{BTreeSet, HashSet};
 
 use context::{Context, Ignores};
+use git::GitIgnores;
 use links::Service;
 use projects::Project;
 use stages::{Args, Stages};
@@ -35,7 +40,6 @@ use crate::{
         kind::FileKind,
         script::{self, Script},
     },
-    syntax::SyntaxError,
     text::{FileId, Snapshot},
 };
 
@@ -54,8 +58,12 @@ pub struct Facts<'a> {
     pub services: Vec<Service>,
     /// Every script that names docker: shell scripts, make targets, jobs of workflows.
     pub scripts: Vec<Script>,
-    /// Broken ignore files.
-    pub ignore_errors: Vec<(FileId, SyntaxError)>,
+    /// What git ignores.
+    pub git: GitIgnores,
+    /// Its paths under other spellings.
+    pub spellings: lookup::Spellings,
+    /// Every ignore file of the builds.
+    pub ignores: Ignores,
 }
 
 /// A Dockerfile, its stages under its own defaults, and its context.
@@ -93,7 +101,17 @@ impl<'a> Facts<'a> {
         }
         let scripts =
             snapshot.files().flat_map(|(id, file)| script::parse(id, &file.path, &file.text)).collect();
-        Self { snapshot, dockerfiles, composes, projects, services, scripts, ignore_errors: ignores.errors }
+        Self {
+            snapshot,
+            dockerfiles,
+            composes,
+            projects,
+            services,
+            scripts,
+            git: GitIgnores::default(),
+            spellings: lookup::Spellings::default(),
+            ignores,
+        }
     }
 
     /// The services that build a Dockerfile.

@@ -2,10 +2,10 @@
 
 use super::{
     Facts,
-    context::{Context, Lands, fills_from, lands},
-    links::Service,
+    context::{Context, Lands, fills_from, lands, lands_in},
+    links::{Named, Service},
     paths,
-    stages::{CopyFacts, CopyFrom, Stages, What},
+    stages::{CopyFacts, CopyFrom, DestDir, Stages, What},
     vars::Val,
 };
 use crate::{
@@ -142,21 +142,34 @@ fn ends(verdict: Verdict, hops: Vec<Hop>) -> Route {
 }
 
 /// The way into the image, mounts left aside.
-fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
+pub fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
     let Some(build) = &service.build else { return ends(Verdict::NotCopied, Vec::new()) };
     let Some(context) = &build.context else { return ends(Verdict::Unknown, Vec::new()) };
-    let Some(relative) = context.relative(path) else { return ends(Verdict::OutsideContext, Vec::new()) };
+    let relative = context.relative(path);
+    let ignored = relative.and_then(|relative| context.ignored(relative));
+    let in_named = build.named.iter().any(|(_, named)| match named {
+        Named::Folder(context) => context.relative(path).is_some(),
+        Named::Elsewhere | Named::Unknown => false,
+    });
+    let stopped = match (relative, ignored) {
+        (None, _) => Some(ends(Verdict::OutsideContext, Vec::new())),
+        (_, Some((file, span))) => {
+            let what = facts.snapshot.file(file).text[span.range()].to_owned();
+            Some(ends(Verdict::Ignored, vec![Hop { at: Location::new(file, span), what }]))
+        }
+        _ => None,
+    };
+    if !in_named && let Some(stopped) = stopped {
+        return stopped;
+    }
     let (Some(stages), Some(target)) = (&build.stages, build.target) else {
         return ends(Verdict::Unknown, Vec::new());
     };
-    if let Some((file, span)) = context.ignored(relative) {
-        let what = facts.snapshot.file(file).text[span.range()].to_owned();
-        return ends(Verdict::Ignored, vec![Hop { at: Location::new(file, span), what }]);
-    }
     let Some(dockerfile) = build.dockerfile.map(|d| &facts.dockerfiles[d].model) else {
         return ends(Verdict::Unknown, Vec::new());
     };
-    let walk = Walk { facts, context, dockerfile, stages, relative };
+    let relative = relative.filter(|_| ignored.is_none());
+    let walk = Walk { facts, context, dockerfile, stages, named: &build.named, path, relative };
     let found = walk.through(target);
     let here = &found[target];
     if !here.lying.is_empty() {
@@ -177,7 +190,7 @@ fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
     if let Some(hop) = walk.mounted(&needed) {
         return ends(Verdict::BuildOnly, vec![hop]);
     }
-    ends(Verdict::NotCopied, here.overwritten.clone().into_iter().collect())
+    stopped.unwrap_or_else(|| ends(Verdict::NotCopied, here.overwritten.clone().into_iter().collect()))
 }
 
 struct Walk<'a> {
@@ -185,7 +198,11 @@ struct Walk<'a> {
     context: &'a Context,
     dockerfile: &'a Dockerfile,
     stages: &'a Stages,
-    relative: &'a str,
+    named: &'a [(String, Named)],
+    /// The repository path.
+    path: &'a str,
+    /// The path in the context, unless it lies elsewhere or is ignored.
+    relative: Option<&'a str>,
 }
 
 impl Walk<'_> {
@@ -197,9 +214,9 @@ impl Walk<'_> {
                 super::stages::Base::Stage(parent) => done[parent].clone(),
                 _ => InStage::default(),
             };
-            for step in &self.stages.all[index].steps {
+            for (at, step) in self.stages.all[index].steps.iter().enumerate() {
                 if let What::Copy(copy) = &step.what {
-                    self.copy(copy, &self.hop(step.instruction), &mut here, &done);
+                    self.copy((index, at), copy, step.instruction, &mut here, &done);
                 }
             }
             done.push(here);
@@ -213,30 +230,45 @@ impl Walk<'_> {
         Hop { at, what }
     }
 
-    fn copy(&self, copy: &CopyFacts, hop: &Hop, here: &mut InStage, done: &[InStage]) {
-        self.overwrite(copy, hop, here);
+    fn copy(
+        &self,
+        place: (usize, usize),
+        copy: &CopyFacts,
+        instruction: usize,
+        here: &mut InStage,
+        done: &[InStage],
+    ) {
+        self.overwrite(place, copy, instruction, here);
+        let hop = || self.hop(instruction);
         let arrivals: Vec<(String, Vec<Hop>)> = match &copy.from {
-            CopyFrom::Context => vec![(self.relative.to_owned(), Vec::new())],
+            CopyFrom::Context => self.relative.iter().map(|path| ((*path).to_owned(), Vec::new())).collect(),
             CopyFrom::Stage(stage) => {
                 done[*stage].lying.iter().map(|l| (l.path.clone(), l.hops.clone())).collect()
             }
-            CopyFrom::External(_) => Vec::new(),
+            CopyFrom::External(name) => match self.in_named(name) {
+                Lands::At(paths) => paths.into_iter().map(|path| (path, Vec::new())).collect(),
+                Lands::No => Vec::new(),
+                Lands::Unknown => {
+                    here.unknown.get_or_insert_with(hop);
+                    return;
+                }
+            },
         };
         if let CopyFrom::Stage(stage) = &copy.from
             && done[*stage].unknown.is_some()
         {
-            here.unknown.get_or_insert_with(|| hop.clone());
+            here.unknown.get_or_insert_with(hop);
         }
         for (path, before) in arrivals {
-            match lands(copy, &path) {
+            match self.lands(place, copy, &path) {
                 Lands::No => {}
                 Lands::Unknown => {
-                    here.unknown.get_or_insert_with(|| hop.clone());
+                    here.unknown.get_or_insert_with(hop);
                 }
                 Lands::At(places) => {
                     for path in places {
                         let mut hops = before.clone();
-                        hops.push(hop.clone());
+                        hops.push(hop());
                         here.lying.retain(|l| l.path != path);
                         here.lying.push(Lying { path, hops });
                     }
@@ -245,27 +277,83 @@ impl Walk<'_> {
         }
     }
 
-    /// Another file of the context that this COPY is known to put where ours lies.
-    fn overwrite(&self, copy: &CopyFacts, hop: &Hop, here: &mut InStage) {
-        if copy.from != CopyFrom::Context {
-            return;
-        }
-        let before = here.lying.len();
-        here.lying.retain(|l| !self.puts_another(copy, &l.path));
-        if here.lying.len() < before {
-            here.overwritten = Some(hop.clone());
+    /// The file as a path of a named context.
+    fn in_named(&self, name: &Val) -> Lands {
+        let Some(name) = name.known() else { return Lands::Unknown };
+        match self.named.iter().find(|(own, _)| own == name) {
+            None | Some((_, Named::Elsewhere)) => Lands::No,
+            Some((_, Named::Unknown)) => Lands::Unknown,
+            Some((_, Named::Folder(context))) => match context.relative(self.path) {
+                Some(path) if context.ignored(path).is_none() => Lands::At(vec![path.to_owned()]),
+                _ => Lands::No,
+            },
         }
     }
 
-    fn puts_another(&self, copy: &CopyFacts, place: &str) -> bool {
-        fills_from(copy, place).iter().any(|source| {
-            let takes = matches!(lands(copy, source), Lands::At(at) if at.iter().any(|a| a == place));
-            takes && source != self.relative && self.is_file(source)
+    fn lands(&self, place: (usize, usize), copy: &CopyFacts, path: &str) -> Lands {
+        let context = match &copy.from {
+            CopyFrom::Context => Some(self.context),
+            CopyFrom::Stage(_) => None,
+            CopyFrom::External(name) => self.named.iter().find_map(|(own, named)| match named {
+                Named::Folder(context) if name.known() == Some(own) => Some(context),
+                _ => None,
+            }),
+        };
+        let by_name = lands(copy, path);
+        // Whether the destination is a folder matters only for what lands under its very name.
+        let asks = copy.dest_dir != DestDir::Yes
+            && match &by_name {
+                Lands::At(at) => at.iter().any(|at| Some(at.as_str()) == copy.dest.known()),
+                Lands::Unknown => true,
+                Lands::No => context.is_some_and(|c| !c.links(self.facts.snapshot).is_empty()),
+            };
+        let made = asks && copy.dest.known().is_some_and(|dest| self.makes_dir(place, dest));
+        let dest_dir = if made { DestDir::Yes } else { copy.dest_dir };
+        match context {
+            Some(context) => lands_in(self.facts.snapshot, context, copy, dest_dir, path),
+            None if made => lands(&CopyFacts { dest_dir, ..copy.clone() }, path),
+            None => by_name,
+        }
+    }
+
+    /// Whether a COPY of a folder before this step made the folder `dest`.
+    fn makes_dir(&self, (stage, step): (usize, usize), dest: &str) -> bool {
+        let own = self.stages.all[stage].steps[..step].iter();
+        let chain = self.stages.chain(stage);
+        let inherited = chain[..chain.len() - 1].iter().flat_map(|&s| &self.stages.all[s].steps);
+        own.chain(inherited).any(|step| match &step.what {
+            What::Copy(copy) if copy.from == CopyFrom::Context => {
+                fills_from(copy, dest).iter().any(|source| {
+                    self.context.kind(self.facts.snapshot, source) == Some(EntryKind::Dir)
+                        && self.context.holds(self.facts.snapshot, source)
+                        && lands(copy, &paths::join(source, "x")) == Lands::At(vec![paths::join(dest, "x")])
+                })
+            }
+            // Nobody puts two files at one place one after the other.
+            What::Copy(copy) => copy.dest.known() == Some(dest),
+            _ => false,
+        })
+    }
+
+    /// Another file of the context, or one from the Dockerfile itself, that this COPY is known to put where ours lies.
+    fn overwrite(&self, place: (usize, usize), copy: &CopyFacts, instruction: usize, here: &mut InStage) {
+        let before = here.lying.len();
+        here.lying.retain(|l| !writes(copy, &l.path) && !self.puts_another(place, copy, &l.path));
+        if here.lying.len() < before {
+            here.overwritten = Some(self.hop(instruction));
+        }
+    }
+
+    fn puts_another(&self, place: (usize, usize), copy: &CopyFacts, path: &str) -> bool {
+        copy.from == CopyFrom::Context && fills_from(copy, path).iter().any(|source| {
+            Some(source.as_str()) != self.relative
+                && self.is_file(source)
+                && matches!(self.lands(place, copy, source), Lands::At(at) if at.iter().any(|a| a == path))
         })
     }
 
     fn is_file(&self, relative: &str) -> bool {
-        self.facts.snapshot.entry(&paths::join(&self.context.dir, relative)) == Some(EntryKind::File)
+        self.context.kind(self.facts.snapshot, relative) == Some(EntryKind::File)
             && self.context.ignored(relative).is_none()
     }
 
@@ -274,13 +362,24 @@ impl Walk<'_> {
         needed.iter().flat_map(|&s| &self.stages.all[s].steps).find_map(|step| match &step.what {
             What::Run(run) => {
                 let sees = run.context_mounts.iter().any(|(source, _)| {
-                    source.known().is_some_and(|s| paths::below(&paths::clean(s), self.relative).is_some())
+                    source.known().zip(self.relative).is_some_and(|(s, path)| {
+                        paths::below(&paths::clean(&format!("/{s}"))[1..], path).is_some()
+                    })
                 });
                 sees.then(|| self.hop(step.instruction))
             }
             _ => None,
         })
     }
+}
+
+/// Whether a heredoc of the COPY lands at that path.
+fn writes(copy: &CopyFacts, path: &str) -> bool {
+    let Some(dest) = copy.dest.known() else { return false };
+    copy.heredocs.iter().any(|name| match copy.dest_dir {
+        DestDir::Yes => paths::join(dest, name) == path,
+        _ => dest == path,
+    })
 }
 
 /// What is mounted over a service's container.

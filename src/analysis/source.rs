@@ -54,6 +54,52 @@ pub fn is_whole(source: &str) -> bool {
     paths::clean(&format!("/{source}")) == "/" || matches!(source, "*" | "./*")
 }
 
+/// Whether a path is named like something that a build makes: an output folder in it, or an archive or binary of a
+/// compiler.
+pub fn is_artefact(path: &str) -> bool {
+    let folder = |part: &str| {
+        matches!(
+            part,
+            "dist"
+                | "build"
+                | "target"
+                | "out"
+                | "bin"
+                | "publish"
+                | "release"
+                | "_build"
+                | "_output"
+                | ".output"
+                | ".next"
+                | "artifacts"
+                | "_site"
+                | "builds"
+                | "libs"
+                | "_dist"
+                | "pkg"
+        )
+    };
+    let ending = paths::base_name(path).rsplit_once('.').map(|(_, ending)| ending);
+    path.split('/').any(folder)
+        || matches!(
+            ending,
+            Some(
+                "jar"
+                    | "war"
+                    | "ear"
+                    | "whl"
+                    | "exe"
+                    | "dll"
+                    | "so"
+                    | "wasm"
+                    | "deb"
+                    | "rpm"
+                    | "apk"
+                    | "nupkg"
+            )
+        )
+}
+
 fn is_source(snapshot: &Snapshot, context: &Context, source: &str) -> bool {
     if source.contains("://") {
         return false;

@@ -35,6 +35,8 @@ pub struct Stage {
     pub steps: Vec<Step>,
     /// Whether a `RUN` in shell form can work in it.
     pub shell: Shell,
+    /// What its first ancestor starts from.
+    root: Base,
     end: State,
 }
 
@@ -103,17 +105,83 @@ pub struct CopyFacts {
     pub dest_dir: DestDir,
     /// Whether the file takes part in extraction (`ADD` of an archive).
     pub is_add: bool,
-    /// A flag whose effect on the paths is not modelled (`--parents`, `--exclude`).
-    pub opaque: bool,
+    /// `--parents`: the folders above a file are kept below the destination.
+    pub parents: bool,
+    /// The patterns of `--exclude`.
+    pub excludes: Vec<Val>,
+    /// The files that are written in the Dockerfile itself, by their names.
+    pub heredocs: Vec<String>,
+}
+
+impl CopyFacts {
+    /// Whether a flag decides which files are taken, or under which names.
+    pub fn selects(&self) -> bool {
+        self.parents || !self.excludes.is_empty()
+    }
 }
 
 /// Whether a COPY's destination is a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DestDir {
-    /// It ends in `/` or `.`, there are several sources, or the stage made the folder before.
+    /// It ends in `/`, is the working folder or one that the stage made before, or one that every base image has.
     Yes,
-    /// Nothing says so: one file lands under the destination's own name, unless the base image has a folder there.
+    /// Nothing says so: a file lands under the destination's own name.
     NotKnown,
+    /// Base images differ: the usual ones have a folder there.
+    Depends,
+}
+
+impl DestDir {
+    /// What a destination is that neither its own writing nor the stage shows to be a folder.
+    fn on(base: &Base, dest: &str) -> Self {
+        const ALWAYS: [&str; 22] = [
+            "/",
+            "/bin",
+            "/boot",
+            "/dev",
+            "/etc",
+            "/home",
+            "/lib",
+            "/mnt",
+            "/opt",
+            "/root",
+            "/run",
+            "/sbin",
+            "/srv",
+            "/tmp",
+            "/usr",
+            "/usr/bin",
+            "/usr/lib",
+            "/usr/local",
+            "/usr/local/bin",
+            "/usr/sbin",
+            "/usr/share",
+            "/var",
+        ];
+        const OFTEN: [&str; 10] = [
+            "/usr/share/nginx/html",
+            "/etc/nginx",
+            "/var/www/html",
+            "/var/www",
+            "/usr/local/apache2/htdocs",
+            "/usr/local/tomcat/webapps",
+            "/usr/src",
+            "/usr/local/lib",
+            "/usr/local/share",
+            "/var/lib",
+        ];
+        if dest == "/" {
+            Self::Yes
+        } else if *base == Base::Scratch {
+            Self::NotKnown
+        } else if ALWAYS.contains(&dest) {
+            Self::Yes
+        } else if OFTEN.contains(&dest) || dest.rsplit_once('.').is_some_and(|(_, ending)| ending == "d") {
+            Self::Depends
+        } else {
+            Self::NotKnown
+        }
+    }
 }
 
 /// Where a COPY takes its files from.
@@ -313,6 +381,10 @@ fn resolve_stage(
         passed,
         before,
         undeclared: if base == Base::Scratch { Undeclared::Empty } else { Undeclared::Unknown },
+        root: match &base {
+            Base::Stage(parent) => before[*parent].root.clone(),
+            base => base.clone(),
+        },
         state: initial(&base, before),
         shell: initial_shell(&base, before),
     };
@@ -326,6 +398,7 @@ fn resolve_stage(
         name: stage.name.as_ref().map(|n| n.value.to_lowercase()),
         steps,
         shell: if stage.shell == dockerfile::Shell::Foreign { Shell::Foreign } else { resolver.shell },
+        root: resolver.root,
         end: resolver.state,
     }
 }
@@ -376,6 +449,7 @@ struct Resolver<'a> {
     passed: &'a Args,
     before: &'a [Stage],
     undeclared: Undeclared,
+    root: Base,
     state: State,
     shell: Shell,
 }
@@ -409,8 +483,8 @@ impl Resolver<'_> {
             Kind::Env(pairs) => self.env(pairs),
             Kind::Workdir(word) => {
                 self.state.workdir = self.path(word);
-                if let Val::Known(dir) = &self.state.workdir {
-                    self.state.dirs.insert(dir.clone());
+                if let Val::Known(dir) = self.state.workdir.clone() {
+                    self.made_dir(&dir);
                 }
                 What::Workdir(self.state.workdir.clone())
             }
@@ -490,18 +564,45 @@ impl Resolver<'_> {
         let raw = self.expand(&copy.dest);
         let dest = raw.known().map_or(Val::Unknown, |path| self.in_workdir(path));
         let said = raw.known().is_some_and(|d| d.ends_with('/') || d == "." || d.ends_with("/."));
-        let known = dest.known().is_some_and(|d| d == "/" || self.state.dirs.contains(d));
-        let dir = said || known || sources.len() + copy.heredocs.len() > 1;
-        if let (true, Some(dest)) = (dir, dest.known()) {
-            self.state.dirs.insert(dest.to_owned());
+        let links = flags
+            .iter()
+            .any(|f| f.name.value == "link" && f.value.as_ref().is_none_or(|v| v.value != "false"));
+        let dest_dir = match dest.known() {
+            _ if said => DestDir::Yes,
+            // What is linked does not see the folders of the stage, where the engine can link.
+            Some(dest) if self.state.dirs.contains(dest) => {
+                if links {
+                    DestDir::Depends
+                } else {
+                    DestDir::Yes
+                }
+            }
+            Some(dest) => DestDir::on(&self.root, dest),
+            None => DestDir::NotKnown,
+        };
+        if let Some(dest) = dest.known() {
+            self.made_dir(if dest_dir == DestDir::Yes { dest } else { paths::parent(dest) });
         }
+        let excludes = flags.iter().filter(|f| f.name.value == "exclude");
         CopyFacts {
             from,
             sources,
             dest,
-            dest_dir: if dir { DestDir::Yes } else { DestDir::NotKnown },
+            dest_dir,
             is_add,
-            opaque: flags.iter().any(|f| matches!(f.name.value.as_str(), "parents" | "exclude")),
+            parents: flags
+                .iter()
+                .any(|f| f.name.value == "parents" && f.value.as_ref().is_none_or(|v| v.value != "false")),
+            excludes: excludes.map(|f| f.value.as_ref().map_or(Val::Unknown, |v| self.expand(v))).collect(),
+            heredocs: copy.heredocs.iter().map(|h| h.name.clone()).collect(),
+        }
+    }
+
+    /// Notes a folder and those above it.
+    fn made_dir(&mut self, dir: &str) {
+        let mut dir = dir;
+        while !dir.is_empty() && dir != "/" && self.state.dirs.insert(dir.to_owned()) {
+            dir = paths::parent(dir);
         }
     }
 
@@ -520,6 +621,9 @@ impl Resolver<'_> {
         let effects = match &run.form {
             Form::Shell(script) => {
                 self.shell = Shell::Posix;
+                for dir in commands::made_dirs(script) {
+                    self.made_dir(&paths::clean(dir));
+                }
                 commands::effects(script)
             }
             Form::Exec(words) => commands::exec_effects(words),

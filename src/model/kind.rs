@@ -9,6 +9,8 @@ pub enum FileKind {
     Compose,
     /// A `.dockerignore`, or the `X.dockerignore` of one Dockerfile.
     Dockerignore,
+    /// A `.gitignore`, or git's own list beside it.
+    Gitignore,
     /// A `.env`, from which Compose takes values.
     Dotenv,
     /// A package manager's manifest whose content decides what an install needs.
@@ -32,6 +34,9 @@ impl FileKind {
         let lower = name.to_ascii_lowercase();
         if lower.ends_with(".dockerignore") || lower.ends_with(".containerignore") {
             return Some(Self::Dockerignore);
+        }
+        if lower == ".gitignore" || path == ".git/info/exclude" {
+            return Some(Self::Gitignore);
         }
         if lower == ".env" {
             return Some(Self::Dotenv);
@@ -149,6 +154,8 @@ mod tests {
             ("prod.compose.yaml", Some(FileKind::Compose)),
             ("composer.yml", None),
             (".env", Some(FileKind::Dotenv)),
+            ("web/.gitignore", Some(FileKind::Gitignore)),
+            (".git/info/exclude", Some(FileKind::Gitignore)),
             ("package.json", Some(FileKind::Manifest)),
             ("src/main.rs", None),
             ("bin/deploy.sh", Some(FileKind::Shell)),

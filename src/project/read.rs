@@ -78,6 +78,8 @@ pub fn read(root: &Path, wanted: Wanted<'_>) -> io::Result<Project> {
         .parents(in_checkout)
         .git_global(false)
         .git_exclude(true)
+        // Neither git nor Docker knows a file of that name.
+        .ignore(false)
         .filter_entry(|entry| entry.file_name() != ".git")
         .sort_by_file_name(Ord::cmp)
         .build();
@@ -108,11 +110,15 @@ pub fn read(root: &Path, wanted: Wanted<'_>) -> io::Result<Project> {
         } else {
             continue;
         };
-        project.snapshot.add_entry(&path, kind);
+        match (kind == EntryKind::Symlink).then(|| fs::read_link(entry.path())) {
+            Some(Ok(target)) => project.snapshot.add_link(&path, &target.to_string_lossy()),
+            _ => project.snapshot.add_entry(&path, kind),
+        }
         if kind != EntryKind::Dir && wants(&path) {
             project.take_if(&path, keeps);
         }
     }
+    project.about_git(in_checkout);
     project.complete(more);
     Ok(project)
 }
@@ -121,6 +127,26 @@ pub fn read(root: &Path, wanted: Wanted<'_>) -> io::Result<Project> {
 const ROUNDS: usize = 20;
 
 impl Project {
+    /// Notes what lies beside the files of the checkout: `.git` itself, and what git ignores only here.
+    fn about_git(&mut self, in_checkout: bool) {
+        const EXCLUDE: &str = ".git/info/exclude";
+        let git = self.root.join(".git");
+        if !git.exists() {
+            if in_checkout {
+                self.snapshot.set_partial();
+            }
+            return;
+        }
+        self.snapshot.add_entry(".git", if git.is_dir() { EntryKind::Dir } else { EntryKind::File });
+        let says_something =
+            |text: &str| text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#'));
+        if let Ok(text) = text(&self.root.join(EXCLUDE))
+            && says_something(&text)
+        {
+            self.snapshot.add_file(SourceFile { path: EXCLUDE.to_owned(), text });
+        }
+    }
+
     /// Reads what the files name, and what those name in turn.
     pub fn complete(&mut self, more: &dyn Fn(&Snapshot) -> Vec<String>) {
         let checkout = fs::canonicalize(&self.root).map(|real| (find_root(&real), real));

@@ -110,7 +110,7 @@ fn case<'a>(facts: &Facts<'_>, context: &Context, steps: &[&'a Step]) -> Option<
 /// The file of the context that a step puts at `place`, if the step copies the whole context or a folder around it.
 fn broad(facts: &Facts<'_>, context: &Context, step: &Step, place: &str) -> Option<String> {
     let What::Copy(copy) = &step.what else { return None };
-    if copy.from != CopyFrom::Context || copy.opaque {
+    if copy.from != CopyFrom::Context || copy.selects() {
         return None;
     }
     fills_from(copy, place).into_iter().find(|source| {

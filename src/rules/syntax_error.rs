@@ -32,7 +32,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     for gap in facts.projects.iter().flat_map(|project| &project.gaps).filter(|gap| gap.refused) {
         sink.report(gap.at, gap.reason.clone());
     }
-    for (file, error) in &facts.ignore_errors {
+    for (file, error) in &facts.ignores.errors {
         sink.report(Location::new(*file, error.span), error.message.clone());
     }
 }

@@ -3,6 +3,7 @@
 pub mod dockerfile;
 pub mod dockerignore;
 pub mod dotenv;
+pub mod gitignore;
 pub mod makefile;
 pub mod offsets;
 pub mod shell;

@@ -81,7 +81,7 @@ pub enum EntryKind {
     File,
     /// A folder.
     Dir,
-    /// A symbolic link; where it leads is not followed.
+    /// A symbolic link; [`Snapshot::link`] says where it leads.
     Symlink,
 }
 
@@ -96,6 +96,8 @@ pub struct Snapshot {
     files: Vec<SourceFile>,
     by_path: HashMap<String, FileId>,
     entries: BTreeMap<String, EntryKind>,
+    links: BTreeMap<String, String>,
+    partial: bool,
 }
 
 impl Snapshot {
@@ -138,6 +140,32 @@ impl Snapshot {
             self.entries.insert(dir.to_owned(), EntryKind::Dir);
             rest = dir;
         }
+    }
+
+    /// Notes a symbolic link and what it says.
+    pub fn add_link(&mut self, path: &str, target: &str) {
+        self.add_entry(path, EntryKind::Symlink);
+        self.links.insert(path.to_owned(), target.to_owned());
+    }
+
+    /// What a symbolic link says, unresolved.
+    pub fn link(&self, path: &str) -> Option<&str> {
+        self.links.get(path).map(String::as_str)
+    }
+
+    /// Every symbolic link that was read, and what it says.
+    pub fn links(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.links.iter().map(|(path, target)| (path.as_str(), target.as_str()))
+    }
+
+    /// Notes that the root is a folder inside of a checkout whose upper part was not read.
+    pub fn set_partial(&mut self) {
+        self.partial = true;
+    }
+
+    /// Whether more of the same checkout lies above the root.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// The text behind an id.

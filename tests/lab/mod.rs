@@ -13,6 +13,7 @@ use unstale::settings::Settings;
 use crate::projects::{cases, fixtures};
 use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
 
+mod context;
 mod scripts;
 
 on_real_engines!(broad_copy, cached_fetch, cache_bust, inert_cache_bust, single_file_bind, syntax_error);

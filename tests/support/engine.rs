@@ -100,7 +100,7 @@ impl Engine {
     }
 
     /// Waits until no other test uses this engine, in this process or another; dropping the file ends the claim.
-    pub(super) fn claim(&self) -> File {
+    pub(crate) fn claim(&self) -> File {
         let path = self.bin.with_file_name("tests.lock");
         let file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         file.lock().expect("a lock of our own file can be waited for");

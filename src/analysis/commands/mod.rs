@@ -130,6 +130,13 @@ fn walk(script: &Script, mut see: impl FnMut(usize, &Call<'_>, Option<&str>)) {
     }
 }
 
+/// The folders that `mkdir` makes, where they are absolute and nothing is expanded in them.
+pub fn made_dirs(script: &Script) -> impl Iterator<Item = &str> {
+    let mkdirs = script.commands.iter().filter(|c| c.substitution == 0);
+    let mkdirs = mkdirs.filter(|c| c.words.first().is_some_and(|w| w.literal.as_deref() == Some("mkdir")));
+    mkdirs.flat_map(|c| &c.words[1..]).filter_map(|w| w.literal.as_deref()).filter(|w| w.starts_with('/'))
+}
+
 /// The same for an exec-form RUN: one command, nothing expanded.
 pub fn exec_effects(words: &[DockerfileWord]) -> Vec<Effect> {
     let Some(first) = words.first() else { return Vec::new() };

@@ -70,6 +70,14 @@ impl Patterns {
         decided
     }
 
+    /// Whether a `!` may bring back something below the folder: one that has wildcards, or names a path below it.
+    pub fn may_keep_below(&self, dir: &str) -> bool {
+        self.patterns.iter().filter(|p| p.effect == Effect::Keep).any(|p| {
+            p.text.contains(['*', '?', '[', '\\'])
+                || p.text.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+
     /// The patterns in order.
     pub fn iter(&self) -> impl Iterator<Item = &Pattern> {
         self.patterns.iter()
