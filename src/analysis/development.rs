@@ -1,12 +1,13 @@
 //! Which services are there for developing: their mounts over code are the point, not a mistake.
 
 use super::{Facts, links::Service, paths};
+use crate::text::FileId;
 
-/// Whether a service says that it is for development or tests: by its file's name, its profile, its stage, its
-/// environment, `develop.watch`, or a command that reloads.
-pub fn is(facts: &Facts<'_>, service: &Service) -> bool {
+/// Whether a service, as one of its files has it, is for development or tests: that file's name says it, or the
+/// service's profile, stage, environment, `develop.watch`, or a command that reloads.
+pub fn is(facts: &Facts<'_>, service: &Service, file: FileId) -> bool {
     let model = facts.model(service);
-    let file = &facts.snapshot.file(facts.compose_file(service)).path;
+    let file = &facts.snapshot.file(file).path;
     let target = model.build.as_ref().and_then(|b| b.target.as_ref());
     named(paths::base_name(file))
         || named(&model.name.value)

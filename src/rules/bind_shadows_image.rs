@@ -30,7 +30,7 @@ fn look(facts: &Facts<'_>, service: &Service, mount: &Mount, sink: &mut Sink<'_>
     let place = paths::clean(mount.target.known.as_deref().filter(|t| t.starts_with('/'))?);
     // One file: `single-file-bind`. A folder that is not there: the host's data.
     let folder = source.is_empty() || facts.snapshot.entry(&source) == Some(EntryKind::Dir);
-    if !folder || development::is(facts, service) {
+    if !folder || development::is(facts, service, mount.at.file) {
         return None;
     }
     let (hidden, same) = hidden(facts, build, &source, &place)?;
