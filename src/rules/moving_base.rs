@@ -116,7 +116,7 @@ fn pull(facts: &Facts<'_>, index: usize, own: &Own) -> Pull {
             Base::Image(name) => Some(name.known().and_then(ImageRef::parse)),
             Base::Scratch | Base::Stage(_) => None,
         });
-        for image in images.flatten().filter(|image| own.is_local(image)) {
+        if let Some(image) = images.flatten().find(|image| own.is_local(image)) {
             return Pull::No(format!(": `{}` is in no registry", image.familiar()));
         }
         match edit::set_build_pull(text, compose, &own_service.name.value) {

@@ -346,7 +346,7 @@ fn fixes_change_the_file_where_the_value_stands() {
         ),
         (
             "common/Dockerfile",
-            "FROM python\nWORKDIR /app\nARG CACHE_BUST=unset\nRUN echo \"$CACHE_BUST\"\nCOPY . .\nRUN pip install git+https://x.example/y.git\n",
+            "FROM base\nWORKDIR /app\nARG CACHE_BUST=unset\nRUN echo \"$CACHE_BUST\"\nCOPY . .\nRUN pip install git+https://x.example/y.git\n",
         ),
         ("common/main.py", ""),
     ];
