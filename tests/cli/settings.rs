@@ -5,7 +5,7 @@ use std::{fs, os::unix::process::CommandExt as _};
 use super::{Folder, ends, program};
 use crate::support::Ran;
 
-const FETCH: &str = "FROM alpine:3.20\nRUN git clone https://example.com/team/widgets.git /widgets\n";
+const FETCH: &str = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/team/widgets.git /widgets\n";
 
 #[test]
 fn the_configuration_is_found_upwards_to_the_root_of_the_checkout() {
