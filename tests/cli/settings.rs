@@ -115,7 +115,18 @@ fn fail_on_and_show_come_from_the_file_unless_they_are_typed() {
     folder.put("unstale.toml", "fail-on = \"error\"\nshow = \"info\"\n");
     let ran = ends(folder.run(&["check"]), 0);
     assert!(ran.stdout.contains("note[missing-cache-bust]"), "{}", ran.stdout);
-    let ran = ends(folder.run(&["check", "--fail-on", "warning", "--show", "error"]), 1);
+    let ran = ends(
+        folder.run(&[
+            "check",
+            "--fail-on",
+            "warning",
+            "--show",
+            "error",
+            "--select",
+            "broad-copy,missing-cache-bust",
+        ]),
+        1,
+    );
     assert!(
         ran.stdout.starts_with("2 files: 1 warning, 1 info; ")
             && ran.stdout.ends_with("; --show info lists the rest\n"),
