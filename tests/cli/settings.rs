@@ -128,7 +128,7 @@ fn fail_on_and_show_come_from_the_file_unless_they_are_typed() {
         1,
     );
     assert!(
-        ran.stdout.starts_with("2 files: 1 warning, 1 info; ")
+        ran.stdout.starts_with("3 files: 1 warning, 1 info; ")
             && ran.stdout.ends_with("; --show info lists the rest\n"),
         "{}",
         ran.stdout
