@@ -43,7 +43,7 @@ fn json_report_has_every_field_and_its_places_are_exact() {
     assert_eq!(document["schema"], 1);
     assert_eq!(
         document["summary"],
-        serde_json::json!({"files": 3, "error": 0, "warning": 3, "info": 1, "fixable": 3})
+        serde_json::json!({"files": 3, "error": 0, "warning": 3, "info": 2, "fixable": 3})
     );
     let findings = document["findings"].as_array().unwrap();
     let broad = findings.iter().find(|f| f["rule"] == "broad-copy").unwrap();
@@ -103,7 +103,7 @@ fn exit_codes_follow_what_counts() {
         folder.run(&[
             "check",
             "--ignore",
-            "broad-copy,missing-cache-bust,no-cache-alone,unverified-deploy",
+            "broad-copy,missing-cache-bust,missing-healthcheck,no-cache-alone,unverified-deploy",
             "--fail-on",
             "info",
         ]),
