@@ -12,7 +12,7 @@ use unstale::{
 use crate::projects::{engine_with_config, project};
 
 /// A fetch that moves (a warning) below a broad copy.
-const FETCH: &str = "FROM alpine:3.20\nRUN git clone https://example.com/team/widgets.git /widgets\n";
+const FETCH: &str = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/team/widgets.git /widgets\n";
 
 /// What is found: path, rule, severity.
 fn found(snapshot: &Snapshot, settings: &Settings) -> Vec<(String, &'static str, Severity)> {
@@ -167,7 +167,7 @@ fn a_mistake_is_told_whatever_files_are_named_unless_it_holds_for_none() {
 
 #[test]
 fn nothing_is_fixed_under_a_broken_configuration() {
-    let bad = "FROM alpine:3.20\nRUN git clone https://example.com/w.git /w\nCOPY . /app\nRUN make -C /app\n";
+    let bad = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/w.git /w\nCOPY . /app\nRUN make -C /app\n";
     let fix = |config: &str| {
         let snapshot = project(&[("Dockerfile", bad), (NAME, config)]);
         let settings = with(&snapshot, &Settings::default(), &Source::Found(None));

@@ -212,7 +212,10 @@ fn action(folder: &Folder, inputs: &[(&str, &str)]) -> (Ran, std::collections::B
 fn the_steps_of_the_action_annotate_and_write_sarif() {
     let folder = Folder::scichart();
     folder.commit();
-    let (ran, outputs) = action(&folder, &[("sarif-file", "out dir.sarif")]);
+    let (ran, outputs) = action(
+        &folder,
+        &[("sarif-file", "out dir.sarif"), ("args", "--select=broad-copy,missing-cache-bust")],
+    );
     assert_eq!(ran.code, 1, "{}\n{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.starts_with("::warning file=Dockerfile,line=6,"), "{}", ran.stdout);
     assert_eq!((outputs["exit-code"].as_str(), outputs["sarif-file"].as_str()), ("1", "out dir.sarif"));

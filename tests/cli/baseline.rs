@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Folder, ends};
 
-const TWO: &str = "FROM alpine:3.20\nRUN git clone https://example.com/a.git /a\nRUN git clone https://example.com/b.git /b\n";
+const TWO: &str = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/a.git /a\nRUN git clone https://example.com/b.git /b\n";
 
 fn folder() -> Folder {
     let folder = Folder::new();
@@ -54,7 +54,7 @@ fn unrelated_edits_leave_old_findings_old() {
         TWO.replace('\n', "\r\n"),
         TWO.replace("RUN git clone", "RUN   git   clone"),
         TWO.replace("clone https", "clone \\\n      https"),
-        "FROM alpine:3.20\nRUN git clone https://example.com/b.git /b\nRUN git clone https://example.com/a.git /a\n".to_owned(),
+        "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/b.git /b\nRUN git clone https://example.com/a.git /a\n".to_owned(),
     ] {
         folder.put("web/Dockerfile", &text);
         ends(folder.run(&CHECK), 0);
@@ -90,7 +90,10 @@ fn a_new_finding_counts_even_if_it_equals_an_old_one() {
 #[test]
 fn what_was_repaired_is_told_and_removed_on_request() {
     let folder = folder();
-    folder.put("web/Dockerfile", "FROM alpine:3.20\n");
+    folder.put(
+        "web/Dockerfile",
+        "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
+    );
     let ran = ends(folder.run(&CHECK), 0);
     assert_eq!(ran.stderr, "known.json: 2 entries match nothing any more: `--write-baseline` removes them\n");
     // What was not looked at is not gone.

@@ -5,7 +5,7 @@ use std::{fs, os::unix::process::CommandExt as _};
 use super::{Folder, ends, program};
 use crate::support::Ran;
 
-const FETCH: &str = "FROM alpine:3.20\nRUN git clone https://example.com/team/widgets.git /widgets\n";
+const FETCH: &str = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/team/widgets.git /widgets\n";
 
 #[test]
 fn the_configuration_is_found_upwards_to_the_root_of_the_checkout() {
@@ -115,9 +115,20 @@ fn fail_on_and_show_come_from_the_file_unless_they_are_typed() {
     folder.put("unstale.toml", "fail-on = \"error\"\nshow = \"info\"\n");
     let ran = ends(folder.run(&["check"]), 0);
     assert!(ran.stdout.contains("note[missing-cache-bust]"), "{}", ran.stdout);
-    let ran = ends(folder.run(&["check", "--fail-on", "warning", "--show", "error"]), 1);
+    let ran = ends(
+        folder.run(&[
+            "check",
+            "--fail-on",
+            "warning",
+            "--show",
+            "error",
+            "--select",
+            "broad-copy,missing-cache-bust",
+        ]),
+        1,
+    );
     assert!(
-        ran.stdout.starts_with("2 files: 1 warning, 1 info; ")
+        ran.stdout.starts_with("3 files: 1 warning, 1 info; ")
             && ran.stdout.ends_with("; --show info lists the rest\n"),
         "{}",
         ran.stdout
@@ -131,7 +142,7 @@ fn a_file_that_nothing_knows_is_said_and_alone_it_is_an_error() {
     folder.put("web.image", "FRM\n");
     folder.commit();
     let says = "notes.txt: not a file that unstale knows: not checked\n";
-    let ran = ends(folder.run(&["check", "notes.txt", "compose.yaml"]), 0);
+    let ran = ends(folder.run(&["check", "--select", "syntax-error", "notes.txt", "compose.yaml"]), 0);
     assert_eq!((ran.stderr.as_str(), ran.stdout.as_str()), (says, "1 file: nothing found\n"));
     ends(folder.run(&["check", "notes.txt", "Dockerfile"]), 1);
     ends(folder.run(&["check", "notes.txt", "--select", "syntax-error", "."]), 0);
