@@ -214,7 +214,8 @@ impl Landing<'_> {
         let mut all = Vec::new();
         let own = glob_rest(&pattern, &path);
         let is_link = matches!(&self.links, Some((_, _, links)) if links.contains(&path));
-        if own != Rest::No && !is_link {
+        // A link that the pattern names is followed; one in a folder that it names stays a link.
+        if own != Rest::No && !(is_link && own == Rest::Itself) {
             all.push((paths::base_name(&path).to_owned(), own));
         }
         if let Some((_, _, links)) = &self.links {

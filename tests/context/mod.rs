@@ -136,7 +136,7 @@ const IGNORES: &[&str] = &[
     "*\n!d/sub\n",
     "d\n!d/f\n",
     "NEW d/f\n!d\n",
-    "**/m.py\n!src/b\n",
+    "NEW **/m.py\n!src/b\n",
     "# comment\n\n/top.txt\n./e/../two.txt\n",
     "NEW **\n!src/*/m.py\nsrc/b\n",
     "d/*\n!d/sub\nlink.txt\n",
