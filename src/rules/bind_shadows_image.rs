@@ -8,6 +8,7 @@ use crate::{
         links::{Service, ServiceBuild},
         paths, route,
         stages::{CopyFacts, CopyFrom, What},
+        vars::Val,
     },
     diag::{Safety, Severity, Sink},
     model::compose::{Mount, MountKind},
@@ -59,28 +60,38 @@ fn look(facts: &Facts<'_>, service: &Service, mount: &Mount, sink: &mut Sink<'_>
     Some(())
 }
 
-/// The instruction whose files the mount hides, and whether the mounted folder is the very one that it filling. What
-/// another stage made comes first: the host does not have it.
+/// The instruction whose files the mount hides, and whether the mounted folder is the checkout that they were copied
+/// from. What another stage made comes first: the host does not have it.
 fn hidden(facts: &Facts<'_>, build: &ServiceBuild, source: &str, place: &str) -> Option<(usize, bool)> {
     let (context, stages, target) = (build.context.as_ref()?, build.stages.as_ref()?, build.target?);
     let first = route::fill(facts, context, stages, target, place)?.instruction;
-    let copies: Vec<(usize, &CopyFacts)> = stages
-        .chain(target)
-        .into_iter()
-        .flat_map(|stage| &stages.all[stage].steps)
-        .filter_map(|step| match &step.what {
+    let copies = stages.chain(target).into_iter().flat_map(|stage| &stages.all[stage].steps).filter_map(|step| {
+        match &step.what {
             What::Copy(copy) => Some((step.instruction, copy)),
             _ => None,
-        })
-        .collect();
-    let made = copies.iter().find(|(_, copy)| {
-        matches!(copy.from, CopyFrom::Stage(_))
-            && copy.dest.known().is_some_and(|dest| paths::below(place, dest).is_some())
+        }
     });
-    if let Some(&(instruction, _)) = made {
-        return Some((instruction, false));
+    let inside = |copy: &CopyFacts| copy.dest.known().and_then(|dest| paths::below(place, dest)).is_some();
+    let mut same = true;
+    for (instruction, copy) in copies.filter(|(_, copy)| inside(copy) || !fills_from(copy, place).is_empty()) {
+        match copy.from {
+            CopyFrom::Stage(_) => return Some((instruction, false)),
+            CopyFrom::Context => same &= is_mirrored(copy, &context.dir, source, place),
+            CopyFrom::External(_) => {}
+        }
     }
-    let filling = copies.iter().find(|(instruction, _)| *instruction == first).map(|(_, copy)| *copy)?;
-    let same = fills_from(filling, place).iter().any(|path| paths::join(&context.dir, path) == source);
-    Some((first, same))
+    Some((first, same || paths::below(source, &context.dir).is_some()))
+}
+
+/// Whether the mount brings from the host just what the COPY brings into the image.
+fn is_mirrored(copy: &CopyFacts, context: &str, source: &str, place: &str) -> bool {
+    let Some(dest) = copy.dest.known() else { return false };
+    if let Some(below) = paths::below(place, dest) {
+        let here = paths::join(source, below);
+        return copy.sources.iter().filter_map(Val::known).all(|from| {
+            let from = paths::join(context, from.trim_start_matches('/'));
+            from == here || paths::parent(&from) == here
+        });
+    }
+    fills_from(copy, place).iter().any(|path| paths::join(context, path) == source)
 }
