@@ -3,7 +3,7 @@
 use super::Proof;
 use crate::support::{Builder, Engine, Ran, on_real_engines};
 
-on_real_engines!(shared_image_tag, base_order, stale_cache_from);
+on_real_engines!(corners: shared_image_tag, base_order, stale_cache_from);
 on_real_engines!(each engine:
     sibling_image, baked_env, anonymous_volume_carryover, bind_shadows_image, fixed_container_name);
 on_real_engines!(e26: missing_healthcheck, pull_overrides_build);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::{Proof, write};
 use crate::support::{Builder, Engine, on_real_engines};
 
-on_real_engines!(
+on_real_engines!(corners:
     split_apt_update,
     moving_base,
     stale_cache_mount,

@@ -5,7 +5,7 @@ use std::fs;
 use super::Proof;
 use crate::support::{Builder, Engine, Ran, on_real_engines};
 
-on_real_engines!(
+on_real_engines!(corners:
     restart_after_build,
     up_without_build,
     unguarded_step,

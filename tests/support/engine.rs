@@ -70,6 +70,14 @@ pub(crate) fn run_on(name: &str, builder: Builder, test: fn(Engine, Builder)) {
     skipped(&reason);
 }
 
+/// The same where every pair is asked for (`UNSTALE_HARD=all`); else reports the running test as skipped.
+pub(crate) fn run_on_all_of(name: &str, builder: Builder, test: fn(Engine, Builder)) {
+    if std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all") {
+        return run_on(name, builder, test);
+    }
+    skipped("another pair watches it; UNSTALE_HARD=all runs it here, too");
+}
+
 /// Says that the running test did not look at anything, and why.
 pub(crate) fn skipped(reason: &str) {
     let thread = std::thread::current();

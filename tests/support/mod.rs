@@ -9,7 +9,7 @@ mod sshd;
 mod stale;
 
 pub(crate) use command::Ran;
-pub(crate) use engine::{Builder, Engine, run_on, skipped};
+pub(crate) use engine::{Builder, Engine, run_on, run_on_all_of, skipped};
 pub(crate) use lab::Lab;
 pub(crate) use sshd::HOST;
 
@@ -21,8 +21,36 @@ pub(crate) use sshd::HOST;
 /// What does not depend on the builder runs once on each engine (`each engine:`), and what docker-compose 1.29 does not
 /// have on 26.1 alone (`e26:`).
 ///
+/// What was measured on every pair and is watched on the two that differ most, classic 20.10 and BuildKit 26.1, stands
+/// behind `corners:`; `UNSTALE_HARD=all` runs it on the other two as well.
+///
 /// A test whose engine is not up says so and passes, unless `UNSTALE_REQUIRE_REAL=1`.
 macro_rules! on_real_engines {
+    (corners: $($function:ident),+ $(,)?) => {$(
+        mod $function {
+            use crate::support::{Builder, run_on, run_on_all_of};
+
+            #[test]
+            fn classic_e20() {
+                run_on("e20", Builder::Classic, super::$function);
+            }
+
+            #[test]
+            fn buildkit_e20() {
+                run_on_all_of("e20", Builder::BuildKit, super::$function);
+            }
+
+            #[test]
+            fn classic_e26() {
+                run_on_all_of("e26", Builder::Classic, super::$function);
+            }
+
+            #[test]
+            fn buildkit_e26() {
+                run_on("e26", Builder::BuildKit, super::$function);
+            }
+        }
+    )+};
     (each engine: $($function:ident),+ $(,)?) => {$(
         mod $function {
             use crate::support::{Builder, run_on};
