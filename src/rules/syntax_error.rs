@@ -8,7 +8,7 @@ use crate::{
         paths::{base_name, join, parent},
     },
     diag::{Severity, Sink},
-    model::compose::Compose,
+    model::compose::{Compose, Layout},
     syntax::SyntaxError,
     text::{FileId, Location},
 };
@@ -25,6 +25,12 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     }
     for compose in &facts.composes {
         report(compose.file, &compose.errors, is_blank(facts, compose.file), sink);
+        // Not an error of the model: docker-compose v1 deploys it.
+        if let (Layout::V1, Some(first)) = (compose.layout, compose.services.first()) {
+            let message = "there is no `services:`: Compose v2 refuses this layout, which only docker-compose v1 reads; \
+                           move the services below `services:`";
+            sink.report(first.name.at, message);
+        }
     }
     for compose in whole(facts) {
         report(compose.file, &compose.dangling, false, sink);
