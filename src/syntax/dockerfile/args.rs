@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::{
     Args, Body, Delimiter,
-    check::excerpt,
     json::{self, Json},
     keywords::known,
+    options::excerpt,
     words::{self, WHITE},
 };
 use crate::{

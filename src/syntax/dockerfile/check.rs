@@ -4,7 +4,7 @@
 use super::{
     Args, Body, Tree, heredoc_word,
     keywords::{KEYWORDS, known},
-    options,
+    options::{self, excerpt, shown},
 };
 use crate::{
     syntax::SyntaxError,
@@ -45,20 +45,6 @@ pub(super) fn file(tree: &mut Tree, text: &str) {
         found.push(error(last, "the file has no build stage: add `FROM image`".to_owned()));
     }
     tree.errors.append(&mut found);
-}
-
-/// A value for a message: cut where it gets long.
-pub(super) fn excerpt(value: &str) -> String {
-    match value.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &value[..end]),
-        None => value.to_owned(),
-    }
-}
-
-/// A piece of [`Flag::as_read`](super::Flag::as_read) for a message: the characters that its bytes are in the file.
-pub(super) fn shown(as_read: &str) -> String {
-    let bytes: Vec<u8> = as_read.chars().filter_map(|c| u8::try_from(c).ok()).collect();
-    excerpt(&String::from_utf8_lossy(&bytes))
 }
 
 fn error(span: Span, message: String) -> SyntaxError {

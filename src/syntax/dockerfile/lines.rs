@@ -1,8 +1,9 @@
 //! Lines: directives, comments, continuations, and which lines belong to which instruction.
 
 use super::{
-    Args, Body, Directive, Instruction, Item, ItemKind, Tree, args, check,
+    Args, Body, Directive, Instruction, Item, ItemKind, Tree, args,
     heredoc::{self, Heredoc},
+    options,
 };
 use crate::{
     syntax::{SyntaxError, offsets::Joined},
@@ -131,7 +132,7 @@ impl<'a> Reader<'a> {
                     span,
                     format!(
                         "`{}` cannot be the escape character: write `# escape=\\` or `# escape=``",
-                        check::excerpt(value)
+                        options::excerpt(value)
                     ),
                 ),
             }
@@ -204,7 +205,7 @@ impl<'a> Reader<'a> {
             }
             if !terminated {
                 self.tree.open_end = true;
-                let name = check::excerpt(&word.name);
+                let name = options::excerpt(&word.name);
                 self.error(
                     joined.whole(),
                     format!(

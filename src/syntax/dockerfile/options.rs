@@ -1,6 +1,20 @@
 //! The values of flags: which ones BuildKit refuses before it expands any variable.
 
-use super::{check::shown, csv_fields};
+use super::csv_fields;
+
+/// A value for a message: cut where it gets long.
+pub(super) fn excerpt(value: &str) -> String {
+    match value.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
+/// A piece of [`Flag::as_read`](super::Flag::as_read) for a message: the characters that its bytes are in the file.
+pub(super) fn shown(as_read: &str) -> String {
+    let bytes: Vec<u8> = as_read.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+    excerpt(&String::from_utf8_lossy(&bytes))
+}
 
 /// `--network` and `--security` of RUN.
 pub(super) fn run(name: &str, value: &str) -> Result<(), String> {

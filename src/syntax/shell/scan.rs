@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Command, Compound, Heredoc as Body, Link, Redirect, Script, Word, tree::Event};
+use super::{Command, Compound, Heredoc as Body, Link, Redirect, Script, Word};
 use crate::{syntax::offsets::OffsetMap, text::Span};
 
 /// Reads the whole text.
@@ -10,6 +10,32 @@ pub(super) fn scan(text: &str, map: &OffsetMap) -> Script {
     let mut commands = read(text, map).commands;
     commands.sort_by_key(|command| command.span.start);
     Script { commands }
+}
+
+/// What the scanner met, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A simple command.
+    Command(usize),
+    /// A command in a substitution of the next simple command.
+    Inner(usize),
+    /// `;` or a newline.
+    Then,
+    /// `&`
+    Background,
+    And,
+    Or,
+    Pipe,
+    /// `!`
+    Not,
+    /// The next compound command is this function's body.
+    Function(String),
+    Open(Compound),
+    /// `elif`
+    Condition,
+    /// `then`, `else`, `do`, or a `case`'s pattern
+    Arm,
+    Close,
 }
 
 /// What was read, in the order of reading: a command stands behind those of its own substitutions.

@@ -1,32 +1,9 @@
 //! Puts the commands of a script together into lists, pipelines and compound commands.
 
-use super::{AndOr, Compound, Element, Link, List, Part, Pipeline, Program, scan::Reading};
-
-/// What the scanner met, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Event {
-    /// A simple command.
-    Command(usize),
-    /// A command in a substitution of the next simple command.
-    Inner(usize),
-    /// `;` or a newline.
-    Then,
-    /// `&`
-    Background,
-    And,
-    Or,
-    Pipe,
-    /// `!`
-    Not,
-    /// The next compound command is this function's body.
-    Function(String),
-    Open(Compound),
-    /// `elif`
-    Condition,
-    /// `then`, `else`, `do`, or a `case`'s pattern
-    Arm,
-    Close,
-}
+use super::{
+    AndOr, Compound, Element, Link, List, Part, Pipeline, Program,
+    scan::{Event, Reading},
+};
 
 /// Deeper compound commands are read as if they were not there.
 const DEEPEST: usize = 60;
