@@ -87,7 +87,8 @@ on_real_engines!(
     whoever_answers,
     killed_and_watched,
     below_the_top,
-    other_dockerfile
+    other_dockerfile,
+    override_dockerfile
 );
 
 /// A change that no file's bytes in the container show: pulled and not built, it is never `verified`.
@@ -371,30 +372,24 @@ fn below_the_top(engine: Engine, builder: Builder) {
     assert!(have == "verified" && said.contains("1 changed file"), "{said}");
 }
 
-/// An override on the server builds another Dockerfile than the one that the files here name: what that one copies is
+/// The server's environment names a file that builds another Dockerfile than the one that the files here name: what that one copies is
 /// not known, and a change that it would bring is never called verified before it is built.
 fn other_dockerfile(engine: Engine, builder: Builder) {
     if elsewhere(&engine, builder, "e20", Builder::BuildKit) {
         return;
     }
-    let lab = Lab::seeded(engine, builder, |project| {
-        seed(project);
-        fs::write(
-            project.join("Other"),
-            DOCKERFILE.replace("COPY static static", "COPY static static\nCOPY conf conf"),
-        )
-        .unwrap();
-        let other = "version: '3.8'\nservices:\n  web:\n    build:\n      dockerfile: Other\n";
-        fs::write(project.join("compose.override.yml"), other).unwrap();
-    });
+    let lab = with_other_dockerfile(engine, builder, "server.yml");
+    // Only the server's environment says so: the commit does not show it.
+    let env = lab.server().join(".env");
+    let said = fs::read_to_string(&env).unwrap();
+    fs::write(&env, format!("{said}COMPOSE_FILE=compose.yaml:server.yml\n")).unwrap();
     build_and_up(&lab);
     lab.edit("conf/app.conf", |_| "level = 2\n".to_owned());
     pull(&lab, "Level 2");
-    let holds = |lab: &Lab| lab.exec(&["cat", "/app/conf/app.conf"]).ok();
-    assert_eq!(holds(&lab), "level = 1", "the other Dockerfile is the one that is built");
+    assert_eq!(level(&lab), "level = 1", "the other Dockerfile is the one that is built");
     says(&lab, "a file that only the other Dockerfile copies", "inconclusive", "conf/app.conf");
     build_and_up(&lab);
-    assert_eq!(holds(&lab), "level = 2");
+    assert_eq!(level(&lab), "level = 2");
     says_of(
         &lab,
         &["--expect", "level = 2", "--in", "/app/conf/app.conf"],
@@ -402,4 +397,38 @@ fn other_dockerfile(engine: Engine, builder: Builder) {
         "verified",
         "expected text",
     );
+}
+
+/// The commit says which Dockerfile is built, in an override file: what only that one copies is `stale`, then `verified`.
+fn override_dockerfile(engine: Engine, builder: Builder) {
+    if elsewhere(&engine, builder, "e20", Builder::BuildKit) {
+        return;
+    }
+    let lab = with_other_dockerfile(engine, builder, "compose.override.yml");
+    build_and_up(&lab);
+    lab.edit("conf/app.conf", |_| "level = 2\n".to_owned());
+    pull(&lab, "Level 2");
+    assert_eq!(level(&lab), "level = 1", "the other Dockerfile is the one that is built");
+    says(&lab, "a file that only the other Dockerfile copies", "stale", "/app/conf/app.conf");
+    build_and_up(&lab);
+    assert_eq!(level(&lab), "level = 2");
+    says(&lab, "the same after the build", "verified", "1 changed file");
+}
+
+/// A project whose other Dockerfile copies `conf`, and a compose file that says to build it.
+fn with_other_dockerfile(engine: Engine, builder: Builder, file: &str) -> Lab {
+    Lab::seeded(engine, builder, |project| {
+        seed(project);
+        fs::write(
+            project.join("Other"),
+            DOCKERFILE.replace("COPY static static", "COPY static static\nCOPY conf conf"),
+        )
+        .unwrap();
+        let other = "version: '3.8'\nservices:\n  web:\n    build:\n      dockerfile: Other\n";
+        fs::write(project.join(file), other).unwrap();
+    })
+}
+
+fn level(lab: &Lab) -> String {
+    lab.exec(&["cat", "/app/conf/app.conf"]).ok()
 }

@@ -1,7 +1,7 @@
 //! Lines: directives, comments, continuations, and which lines belong to which instruction.
 
 use super::{
-    Args, Body, Directive, Instruction, Item, ItemKind, Tree, args,
+    Args, Body, Directive, Instruction, Item, ItemKind, Tree, args, check,
     heredoc::{self, Heredoc},
     options,
 };
