@@ -4,7 +4,7 @@ use super::{Facts, links::Service, paths};
 use crate::{
     model::{
         compose::MountKind,
-        script::{Action, Base, Compose, Docker, Place, Script, Step, Unit},
+        script::{Action, Arg, Base, Compose, Docker, Place, Script, Step, Unit},
     },
     text::{EntryKind, FileId, Snapshot},
 };
@@ -65,6 +65,7 @@ fn compose_role(compose: &Compose, asked: bool) -> Role {
         "up" if compose.has(&["-d", "--detach", "--wait"]) => Role::Starts,
         "restart" | "start" => Role::Restarts,
         "down" | "rm" => Role::Removes,
+        "exec" if changes(&compose.services) => Role::Nothing,
         "exec" | "cp" | "images" | "port" => Role::Looks,
         "ps" | "logs" if asked => Role::Looks,
         _ => Role::Nothing,
@@ -82,11 +83,33 @@ fn docker_role(docker: &Docker, asked: bool) -> Role {
         "restart" | "start" | "container restart" | "container start" => Role::Restarts,
         "rm" | "container rm" | "container prune" | "stack rm" | "service rm" => Role::Removes,
         "builder prune" | "buildx prune" | "system prune" => Role::Prunes,
+        "exec" | "container exec" if changes(&docker.args) => Role::Nothing,
         "exec" | "container exec" | "cp" | "container cp" | "inspect" | "image inspect"
         | "container inspect" | "diff" | "container diff" | "service inspect" | "service ps" => Role::Looks,
         "ps" | "container ls" | "logs" | "container logs" | "images" | "image ls" if asked => Role::Looks,
         _ => Role::Nothing,
     }
+}
+
+/// Whether what runs in a container changes a database or makes a server read its files, and asks nothing. The first
+/// word is the container.
+fn changes(words: &[Arg]) -> bool {
+    const CHANGES: [&str; 8] = [
+        "migrate",
+        "upgrade",
+        "collectstatic",
+        "precompile",
+        "loaddata",
+        "createsuperuser",
+        "compilemessages",
+        "reload",
+    ];
+    const ASKS: [&str; 5] = ["check", "health", "curl", "wget", "version"];
+    let says = |known: &[&str]| {
+        let texts = words.iter().skip(1).filter_map(|word| word.text.as_deref());
+        texts.into_iter().any(|text| known.iter().any(|k| text.contains(k)))
+    };
+    says(&CHANGES) && !says(&ASKS)
 }
 
 /// Whether another program looks at what runs: asks it over the network, or says so by its name.
@@ -135,6 +158,13 @@ pub fn builds(step: &Step) -> bool {
             .is_some_and(|c| matches!(c.verb.as_str(), "up" | "create" | "run") && c.has(&["--build"]))
 }
 
+/// Whether a call of Compose is about services of which the files say that none is built: `--build` does nothing there.
+pub fn builds_nothing(facts: &Facts<'_>, script: &Script, step: &Step) -> bool {
+    services(facts, script, step).is_some_and(|services| {
+        !services.is_empty() && services.iter().all(|service| facts.model(service).build.is_none())
+    })
+}
+
 /// Whether the script deploys: what it starts goes on living where it runs.
 ///
 /// That is so over ssh, and on the own machine where the checkout is pulled or the name says it. A job of CI that starts
@@ -152,19 +182,21 @@ pub fn deploys(script: &Script) -> bool {
     let pulls = script.steps.iter().any(|s| role(s) == Role::Pulls && s.place == Place::Here);
     match script.unit {
         Unit::Shell | Unit::Make => named || pulls,
-        Unit::GitHub { self_hosted } => self_hosted && (named || pulls),
+        Unit::GitHub { self_hosted, environment } => self_hosted && (named || pulls || environment),
         Unit::GitLab { environment } => environment || named,
     }
 }
 
+/// `deploy-prod`, `update`; not `deploy-test`, which tests.
 fn is_deploy_name(name: &str) -> bool {
-    name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
-        let word = word.to_ascii_lowercase();
-        matches!(
-            word.as_str(),
-            "deploy" | "redeploy" | "update" | "upgrade" | "release" | "rollout" | "deployment"
-        )
-    })
+    const DEPLOYS: [&str; 7] =
+        ["deploy", "redeploy", "update", "upgrade", "release", "rollout", "deployment"];
+    const TESTS: [&str; 3] = ["test", "tests", "e2e"];
+    let says = |known: &[&str]| {
+        name.split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| known.iter().any(|k| word.eq_ignore_ascii_case(k)))
+    };
+    says(&DEPLOYS) && !says(&TESTS)
 }
 
 /// Whether a program is a script that may do anything.

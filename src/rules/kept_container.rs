@@ -81,7 +81,7 @@ fn look(facts: &Facts<'_>, script: &Script, at: usize, sink: &mut Sink<'_>) -> O
 fn keeps(facts: &Facts<'_>, service: &Service, mount: &Mount) -> Option<Keeps> {
     let built = facts.model(service).build.is_some();
     match mount.kind {
-        MountKind::Anonymous if built => Some(Keeps::Volume),
+        MountKind::Anonymous if built && !is_scratch(mount) => Some(Keeps::Volume),
         MountKind::Bind => {
             let source = mount.source.as_ref()?.known.as_deref().filter(|s| !s.starts_with(['/', '~']))?;
             let path = paths::join(&service.dir, source);
@@ -89,6 +89,12 @@ fn keeps(facts: &Facts<'_>, service: &Service, mount: &Mount) -> Option<Keeps> {
         }
         _ => None,
     }
+}
+
+/// Whether a folder is for what a running service writes and forgets: no build brings anything there.
+fn is_scratch(mount: &Mount) -> bool {
+    let last = mount.target.known.as_deref().and_then(|target| target.trim_end_matches('/').rsplit('/').next());
+    matches!(last, Some("tmp" | "temp" | "log" | "logs" | "run"))
 }
 
 /// The options that are not there yet. `-V` alone does nothing where nothing else makes the container anew.

@@ -40,7 +40,9 @@ fn starts_what_it_builds(facts: &Facts<'_>, script: &Script) -> Option<(usize, u
     let started = (0..script.steps.len()).rev().find(starts)?;
     let builds = |at: &usize| {
         let step = &script.steps[*at];
-        deploys::builds(step) && (*at == started || script.follows(*at, started))
+        deploys::builds(step)
+            && (*at == started || script.follows(*at, started))
+            && !deploys::builds_nothing(facts, script, step)
     };
     let built = (0..=started).rev().find(builds);
     let built = built.or_else(|| deploys::unbuilt(facts, script, started).map(|_| started));

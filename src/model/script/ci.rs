@@ -46,7 +46,9 @@ pub(super) fn github(file: FileId, text: &str) -> Vec<Script> {
             github_step(&tree, text, *step, &mut flow);
         }
         budget = flow.budget;
-        scripts.push(script(file, Unit::GitHub { self_hosted: hosted == Some(true) }, name, flow));
+        let environment = tree.get(job, "environment").is_some();
+        let unit = Unit::GitHub { self_hosted: hosted == Some(true), environment };
+        scripts.push(script(file, unit, name, flow));
     }
     scripts
 }

@@ -37,6 +37,9 @@ impl Budget {
 }
 /// More steps of one script are not kept: no person writes them, and rules compare steps with each other.
 const MOST_STEPS: usize = 2000;
+/// Further calls of one function are not followed: a menu has fewer entries.
+const MOST_CALLS: usize = 16;
+
 /// Deeper scripts in scripts are not looked at.
 const DEEPEST: usize = 8;
 
@@ -121,7 +124,11 @@ impl Flow {
         };
         walker.list(&program.list, Outer { asked: false, last: run.status });
         let errexit = walker.errexit;
-        let uncalled = walker.functions.into_iter().filter(|(_, body)| body.is_some()).map(|(name, _)| name);
+        let uncalled = walker
+            .functions
+            .into_iter()
+            .filter(|(_, function)| function.calls.is_empty())
+            .map(|(name, _)| name);
         let uncalled = uncalled.map(ToOwned::to_owned).collect();
         let shell = self.shells.len() - 1;
         self.shells[shell].errexit |= errexit;
@@ -173,9 +180,15 @@ struct Walker<'a> {
     shell: usize,
     errexit: bool,
     pipefail: bool,
-    /// Functions; one that was called has no body left: each runs once.
-    functions: BTreeMap<&'a str, Option<&'a List>>,
+    functions: BTreeMap<&'a str, Function<'a>>,
     flow: &'a mut Flow,
+}
+
+/// A function of a script. It is followed once in a run: again only from an arm that none of its calls shares a run with.
+struct Function<'a> {
+    body: &'a List,
+    /// The arms that each call stands in.
+    calls: Vec<Vec<Arm>>,
 }
 
 impl<'a> Walker<'a> {
@@ -278,7 +291,7 @@ impl<'a> Walker<'a> {
             match element {
                 Element::Simple { command, inner } => self.simple(*command, inner, fate, asked),
                 Element::Function { name, body } => {
-                    self.functions.insert(name, Some(body));
+                    self.functions.insert(name, Function { body, calls: Vec::new() });
                 }
                 Element::Compound { kind, parts } => {
                     let number = self.flow.compound();
@@ -322,7 +335,7 @@ impl<'a> Walker<'a> {
             for element in &pipeline.elements {
                 match element {
                     Element::Function { name, body } => {
-                        self.functions.insert(name, Some(body));
+                        self.functions.insert(name, Function { body, calls: Vec::new() });
                     }
                     Element::Simple { command, inner } => {
                         let words = &self.program.commands[*command];
@@ -337,8 +350,14 @@ impl<'a> Walker<'a> {
     }
 
     fn call(&mut self, name: &str, outer: Outer) -> bool {
-        let Some(body) = self.functions.get_mut(name) else { return false };
-        let Some(body) = body.take() else { return true };
+        let Some(function) = self.functions.get_mut(name) else { return false };
+        let here = &self.flow.arms;
+        let elsewhere = |call: &Vec<Arm>| call.iter().any(|a| here.iter().any(|b| a.0 == b.0 && a.1 != b.1));
+        if function.calls.len() >= MOST_CALLS || !function.calls.iter().all(elsewhere) {
+            return true;
+        }
+        function.calls.push(here.clone());
+        let body = function.body;
         if self.flow.depth < DEEPEST * 2 {
             self.flow.depth += 1;
             self.list(body, outer);

@@ -45,6 +45,8 @@ pub enum Unit {
     GitHub {
         /// It runs on a machine that goes on living.
         self_hosted: bool,
+        /// It names an `environment`: GitHub's own word for a deploy.
+        environment: bool,
     },
     /// A job of a GitLab pipeline.
     GitLab {
