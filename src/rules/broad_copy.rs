@@ -4,10 +4,9 @@ use crate::{
     analysis::{
         DockerfileFacts, Facts,
         commands::{Effect, Install, Needs, Reads},
-        context::{Context, Lands, fills_from, lands},
+        context::{Context, Lands, fills_from, lands, names},
         manifest, paths,
         stages::{CopyFacts, CopyFrom, RunFacts, Step, What},
-        vars::Val,
     },
     diag::{Safety, Sink},
     model::dockerfile::{Dockerfile, Instruction, Kind, edit},
@@ -115,7 +114,7 @@ fn broad(facts: &Facts<'_>, context: &Context, step: &Step, place: &str) -> Opti
     }
     fills_from(copy, place).into_iter().find(|source| {
         let lands_there = matches!(lands(copy, source), Lands::At(at) if at.iter().any(|a| a == place));
-        let named = copy.sources.iter().filter_map(Val::known).any(|s| paths::clean(s) == *source);
+        let named = names(copy, source);
         let path = paths::join(&context.dir, source);
         lands_there && !named && facts.snapshot.entry(&path) == Some(EntryKind::File) && context.ignored(source).is_none()
     })
