@@ -325,6 +325,14 @@ pub fn fills_from(copy: &CopyFacts, place: &str) -> Vec<String> {
     all
 }
 
+/// Whether a source of the COPY names the file itself: its path, or a pattern of more than wildcards (`package*.json`).
+pub fn names(copy: &CopyFacts, file: &str) -> bool {
+    copy.sources.iter().filter_map(Val::known).any(|source| {
+        let last = paths::base_name(source);
+        !last.chars().all(|c| "*?.".contains(c)) && rest(source, file) == Rest::Itself
+    })
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Rest {
     No,

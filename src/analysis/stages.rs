@@ -654,7 +654,11 @@ impl Resolver<'_> {
             context_mounts,
             mounts: mounts.collect(),
             writes: script.map_or_else(Vec::new, |s| self.writes(s)),
-            packages: script.map_or_else(Vec::new, commands::packages),
+            packages: script.map_or_else(Vec::new, |script| {
+                commands::packages(script, &|name| {
+                    self.state.scope.get(name).and_then(|(value, _)| value.known())
+                })
+            }),
             cargo: script.map_or_else(Vec::new, commands::cargo),
             heredoc: !run.heredocs.is_empty(),
         }

@@ -4,7 +4,7 @@ use crate::{
     analysis::{
         DockerfileFacts, Facts,
         commands::{Effect, Install, Needs, Reads},
-        context::{Context, Lands, fills_from, lands},
+        context::{Context, Lands, fills_from, lands, names},
         manifest, paths,
         stages::{CopyFacts, CopyFrom, RunFacts, Step, What},
         vars::Val,
@@ -115,10 +115,23 @@ fn broad(facts: &Facts<'_>, context: &Context, step: &Step, place: &str) -> Opti
     }
     fills_from(copy, place).into_iter().find(|source| {
         let lands_there = matches!(lands(copy, source), Lands::At(at) if at.iter().any(|a| a == place));
-        let named = copy.sources.iter().filter_map(Val::known).any(|s| paths::clean(s) == *source);
+        let named = names(copy, source);
         let path = paths::join(&context.dir, source);
-        lands_there && !named && facts.snapshot.entry(&path) == Some(EntryKind::File) && context.ignored(source).is_none()
+        let comes = facts.snapshot.entry(&path) == Some(EntryKind::File) && context.ignored(source).is_none();
+        lands_there && !named && comes && !only_lists(facts, context, copy, source)
     })
+}
+
+/// Whether the COPY brings one folder, the manifest's, which holds nothing but lists like it (`requirements/base.txt`).
+fn only_lists(facts: &Facts<'_>, context: &Context, copy: &CopyFacts, manifest: &str) -> bool {
+    let folder = paths::parent(manifest);
+    let is_folder = |source: &Val| source.known().is_some_and(|source| paths::clean(source) == folder);
+    !folder.is_empty()
+        && copy.sources.iter().all(is_folder)
+        && facts
+            .snapshot
+            .below(&paths::join(&context.dir, folder))
+            .all(|(path, _)| [".txt", ".in", ".lock"].iter().any(|list| path.ends_with(list)))
 }
 
 /// Whether the step copies the file of the context to the place.

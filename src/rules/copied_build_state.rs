@@ -99,7 +99,11 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         } else {
             let path = paths::join(&copy.context.dir, ".dockerignore");
             draft
-                .help(format!("write `{path}` with the lines `{}`", lines.join("`, `")))
+                .help(format!(
+                    "write `{path}` with the {} `{}`",
+                    if lines.len() == 1 { "line" } else { "lines" },
+                    lines.join("`, `")
+                ))
                 .fix(Safety::Manual, title, Vec::new());
         }
     }

@@ -19,12 +19,11 @@ const DEFAULT_NAMES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     for (index, dockerfile) in facts.dockerfiles.iter().enumerate() {
         let file = dockerfile.model.file;
-        // Nothing can be built from a file that only keeps a place; it matters once something wants to.
-        let waits = is_blank(facts, file) && facts.builders(index).next().is_none();
-        report(file, &dockerfile.model.errors, waits, sink);
+        let built = facts.builders(index).next().is_some();
+        report(facts, file, &dockerfile.model.errors, !built, sink);
     }
     for compose in &facts.composes {
-        report(compose.file, &compose.errors, is_blank(facts, compose.file), sink);
+        report(facts, compose.file, &compose.errors, true, sink);
         // Not an error of the model: docker-compose v1 deploys it.
         if let (Layout::V1, Some(first)) = (compose.layout, compose.services.first()) {
             let message = "there is no `services:`: Compose v2 refuses this layout, which only docker-compose v1 reads; \
@@ -33,7 +32,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         }
     }
     for compose in whole(facts) {
-        report(compose.file, &compose.dangling, false, sink);
+        report(facts, compose.file, &compose.dangling, false, sink);
     }
     for gap in facts.projects.iter().flat_map(|project| &project.gaps).filter(|gap| gap.refused) {
         sink.report(gap.at, gap.reason.clone());
@@ -65,15 +64,32 @@ fn whole<'f>(facts: &'f Facts<'_>) -> Vec<&'f Compose> {
     facts.composes.iter().filter(|c| !c.dangling.is_empty()).filter(alone).collect()
 }
 
-fn report(file: FileId, errors: &[SyntaxError], waits: bool, sink: &mut Sink<'_>) {
+fn report(facts: &Facts<'_>, file: FileId, errors: &[SyntaxError], may_wait: bool, sink: &mut Sink<'_>) {
+    let text = &facts.snapshot.file(file).text;
+    // Its first errors show a template; many in a long line are not looked at one by one.
+    let template = errors.iter().take(16).find(|error| is_template(text, error));
+    // Nothing reads a file that only keeps a place, or a template, as it is; it matters once something wants to.
+    let waits = may_wait && (template.is_some() || is_blank(text));
+    let most = if waits { Severity::Info } else { Severity::Error };
+    if let Some(error) = template {
+        let message = "this line belongs to a template, which Docker refuses: check the file that is made of it";
+        sink.report(Location::new(file, error.span), message.to_owned()).at_most(most);
+        return;
+    }
     for error in errors {
-        let most = if waits { Severity::Info } else { Severity::Error };
         sink.report(Location::new(file, error.span), error.message.clone()).at_most(most);
     }
 }
 
+/// Whether what is refused stands in a line of Jinja, Mustache or Go's templates: a tag alone, or one for a value.
+fn is_template(text: &str, error: &SyntaxError) -> bool {
+    let start = text[..error.span.start()].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[start..].lines().next().unwrap_or_default().trim_start_matches('\u{feff}').trim_start();
+    ["{%", "{{"].iter().any(|tag| line.starts_with(tag)) || [": {{", ":{{"].iter().any(|value| line.contains(value))
+}
+
 /// Whether there is nothing but comments.
-fn is_blank(facts: &Facts<'_>, file: FileId) -> bool {
-    let mut lines = facts.snapshot.file(file).text.lines().map(|l| l.trim_start_matches('\u{feff}').trim());
+fn is_blank(text: &str) -> bool {
+    let mut lines = text.lines().map(|l| l.trim_start_matches('\u{feff}').trim());
     lines.all(|line| line.is_empty() || line.starts_with('#'))
 }

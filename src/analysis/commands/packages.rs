@@ -46,8 +46,8 @@ pub enum Packages {
     },
 }
 
-/// What the commands of a RUN do with package indexes, in order.
-pub fn packages(script: &Script) -> Vec<Packages> {
+/// What the commands of a RUN do with package indexes, in order. `value` is what is known of a variable.
+pub fn packages<'v>(script: &Script, value: &dyn Fn(&str) -> Option<&'v str>) -> Vec<Packages> {
     let mut found = Vec::new();
     let mut fetched: Vec<System> = Vec::new();
     let mut may = false;
@@ -59,7 +59,7 @@ pub fn packages(script: &Script) -> Vec<Packages> {
             may = true;
             found.push(Packages::Unknown);
         }
-        let Some((system, does)) = classify(call) else { return };
+        let Some((system, does)) = classify(call, value) else { return };
         if does.fetches && !fetched.contains(&system) {
             fetched.push(system);
         }
@@ -85,7 +85,7 @@ struct Does {
     installs: bool,
 }
 
-fn classify(call: &Call<'_>) -> Option<(System, Does)> {
+fn classify<'v>(call: &Call<'_>, value: &dyn Fn(&str) -> Option<&'v str>) -> Option<(System, Does)> {
     let verb = |verbs: &[&str]| call.args().find(|a| verbs.contains(a));
     match call.program() {
         "apt-get" | "apt" | "aptitude" => {
@@ -94,9 +94,14 @@ fn classify(call: &Call<'_>) -> Option<(System, Does)> {
         }
         "apk" => {
             let verb = verb(&["add", "update", "upgrade", "del", "fetch"])?;
-            let own = call
-                .args()
-                .any(|a| matches!(a, "--update" | "--update-cache" | "--no-cache") || short_flag(a, 'U'));
+            let fetches =
+                |a: &str| matches!(a, "--update" | "--update-cache" | "--no-cache") || short_flag(a, 'U');
+            let own = call.args().any(fetches)
+                || call
+                    .variables()
+                    .iter()
+                    .filter_map(|v| value(v))
+                    .any(|v| v.split_whitespace().any(fetches));
             Some((System::Apk, Does { fetches: verb == "update" || own, installs: verb == "add" }))
         }
         "pacman" => {
@@ -134,12 +139,14 @@ mod tests {
 
     /// `update`, `install` (from an index of before) and `fresh` (from one of this RUN), with what would refresh it.
     fn said(text: &str) -> String {
-        let said = packages(&shell::scan(text, &OffsetMap::identity())).into_iter().map(|p| match p {
-            Packages::Index { .. } => "update".to_owned(),
-            Packages::Unknown => "may".to_owned(),
-            Packages::Install { fresh: true, .. } => "fresh".to_owned(),
-            Packages::Install { refresh, .. } => format!("install({})", refresh.unwrap_or_default()),
-        });
+        let value = |name: &str| (name == "FLAGS").then_some("-q --no-cache");
+        let said =
+            packages(&shell::scan(text, &OffsetMap::identity()), &value).into_iter().map(|p| match p {
+                Packages::Index { .. } => "update".to_owned(),
+                Packages::Unknown => "may".to_owned(),
+                Packages::Install { fresh: true, .. } => "fresh".to_owned(),
+                Packages::Install { refresh, .. } => format!("install({})", refresh.unwrap_or_default()),
+            });
         said.collect::<Vec<_>>().join(" ")
     }
 
@@ -159,6 +166,8 @@ mod tests {
             ("apk add --no-cache curl", "fresh"),
             ("apk -U add curl", "fresh"),
             ("apk add curl", "install(apk update)"),
+            ("apk add ${FLAGS} curl", "fresh"),
+            ("apk add $DEPS curl", "install(apk update)"),
             ("apk update; apk upgrade", "update"),
             ("pacman -Sy --noconfirm", "update"),
             ("pacman -S --noconfirm git", "install(pacman -Sy)"),

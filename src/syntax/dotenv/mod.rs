@@ -19,6 +19,9 @@ pub enum Lookup<'a> {
     Unset,
 }
 
+/// Compose sets it before it reads a file, so that no default takes its place (compose-go, `loader.projectName`).
+const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
+
 /// Variables for interpolation, as `.env` gives them. Clones share them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Env {
@@ -49,9 +52,10 @@ impl Env {
         Arc::as_ptr(&self.values).addr()
     }
 
-    /// What is known of a variable.
+    /// What is known of a variable. The project's name is never unset.
     pub fn get(&self, name: &str) -> Lookup<'_> {
         match self.values.get(name) {
+            None if name == PROJECT_NAME => Lookup::Unknown,
             None => Lookup::Unset,
             Some(None) => Lookup::Unknown,
             Some(Some(value)) => Lookup::Set(value),

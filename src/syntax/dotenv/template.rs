@@ -157,7 +157,7 @@ mod tests {
         let mut env = Env::default();
         env.set("A", "a");
         env.set("E", "");
-        let cases: [(&str, Option<&str>); 26] = [
+        let cases: [(&str, Option<&str>); 28] = [
             ("plain", Some("plain")),
             ("$A/${A}", Some("a/a")),
             ("$$A $1 $", Some("$A $1 $")),
@@ -184,6 +184,8 @@ mod tests {
             ("${U:-a}:${U:-b}", Some("a:b")),
             ("${U:-a:b}", Some("a:b")),
             ("é${A}ü", Some("éaü")),
+            ("$COMPOSE_PROJECT_NAME", None),
+            ("${COMPOSE_PROJECT_NAME:-x}", None),
         ];
         for (text, want) in cases {
             assert_eq!(substitute(text, &env), Ok(want.map(str::to_owned)), "{text}");
