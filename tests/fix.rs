@@ -80,6 +80,44 @@ fn a_fix_that_brings_a_new_finding_is_withheld_alone() {
 }
 
 #[test]
+fn a_guilty_fix_among_many_holds_none_of_the_others_up() {
+    let mut start = Snapshot::default();
+    for n in 0..40 {
+        start.add_file(SourceFile { path: format!("{n}"), text: "a".into() });
+    }
+    let find = |s: &Snapshot| {
+        let files = s.files().filter(|(_, file)| file.text.starts_with('a'));
+        let found = files.map(|(id, file)| {
+            // Number 20 goes on being found, whatever is written.
+            let instead = if file.path == "20" { "a " } else { "x" };
+            let mut finding = words(s, "rule", "a", instead, Safety::Safe)
+                .pop()
+                .unwrap_or_else(|| words(&text("a"), "rule", "a", instead, Safety::Safe).remove(0));
+            finding.at.file = id;
+            finding.fix.as_mut().unwrap().edits[0].0 = id;
+            finding
+        });
+        Report { findings: found.collect(), files: 40 }
+    };
+    let same = |_: &Snapshot, _: &Snapshot| None;
+    let fixed = fix(&start, Safety::Safe, &Door { check: &find, differs: &same, wants: &|_| true });
+    let made = fixed.snapshot.files().filter(|(_, file)| file.text == "x").count();
+    assert_eq!((made, fixed.withheld.len()), (39, 1), "{:?}", fixed.withheld);
+    assert_eq!(fixed.snapshot.file(FileId(20)).text, "a");
+}
+
+#[test]
+fn a_guilty_fix_in_a_file_holds_none_of_the_others_up() {
+    let check = |s: &Snapshot| {
+        let mut all = words(s, "fine", "b", "y", Safety::Safe);
+        all.extend(words(s, "idle", "a", "a ", Safety::Safe));
+        all
+    };
+    let (fixed, text) = run(&format!("{}a", "b".repeat(30)), &check, false);
+    assert_eq!((text, fixed.withheld.len()), (format!("{}a", "y".repeat(30)), 1));
+}
+
+#[test]
 fn a_fix_that_does_not_end_its_finding_is_withheld() {
     let (fixed, text) = run("a", &|s| words(s, "idle", "a", "aa", Safety::Safe), false);
     assert_eq!(text, "a");

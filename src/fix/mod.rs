@@ -72,7 +72,7 @@ impl Fixed {
 pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
     let report = (door.check)(snapshot);
     let mut state = Fixed { snapshot: snapshot.clone(), applied: Vec::new(), withheld: Vec::new(), report };
-    let mut refused = BTreeSet::new();
+    let mut refused = Refused::new();
     for _ in 0..MAX_ROUNDS {
         let candidates: Vec<(Finding, Fix)> = state
             .report
@@ -88,14 +88,49 @@ pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
         if chosen.is_empty() {
             break;
         }
-        match attempt(&state, &chosen, door) {
-            Ok(next) => state = next,
-            Err(_) if chosen.len() > 1 => one_by_one(&mut state, &chosen, door, &mut refused),
-            Err(reason) => withhold(&mut state, &chosen[0].0, reason, &mut refused),
-        }
+        make(&mut state, &apart(chosen), door, &mut refused);
     }
     state
 }
+
+/// Fixes that touch a file in common, in order: what is made in one group moves no place of another.
+type Group = Vec<(Finding, Fix)>;
+
+/// The fixes in groups that have no file in common.
+fn apart(chosen: Vec<(Finding, Fix)>) -> Vec<Group> {
+    let mut groups: Vec<(BTreeSet<FileId>, Group)> = Vec::new();
+    for one in chosen {
+        let mut files: BTreeSet<FileId> = one.1.edits.iter().map(|(file, _)| *file).collect();
+        let mut all = Group::new();
+        let (together, others) = groups.into_iter().partition(|(theirs, _)| !theirs.is_disjoint(&files));
+        groups = others;
+        for (theirs, group) in together {
+            files.extend(theirs);
+            all.extend(group);
+        }
+        all.push(one);
+        groups.push((files, all));
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Makes the groups, all at once if that holds; else each half for itself, until the guilty ones stand alone.
+fn make(state: &mut Fixed, groups: &[Group], door: &Door<'_>, refused: &mut Refused) {
+    let chosen = groups.concat();
+    match (attempt(state, &chosen, door), groups) {
+        (Ok(next), _) => *state = next,
+        (Err(reason), [one]) if one.len() == 1 => withhold(state, &one[0].0, reason, refused),
+        (Err(_), [one]) => one_by_one(state, one, door, refused),
+        (Err(_), _) => {
+            let (first, second) = groups.split_at(groups.len() / 2);
+            make(state, first, door, refused);
+            make(state, second, door, refused);
+        }
+    }
+}
+
+/// Findings whose fixes are not made.
+type Refused = BTreeSet<(&'static str, FileId, String)>;
 
 /// What tells a finding from another before and after other files changed: places move, these stay.
 fn key(finding: &Finding) -> (&'static str, FileId, String) {
@@ -184,30 +219,25 @@ fn compare(before: &Report, after: &Report, chosen: &[(Finding, Fix)]) -> Result
     Ok(())
 }
 
-fn one_by_one(
-    state: &mut Fixed,
-    chosen: &[(Finding, Fix)],
-    door: &Door<'_>,
-    refused: &mut BTreeSet<(&'static str, FileId, String)>,
-) {
-    // Only the first that works is made: the places of the others have moved, and the next round finds them again.
-    for one in chosen {
+/// How many fixes of a group are tried each for itself; the others wait for the next round.
+const MAX_TRIES: usize = 50;
+
+fn one_by_one(state: &mut Fixed, chosen: &[(Finding, Fix)], door: &Door<'_>, refused: &mut Refused) {
+    let mut good = Group::new();
+    for one in chosen.iter().take(MAX_TRIES) {
         match attempt(state, std::slice::from_ref(one), door) {
-            Ok(next) => {
-                *state = next;
-                return;
-            }
+            Ok(_) => good.push(one.clone()),
             Err(reason) => withhold(state, &one.0, reason, refused),
         }
     }
+    // Those that hold alone may not hold together: then the first is made, and the next round finds the others again.
+    let made = attempt(state, &good, door).or_else(|_| attempt(state, &good[..good.len().min(1)], door));
+    if let Ok(next) = made {
+        *state = next;
+    }
 }
 
-fn withhold(
-    state: &mut Fixed,
-    finding: &Finding,
-    reason: String,
-    refused: &mut BTreeSet<(&'static str, FileId, String)>,
-) {
+fn withhold(state: &mut Fixed, finding: &Finding, reason: String, refused: &mut Refused) {
     refused.insert(key(finding));
     state.withheld.push(Withheld { rule: finding.rule, file: finding.at.file, reason });
 }
