@@ -1,6 +1,6 @@
 //! Which services are there for developing: their mounts over code are the point, not a mistake.
 
-use super::{Facts, links::Service, paths};
+use super::{Facts, links::Service, names::is_test_path, paths};
 use crate::text::FileId;
 
 /// Whether a service, as one of its files has it, is for development or tests: that file's name says it, or the
@@ -23,26 +23,21 @@ pub fn is(facts: &Facts<'_>, service: &Service, file: FileId) -> bool {
 
 /// Words of a name that say so.
 fn named(name: &str) -> bool {
-    name.to_ascii_lowercase().split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
-        matches!(
-            word,
-            "dev"
-                | "develop"
-                | "development"
-                | "devel"
-                | "override"
-                | "local"
-                | "test"
-                | "tests"
-                | "testing"
-                | "debug"
-                | "e2e"
-                | "ci"
-                | "watch"
-                | "hot"
-                | "devcontainer"
-        )
-    })
+    const WORDS: [&str; 11] = [
+        "dev",
+        "develop",
+        "development",
+        "devel",
+        "override",
+        "local",
+        "debug",
+        "ci",
+        "watch",
+        "hot",
+        "devcontainer",
+    ];
+    let lower = name.to_ascii_lowercase();
+    is_test_path(name) || lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word))
 }
 
 fn switches_on(name: &str, value: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Facts;
+use super::{Facts, built};
 use crate::model::image::ImageRef;
 
 /// The images that services of the project build, by registry and name.
@@ -12,11 +12,10 @@ pub struct Own {
 }
 
 impl Own {
-    /// Reads every compose file.
+    /// What the services of every project build.
     pub fn of(facts: &Facts<'_>) -> Self {
-        let services = facts.composes.iter().flat_map(|compose| &compose.services);
-        let built = services.filter(|s| s.build.is_some()).filter_map(|s| s.image.as_ref()?.known.as_deref());
-        let names = built.filter_map(ImageRef::parse).map(|image| (image.registry, image.name)).collect();
+        let names =
+            built::all(facts).into_iter().map(|built| (built.name.registry, built.name.name)).collect();
         Self { names }
     }
 
@@ -27,6 +26,11 @@ impl Own {
         short.is_some_and(|name| !is_official(name))
             || self.names.contains(&(image.registry.clone(), image.name.clone()))
     }
+}
+
+/// Whether it is one of Docker's official images.
+pub fn is_official_image(image: &ImageRef) -> bool {
+    image.short().is_some_and(is_official)
 }
 
 fn is_official(name: &str) -> bool {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The rule that speaks of `unstale.toml`; `config` finds what it reports.
-const CONFIG: &str = "config-error";
+pub const CONFIG: &str = "config-error";
 
 /// Whether a file of that name is read at all.
 pub fn wants(path: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::{
     analysis::{
-        Facts,
+        Facts, images,
         links::Service,
         stages::{Base, Stages},
         vars::Val,
@@ -61,7 +61,7 @@ fn image_checks(
         Base::Scratch => Some(false),
         // Docker's official images have none, by their own rules (docker-library/official-images, README).
         Base::Image(Val::Known(image)) => {
-            ImageRef::parse(image)?.name.starts_with("library/").then_some(false)
+            images::is_official_image(&ImageRef::parse(image)?).then_some(false)
         }
         Base::Image(_) | Base::Stage(_) => None,
     }

@@ -8,14 +8,11 @@ use std::{
 use super::jobs::Job;
 use crate::{
     diag::{Finding, Report, Unreadable},
+    engine::CONFIG,
     project::Touched,
     report::{Detail, Run, baseline::Entry, fingerprint},
     text::{FileId, LineIndex, Location, Snapshot},
 };
-
-/// The rule whose findings no choice of lines or old findings hides: a run under a broken configuration is not the one
-/// that was meant.
-const CONFIG: &str = "config-error";
 
 /// Everything that was found.
 #[derive(Default)]
@@ -56,7 +53,8 @@ pub(super) struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    /// Whether the finding counts.
+    /// Whether the finding counts. Mistakes of the configuration always do: a run under a broken one is not the one that
+    /// was meant.
     pub(super) fn takes(&self, job: &Job, lines: &mut Lines<'_>, told: &Told) -> bool {
         told.finding.rule == CONFIG
             || (self.known.is_none_or(|known| !known.contains(&told.entry))
