@@ -26,6 +26,7 @@ fn yaml(name: &str) -> serde_yaml::Value {
 #[test]
 fn the_hooks_take_the_files_that_check_speaks_of() {
     let hooks = yaml(".pre-commit-hooks.yaml");
+    assert_eq!(hooks.as_sequence().unwrap().len(), 2);
     for hook in hooks.as_sequence().unwrap() {
         let pattern = |key: &str| regex::Regex::new(hook[key].as_str().unwrap()).unwrap();
         let (files, exclude) = (pattern("files"), pattern("exclude"));

@@ -27,12 +27,13 @@ const BASE: &str = "unstale-context-base:1";
 
 #[test]
 fn every_service_of_the_corpus_holds_what_the_model_says() {
-    let Some(corpus) = std::env::var_os("UNSTALE_CORPUS_FULL") else { return };
+    if std::env::var_os("UNSTALE_CORPUS_FULL").is_none() {
+        return crate::support::skipped("UNSTALE_CORPUS_FULL names no folder of repositories");
+    }
     crate::support::run_on("e26", Builder::BuildKit, |engine, builder| {
         let corpus = PathBuf::from(std::env::var_os("UNSTALE_CORPUS_FULL").unwrap());
         compare(&corpus, &engine, builder);
     });
-    drop(corpus);
 }
 
 #[derive(Default)]
@@ -100,6 +101,7 @@ fn compare(corpus: &Path, engine: &Engine, builder: Builder) {
         sum.said.unknown,
         sum.said.disagree.len()
     );
+    assert!(sum.said.agree > 0, "nothing was compared");
     assert!(sum.said.disagree.is_empty(), "{}", sum.said.disagree.join("\n"));
 }
 

@@ -436,7 +436,12 @@ fn syntax_error(engine: Engine, builder: Builder) {
         write(&proof.lab.server(), "compose.yaml", compose);
         proof.compose("config", None)
     };
-    for case in cases(&fixtures().join("syntax-error/bad")) {
+    let of = |kind: &str| {
+        let all = cases(&fixtures().join("syntax-error").join(kind));
+        assert!(!all.is_empty(), "no case is {kind}");
+        all
+    };
+    for case in of("bad") {
         let (_, file) = case.snapshot.files().next().expect("every case has a file");
         if file.path == "compose.yaml" {
             let ran = read(&file.text);
@@ -458,7 +463,7 @@ fn syntax_error(engine: Engine, builder: Builder) {
             refused(&format!("FROM alpine:3.20\n{line}\n"));
         }
     }
-    for case in cases(&fixtures().join("syntax-error/good")) {
+    for case in of("good") {
         let (_, file) = case.snapshot.files().next().expect("every case has a file");
         if file.path == "compose.yaml" {
             let ran = read(&file.text);
