@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{
-        compose::{Service, edit as compose_edit},
+        compose::edit as compose_edit,
         dockerfile::{Dockerfile, Kind, edit as dockerfile_edit},
     },
     text::{Edit, FileId},
@@ -171,34 +171,28 @@ pub fn pass(facts: &Facts<'_>, dockerfile: usize, name: &str) -> Result<Vec<(Fil
         Passing::NotKnown | Passing::Moves => return Ok(edits),
         Passing::Constant(_) | Passing::Missing(_) => {}
     }
+    let mut lacking = Vec::new();
     for service in facts.builders(dockerfile) {
         let model = facts.model(service);
         let Some(build) = &model.build else { continue };
-        let file = build.key.file;
         match build.args.iter().find(|a| a.name.value == name).map(|arg| arg.value.as_ref()) {
-            None => {
-                let value = format!("${{{name}:-}}");
-                let holds = |s: &Service| s.build.as_ref().is_some_and(|b| b.key == build.key);
-                let Some((compose, own)) = facts.written(file, &model.name.value, holds) else {
-                    return Err("the build is not written in a service".to_owned());
-                };
-                let text = &facts.snapshot.file(file).text;
-                let made = compose_edit::add_build_arg(text, compose, &own.name.value, name, &value);
-                edits.extend(made.map_err(|refused| refused.reason)?.into_iter().map(|e| (file, e)));
-            }
+            None => lacking.push(model),
             Some(Some(value)) if !value.raw.replace("$$", "").contains('$') => {
+                let file = value.at.file;
+                let compose = facts.compose(file).ok_or("the argument is not written in a compose file")?;
                 let moving = format!("${{{name}:-{}}}", value.raw);
-                edits.push((
-                    value.at.file,
-                    compose_edit::set_scalar(
-                        &facts.snapshot.file(value.at.file).text,
-                        value.at.span,
-                        &moving,
-                    ),
-                ));
+                let made = compose_edit::set_value(&facts.snapshot.file(file).text, compose, value, &moving);
+                edits.push((file, made.map_err(|refused| refused.reason)?));
             }
             Some(_) => {}
         }
+    }
+    let value = format!("${{{name}:-}}");
+    for (file, services) in facts.builds_by_file(lacking).ok_or("the build is not written in a service")? {
+        let compose = facts.compose(file).ok_or("the build is not written in a compose file")?;
+        let text = &facts.snapshot.file(file).text;
+        let made = compose_edit::add_build_arg(text, compose, &services, name, &value);
+        edits.extend(made.map_err(|refused| refused.reason)?.into_iter().map(|e| (file, e)));
     }
     Ok(edits)
 }

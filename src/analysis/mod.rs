@@ -25,7 +25,7 @@ pub mod stages;
 pub mod vars;
 pub mod whole;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use context::{Context, Ignores};
 use git::GitIgnores;
@@ -143,6 +143,25 @@ impl<'a> Facts<'a> {
         let own = compose.service(name).filter(|service| holds(service));
         let service = own.or_else(|| compose.services.iter().find(|service| holds(service)))?;
         Some((compose, service))
+    }
+
+    /// The names of the services in which the builds of these merged services are written, by file: what edits of
+    /// `build` work on. `None` if one is not written in a service.
+    pub fn builds_by_file<'s>(
+        &'s self,
+        services: impl IntoIterator<Item = &'s compose::Service>,
+    ) -> Option<BTreeMap<FileId, Vec<&'s str>>> {
+        let mut files: BTreeMap<FileId, Vec<&str>> = BTreeMap::new();
+        for service in services {
+            let build = service.build.as_ref()?;
+            let holds = |own: &compose::Service| own.build.as_ref().is_some_and(|b| b.key == build.key);
+            let (_, own) = self.written(build.key.file, &service.name.value, holds)?;
+            let names = files.entry(build.key.file).or_default();
+            if !names.contains(&own.name.value.as_str()) {
+                names.push(&own.name.value);
+            }
+        }
+        Some(files)
     }
 
     /// The compose file that a service's project is named by. A value of the service may stand in another one: see its

@@ -10,7 +10,7 @@ use crate::{
     },
     diag::{Safety, Severity, Sink},
     model::{
-        compose::{self, edit},
+        compose::edit,
         image::{ImageRef, Pin},
     },
     text::{Edit, FileId, Location},
@@ -99,18 +99,13 @@ enum Pull {
 }
 
 fn pull(facts: &Facts<'_>, index: usize, own: &Own) -> Pull {
-    let mut edits = Vec::new();
+    let mut lacking = Vec::new();
     for service in facts.builders(index) {
         let model = facts.model(service);
         let Some(build) = &model.build else { continue };
         if is_true(build.pull.as_ref()) {
             continue;
         }
-        let holds = |own: &compose::Service| own.build.as_ref().is_some_and(|b| b.key == build.key);
-        let Some((compose, own_service)) = facts.written(build.key.file, &model.name.value, holds) else {
-            return Pull::No(" (the build is not written in a service)".to_owned());
-        };
-        let text = &facts.snapshot.file(compose.file).text;
         let stages = build_stages(facts, index, service.build.as_ref().and_then(|b| b.stages.as_ref()));
         let images = stages.filter_map(|base| match base {
             Base::Image(name) => Some(name.known().and_then(ImageRef::parse)),
@@ -119,8 +114,16 @@ fn pull(facts: &Facts<'_>, index: usize, own: &Own) -> Pull {
         if let Some(image) = images.flatten().find(|image| own.is_local(image)) {
             return Pull::No(format!(": `{}` is in no registry", image.familiar()));
         }
-        match edit::set_build_pull(text, compose, &own_service.name.value) {
-            Ok(made) => edits.extend(made.into_iter().map(|e| (compose.file, e))),
+        lacking.push(model);
+    }
+    let Some(files) = facts.builds_by_file(lacking) else {
+        return Pull::No(" (the build is not written in a service)".to_owned());
+    };
+    let mut edits = Vec::new();
+    for (file, services) in files {
+        let Some(compose) = facts.compose(file) else { continue };
+        match edit::set_build_pull(&facts.snapshot.file(file).text, compose, &services) {
+            Ok(made) => edits.extend(made.into_iter().map(|e| (file, e))),
             Err(refused) => return Pull::No(format!(" ({refused})")),
         }
     }

@@ -253,7 +253,7 @@ fn real_files_can_be_edited() {
             let results = service
                 .build
                 .iter()
-                .map(|_| (true, edit::add_build_arg(&text, &model, name, "CACHE_BUST", "${CACHE_BUST:-}")))
+                .map(|_| (true, edit::add_build_arg(&text, &model, &[name], "CACHE_BUST", "${CACHE_BUST:-}")))
                 .chain(
                     (0..service.mounts.len())
                         .map(|i| (false, edit::remove_mounts(&text, &model, name, &[i]))),

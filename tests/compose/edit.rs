@@ -10,7 +10,11 @@ use super::read;
 const VALUE: &str = "${CACHE_BUST:-}";
 
 fn add(text: &str) -> Result<String, String> {
-    let edits = add_build_arg(text, &read(text), "web", "BUST", VALUE).map_err(|r| r.reason)?;
+    add_to(text, &["web"])
+}
+
+fn add_to(text: &str, services: &[&str]) -> Result<String, String> {
+    let edits = add_build_arg(text, &read(text), services, "BUST", VALUE).map_err(|r| r.reason)?;
     let mut set = EditSet::default();
     for edit in edits {
         set.insert(edit).unwrap();
@@ -182,16 +186,98 @@ fn args_grow_in_their_style() {
     }
 }
 
+/// Compose files with a shared value, the services that want the argument, and what is written.
+#[test]
+fn a_shared_value_is_changed_at_its_anchor_if_all_who_share_it_want_that() {
+    for (before, services, after) in [
+        (
+            "x-b: &b\n  context: .\nservices:\n  web:\n    build: *b\n  api:\n    build: *b\n",
+            &["web", "api"][..],
+            "x-b: &b\n  context: .\n  args:\n    BUST: ${CACHE_BUST:-}\nservices:\n  web:\n    build: *b\n  api:\n    build: *b\n",
+        ),
+        (
+            "services:\n  web:\n    build: &b\n      context: .\n  api:\n    build: *b\n",
+            &["web", "api"],
+            "services:\n  web:\n    build: &b\n      context: .\n      args:\n        BUST: ${CACHE_BUST:-}\n  api:\n    build: *b\n",
+        ),
+        (
+            "x-s: &s\n  build: . # here\n  image: i\nservices:\n  web:\n    <<: *s\n  api:\n    <<: *s\n    command: c\n",
+            &["web", "api"],
+            "x-s: &s\n  build:\n    context: . # here\n    args:\n      BUST: ${CACHE_BUST:-}\n  image: i\nservices:\n  web:\n    <<: *s\n  api:\n    <<: *s\n    command: c\n",
+        ),
+        (
+            "x-s: &s {build: ., image: i}\nservices:\n  web: *s\n",
+            &["web"],
+            "x-s: &s {build: {context: ., args: {BUST: \"${CACHE_BUST:-}\"}}, image: i}\nservices:\n  web: *s\n",
+        ),
+        (
+            "x-a: &a\n  A: 1\nservices:\n  web:\n    build:\n      context: .\n      args: *a\n",
+            &["web"],
+            "x-a: &a\n  A: 1\n  BUST: ${CACHE_BUST:-}\nservices:\n  web:\n    build:\n      context: .\n      args: *a\n",
+        ),
+        (
+            "x-b: &b\n  context: .\n  args:\n    - A=1\nservices:\n  web:\n    build:\n      <<: *b\n      target: w\n  api:\n    build:\n      <<: *b\n      target: a\n",
+            &["web", "api"],
+            "x-b: &b\n  context: .\n  args:\n    - A=1\n    - BUST=${CACHE_BUST:-}\nservices:\n  web:\n    build:\n      <<: *b\n      target: w\n  api:\n    build:\n      <<: *b\n      target: a\n",
+        ),
+    ] {
+        assert_eq!(add_to(before, services).as_deref(), Ok(after), "{before}");
+    }
+}
+
+#[test]
+fn a_service_gets_its_own_where_others_share_a_value() {
+    for (before, after) in [
+        (
+            "x-b: &b\n  context: .\nservices:\n  web:\n    build: *b # shared\n    image: i\n  api:\n    build:\n      <<: *b\n      dockerfile: Other\n",
+            "x-b: &b\n  context: .\nservices:\n  web:\n    build:\n      <<: *b # shared\n      args:\n        BUST: ${CACHE_BUST:-}\n    image: i\n  api:\n    build:\n      <<: *b\n      dockerfile: Other\n",
+        ),
+        (
+            "x-b: &b\n  context: .\nservices:\n  web: {build: *b}\n  api:\n    build: {<<: *b, dockerfile: Other}\n",
+            "x-b: &b\n  context: .\nservices:\n  web: {build: {<<: *b, args: {BUST: \"${CACHE_BUST:-}\"}}}\n  api:\n    build: {<<: *b, dockerfile: Other}\n",
+        ),
+        (
+            "services:\n  api:\n    build: &b .\n    command: x\n  web:\n    build: *b\n",
+            "services:\n  api:\n    build: &b .\n    command: x\n  web:\n    build:\n      context: *b\n      args:\n        BUST: ${CACHE_BUST:-}\n",
+        ),
+        (
+            "x-a: &a\n  A: 1\nservices:\n  web:\n    build:\n      context: .\n      args: *a\n    environment: *a\n",
+            "x-a: &a\n  A: 1\nservices:\n  web:\n    build:\n      context: .\n      args:\n        <<: *a\n        BUST: ${CACHE_BUST:-}\n    environment: *a\n",
+        ),
+        (
+            "x-b: &b\n  args: &a {A: 1}\n  context: .\nservices:\n  web:\n    build:\n      <<: *b\n      target: w\n  api:\n    build:\n      <<: *b\n      dockerfile: Other\n",
+            "x-b: &b\n  args: &a {A: 1}\n  context: .\nservices:\n  web:\n    build:\n      <<: *b\n      target: w\n      args:\n        <<: *a\n        BUST: ${CACHE_BUST:-}\n  api:\n    build:\n      <<: *b\n      dockerfile: Other\n",
+        ),
+        (
+            "x-b: &b\r\n    context: .\r\n    args: &a\r\n        A: 1\r\nservices:\r\n    api:\r\n        build: {<<: *b, target: a}\r\n    web:\r\n        build: *b",
+            "x-b: &b\r\n    context: .\r\n    args: &a\r\n        A: 1\r\nservices:\r\n    api:\r\n        build: {<<: *b, target: a}\r\n    web:\r\n        build:\r\n            <<: *b\r\n            args:\r\n                <<: *a\r\n                BUST: ${CACHE_BUST:-}",
+        ),
+    ] {
+        assert_eq!(add(before).as_deref(), Ok(after), "{before}");
+        let values: serde_yaml::Value = {
+            let mut read: serde_yaml::Value = serde_yaml::from_str(after).unwrap();
+            read.apply_merge().unwrap();
+            read["services"].clone()
+        };
+        assert_eq!(values["web"]["build"]["args"]["BUST"], serde_yaml::Value::from(VALUE), "{after}");
+        assert!(!serde_yaml::to_string(&values["api"]).unwrap().contains("BUST"), "{after}");
+    }
+}
+
 #[test]
 fn what_reaches_further_is_refused() {
     for (text, why) in [
-        ("x-b: &b\n  context: .\nservices:\n  web:\n    build: *b\n", "alias"),
-        ("x-s: &s\n  build: .\nservices:\n  web:\n    <<: *s\n", "merge"),
-        ("x-s: &s\n  build: .\nservices:\n  web: *s\n", "alias"),
-        ("x-a: &a\n  A: 1\nservices:\n  web:\n    build:\n      context: .\n      args: *a\n", "alias"),
-        ("x-b: &b\n  args: {A: 1}\nservices:\n  web:\n    build:\n      <<: *b\n      context: .\n", "merge"),
+        ("x-s: &s\n  build: .\nservices:\n  web:\n    <<: *s\n  api:\n    <<: *s\n", "merge"),
+        ("x-s: &s\n  build: .\nservices:\n  web: *s\n  api: *s\n", "merge"),
+        (
+            "x-a: &a\n  - A=1\nservices:\n  web:\n    build:\n      context: .\n      args: *a\n  api:\n    build:\n      context: x\n      args: *a\n",
+            "list",
+        ),
+        (
+            "x-b: &b\n  args: {A: 1}\nservices:\n  web:\n    build:\n      <<: *b\n      context: .\n  api:\n    build:\n      <<: *b\n      context: x\n",
+            "merge",
+        ),
         ("services:\n  web:\n    build: &b .\n  db:\n    build: *b\n", "anchor"),
-        ("services:\n  web:\n    build: &b\n      context: .\n  db:\n    build: *b\n", "by hand"),
         (
             "services:\n  web:\n    build:\n      context: .\n      args: &a\n        A: 1\n  db:\n    build:\n      args: *a\n",
             "alias",
@@ -208,7 +294,7 @@ fn what_reaches_further_is_refused() {
         assert!(reason.contains(why), "{text}\n{reason}");
     }
     let model = read("services:\n  web:\n    build: .\n");
-    assert!(add_build_arg("services:\n  web:\n    build: .\n", &model, "web", "A B", "x").is_err());
+    assert!(add_build_arg("services:\n  web:\n    build: .\n", &model, &["web"], "A B", "x").is_err());
 }
 
 #[test]
@@ -280,7 +366,7 @@ fn a_scalar_keeps_its_quotes() {
 }
 
 fn pull(text: &str) -> Result<String, String> {
-    let edits = set_build_pull(text, &read(text), "web").map_err(|r| r.reason)?;
+    let edits = set_build_pull(text, &read(text), &["web"]).map_err(|r| r.reason)?;
     let mut set = EditSet::default();
     for edit in edits {
         set.insert(edit).unwrap();
@@ -322,7 +408,7 @@ fn pull_is_set_in_the_style_of_the_build() {
         "services:\n  web:\n    build:\n      context: .\n      pull: ${PULL:-false}\n",
         "services:\n  web:\n    build: *b\nx: &b {context: .}\n",
         "services:\n  web:\n    build: &b\n      context: .\n  api:\n    build: *b\n",
-        "x: &x\n  build: {context: .}\nservices:\n  web:\n    <<: *x\n",
+        "x: &x\n  build: {context: .}\nservices:\n  web:\n    <<: *x\n  api:\n    <<: *x\n",
     ] {
         assert!(pull(refused).is_err(), "{refused}");
     }

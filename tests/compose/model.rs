@@ -309,7 +309,7 @@ proptest! {
                 prop_assert!(text.get(mount.target.at.span.range()).is_some());
             }
             let name = &service.name.value;
-            let _ = compose::edit::add_build_arg(&text, &model, name, "BUST", "${BUST:-}");
+            let _ = compose::edit::add_build_arg(&text, &model, &[name], "BUST", "${BUST:-}");
             let _ = compose::edit::remove_mounts(&text, &model, name, &[index]);
         }
     }

@@ -1,80 +1,103 @@
 //! A build argument, or `pull`, more, in every form that `build` can have.
 
-use super::{Editor, Refused, Shape, is_dash, quote, refuse, shape};
+use super::{
+    Editor, Refused,
+    adder::{Adder, New, Place},
+    refuse,
+    verify::{FURTHER, Shape},
+};
 use crate::{
-    model::compose::{Build, Compose, Layout, Origin, Service},
-    syntax::yaml::{Entry, Kind, NodeId, ScalarStyle, Style},
-    text::{Edit, Span},
+    model::compose::{Build, Compose, Layout, Service},
+    text::{Edit, EditSet, Span},
 };
 
-/// Indentation of a file that shows none.
-const STEP: usize = 2;
-
-/// Adds `args: NAME: value` to the build of a service, in the style of what is there.
+/// Adds `args: NAME: value` to the builds of these services, in the style of what is there. What they share by an anchor
+/// is changed there, if none but they have it from there; else each of them gets its own.
 ///
 /// # Errors
 /// [`Refused`] if there is nothing to add to, if the argument is there already, or if the change would reach further
-/// than this service (aliases, merges).
+/// than these services.
 pub fn add_build_arg(
     text: &str,
     compose: &Compose,
-    service: &str,
+    services: &[&str],
     name: &str,
     value: &str,
 ) -> Result<Vec<Edit>, Refused> {
     let editor = Editor::new(text, compose)?;
-    let Some(service) = compose.service(service) else {
-        return refuse(Span::point(0), "the file has no such service");
-    };
-    let Some(build) = &service.build else {
-        return refuse(service.name.at.span, "the service has no `build`");
-    };
-    if let Some(arg) = build.args.iter().find(|a| a.name.value == name) {
-        return refuse(arg.name.at.span, format!("`{name}` is among the build arguments already"));
-    }
-    check_name(build, name)?;
-    check(compose, build)?;
-    let edits = Adder { editor: &editor, new: New::Arg { name, value } }.edits(service, build)?;
-    editor.verified(compose, edits, build.at.span, |before| {
-        let mut wanted: Shape = shape(before);
-        if before.name.value == service.name.value {
-            wanted.args.push((name.to_owned(), Some(value.to_owned())));
-            wanted.args.sort();
+    let all = find(compose, services)?;
+    for (_, build) in &all {
+        if let Some(arg) = build.args.iter().find(|a| a.name.value == name) {
+            return refuse(arg.name.at.span, format!("`{name}` is among the build arguments already"));
         }
-        wanted
+        check_name(build, name)?;
+    }
+    let adder = Adder { editor: &editor, new: New::Arg { name, value } };
+    add(&adder, compose, &all, &|mut shape| {
+        shape.args.push((name.to_owned(), Some(value.to_owned())));
+        shape.args.sort();
+        shape
     })
 }
 
-/// Sets `pull: true` for the build of a service, in the style of what is there.
+/// Sets `pull: true` for the builds of these services, in the style of what is there.
 ///
 /// # Errors
 /// [`Refused`] if there is nothing to add to, if it is set by something else than `false`, or if the change would reach
-/// further than this service (aliases, merges).
-pub fn set_build_pull(text: &str, compose: &Compose, service: &str) -> Result<Vec<Edit>, Refused> {
+/// further than these services.
+pub fn set_build_pull(text: &str, compose: &Compose, services: &[&str]) -> Result<Vec<Edit>, Refused> {
     let editor = Editor::new(text, compose)?;
-    let Some(service) = compose.service(service) else {
-        return refuse(Span::point(0), "the file has no such service");
+    let all = find(compose, services)?;
+    let pulls = |mut shape: Shape| {
+        shape.pull = Some("true".to_owned());
+        shape
     };
-    let Some(build) = &service.build else {
-        return refuse(service.name.at.span, "the service has no `build`");
-    };
-    check(compose, build)?;
-    let edits = match &build.pull {
-        None => Adder { editor: &editor, new: New::Pull }.edits(service, build)?,
-        Some(value) if value.raw == "false" && &text[value.at.span.range()] == "false" => {
-            vec![Edit::replace(value.at.span, "true")]
+    let (mut turned, mut unset) = (Vec::new(), Vec::new());
+    for (service, build) in all {
+        match &build.pull {
+            None => unset.push((service, build)),
+            Some(value) if value.raw == "false" && &text[value.at.span.range()] == "false" => {
+                turned.push(Edit::replace(value.at.span, "true"));
+            }
+            Some(value) => return refuse(value.at.span, "`pull` is set already"),
         }
-        Some(value) => return refuse(value.at.span, "`pull` is set already"),
+    }
+    // Services that share a value share its edit.
+    turned.sort_by_key(|edit| edit.span);
+    turned.dedup();
+    let mut edits = if unset.is_empty() {
+        Vec::new()
+    } else {
+        add(&Adder { editor: &editor, new: New::Pull }, compose, &unset, &pulls)?
     };
-    editor.verified(compose, edits, build.at.span, |before| {
-        let mut wanted = shape(before);
-        if before.name.value == service.name.value {
-            wanted.pull = Some("true".to_owned());
-        }
-        wanted
-    })
+    edits.extend(turned);
+    let at = edits.first().map_or(Span::point(0), |edit| edit.span);
+    editor.verified(compose, edits, at, |shape| if services.contains(&shape.name()) { pulls(shape) } else { shape })
 }
 
+/// The services of these names with their builds.
+fn find<'a>(compose: &'a Compose, names: &[&str]) -> Result<Vec<(&'a Service, &'a Build)>, Refused> {
+    names
+        .iter()
+        .map(|name| {
+            let Some(service) = compose.service(name) else {
+                return refuse(Span::point(0), "the file has no such service");
+            };
+            let Some(build) = &service.build else {
+                return refuse(service.name.at.span, "the service has no `build`");
+            };
+            if compose.layout == Layout::V1 {
+                return refuse(
+                    build.key.span,
+                    "the file has no `services:`, and that layout has no build arguments",
+                );
+            }
+            Ok((service, build))
+        })
+        .collect()
+}
+
+/// A build argument's name as both builders and every shell take it.
 fn check_name(build: &Build, name: &str) -> Result<(), Refused> {
     let mut bytes = name.bytes();
     let starts = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
@@ -84,275 +107,61 @@ fn check_name(build: &Build, name: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-fn check(compose: &Compose, build: &Build) -> Result<(), Refused> {
-    if compose.layout == Layout::V1 {
-        return refuse(build.key.span, "the file has no `services:`, and that layout has no build arguments");
-    }
-    match build.origin {
-        Origin::Alias => refuse(build.key.span, "`build` is an alias: other services would change with it"),
-        Origin::Merge => {
-            refuse(build.key.span, "`build` comes from a merge: other services would change with it")
+/// The edits after which each of the services has what is new, and nothing else changes: all at their anchors if that
+/// holds, else one service after the other.
+fn add(
+    adder: &Adder<'_>,
+    compose: &Compose,
+    services: &[(&Service, &Build)],
+    with: &dyn Fn(Shape) -> Shape,
+) -> Result<Vec<Edit>, Refused> {
+    let wanted: Vec<&str> = services.iter().map(|(service, _)| service.name.value.as_str()).collect();
+    let right = |edits: &[Edit], at: Span, now: Option<&str>| -> Result<Vec<String>, Refused> {
+        let mut have = Vec::new();
+        for one in adder.editor.became(compose, edits, at)? {
+            let mine = wanted.contains(&one.name());
+            if mine && one.after == with(one.before.clone()) {
+                have.push(one.name().to_owned());
+            } else if one.after != one.before || now == Some(one.name()) {
+                return refuse(at, FURTHER);
+            }
         }
-        Origin::Scalar | Origin::Mapping => Ok(()),
+        Ok(have)
+    };
+    let at = |service: &(&Service, &Build)| service.1.at.span;
+    let together = services.iter().map(|(service, build)| adder.edits(service, build, Place::Source));
+    if let Ok(all) = together.collect::<Result<Vec<_>, _>>().and_then(|all| join(&all.concat(), Span::point(0)))
+        && right(&all, Span::point(0), None).is_ok_and(|have| have.len() == wanted.len())
+    {
+        return Ok(all);
     }
+    let (mut edits, mut have): (Vec<Edit>, Vec<String>) = (Vec::new(), Vec::new());
+    for one in services {
+        let name = one.0.name.value.as_str();
+        if have.iter().any(|had| had == name) {
+            continue;
+        }
+        let attempt = |place| {
+            let more = adder.edits(one.0, one.1, place)?;
+            let all = join(&[edits.clone(), more].concat(), at(one))?;
+            let have = right(&all, at(one), Some(name))?;
+            Ok((all, have))
+        };
+        (edits, have) = attempt(Place::Source).or_else(|first: Refused| {
+            // That it cannot be done at the anchor is why the service is tried, and says nothing of the service.
+            attempt(Place::Service).map_err(|second| if first.reason == FURTHER { second } else { first })
+        })?;
+    }
+    Ok(edits)
 }
 
-/// What is added.
-#[derive(Clone, Copy)]
-enum New<'a> {
-    Arg { name: &'a str, value: &'a str },
-    Pull,
-}
-
-struct Adder<'a> {
-    editor: &'a Editor<'a>,
-    new: New<'a>,
-}
-
-impl Adder<'_> {
-    fn edits(&self, service: &Service, build: &Build) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let Some(entry) = ed.own(service.node, "build").filter(|e| !ed.tree.is_alias(e.value)) else {
-            return refuse(build.key.span, "`build` is not written in the service itself");
-        };
-        if build.origin == Origin::Scalar {
-            return self.scalar(service, entry);
-        }
-        if let New::Pull = self.new {
-            return self.mapping(service, entry);
-        }
-        let known = ed.tree.get(entry.value, "args");
-        let own = ed.own(entry.value, "args");
-        match (own, known) {
-            (Some(args), _) => self.args(entry, args),
-            (None, Some(_)) => refuse(build.at.span, "`args` comes from a merge: own ones would hide those"),
-            (None, None) => self.mapping(service, entry),
+/// The edits once each, in order.
+fn join(edits: &[Edit], at: Span) -> Result<Vec<Edit>, Refused> {
+    let mut set = EditSet::default();
+    for edit in edits {
+        if set.insert(edit.clone()).is_err() {
+            return refuse(at, "two changes meet at one place: change it by hand");
         }
     }
-
-    /// How much deeper the service's keys stand than its name: the file's step.
-    fn step(&self, service: &Service, build: Entry) -> usize {
-        let ed = self.editor;
-        let name = ed.text[ed.line_start(service.name.at.span.start())..service.name.at.span.start()].len();
-        ed.indent(build.key).ok().and_then(|key| key.checked_sub(name)).filter(|&s| s > 0).unwrap_or(STEP)
-    }
-
-    /// The argument alone.
-    fn pair(&self, key_style: Option<ScalarStyle>, value_style: Option<ScalarStyle>, place: Style) -> String {
-        let (name, value) = match self.new {
-            New::Arg { name, value } => (name, quote::like(value, quotes(value_style), place)),
-            // With quotes it would be a string.
-            New::Pull => ("pull", "true".to_owned()),
-        };
-        format!("{}: {value}", quote::like(name, quotes(key_style), place))
-    }
-
-    /// What a mapping without it gets, inside of flow style: `args: {NAME: value}` or `pull: true`.
-    fn flow_entry(&self, key_style: Option<ScalarStyle>) -> String {
-        let pair = self.pair(key_style, quotes(key_style), Style::Flow);
-        match self.new {
-            New::Arg { .. } => {
-                format!("{}: {{{pair}}}", quote::like("args", quotes(key_style), Style::Flow))
-            }
-            New::Pull => pair,
-        }
-    }
-
-    /// The same on lines of its own.
-    fn block_entry(&self, key_style: Option<ScalarStyle>, indent: usize, step: usize) -> String {
-        let pair = self.pair(key_style, None, Style::Block);
-        match self.new {
-            New::Arg { .. } => {
-                let key = quote::like("args", quotes(key_style), Style::Block);
-                format!("{key}:{}{pair}", self.editor.new_line(indent + step))
-            }
-            New::Pull => pair,
-        }
-    }
-
-    fn scalar(&self, service: &Service, entry: Entry) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let node = ed.tree.node(entry.value);
-        let key_style = ed.scalar_style(entry.key);
-        if node.tag.is_some() || node.anchor.is_some() {
-            return refuse(node.span, "the value has a tag or an anchor: change it by hand");
-        }
-        let context = |place| quote::like("context", quotes(key_style), place);
-        if ed.style(service.node) == Some(Style::Flow) {
-            return Ok(vec![
-                Edit::insert(node.span.start(), format!("{{{}: ", context(Style::Flow))),
-                Edit::insert(node.span.end(), format!(", {}}}", self.flow_entry(key_style))),
-            ]);
-        }
-        let colon = ed.after_colon(entry.key)?;
-        if ed.line_end(colon) < node.span.end() {
-            return refuse(node.span, "the value does not end on the line of its key: change it by hand");
-        }
-        let step = self.step(service, entry);
-        let indent = ed.indent(entry.key)? + step;
-        let line = ed.new_line(indent);
-        Ok(vec![
-            Edit::replace(Span::new(colon, node.span.start()), format!("{line}{}: ", context(Style::Block))),
-            Edit::insert(
-                ed.line_end(node.span.end()),
-                format!("{line}{}", self.block_entry(key_style, indent, step)),
-            ),
-        ])
-    }
-
-    /// A mapping without `args`.
-    fn mapping(&self, service: &Service, build: Entry) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let entries = ed.tree.entries(build.value).unwrap_or_default();
-        let key_style = entries.first().and_then(|e| ed.scalar_style(e.key));
-        if ed.style(build.value) == Some(Style::Flow) {
-            return self.grow_flow(build.value, &self.flow_entry(key_style));
-        }
-        let Some(first) = entries.first() else {
-            return refuse(ed.span(build.value), "the mapping is empty");
-        };
-        let indent = ed.indent(first.key)?;
-        let step = ed.indent(build.key).ok().and_then(|key| indent.checked_sub(key)).filter(|&s| s > 0);
-        let entry = self.block_entry(key_style, indent, step.unwrap_or_else(|| self.step(service, build)));
-        Ok(vec![match self.last_line(entries) {
-            Some(at) => Edit::insert(at, format!("{}{entry}", ed.new_line(indent))),
-            None => Edit::insert(ed.span(first.key).start(), format!("{entry}{}", ed.new_line(indent))),
-        }])
-    }
-
-    /// The end of the line of the last entry that is no block scalar: behind one of those, a new line could become a
-    /// part of it or change what it ends with.
-    fn last_line(&self, entries: &[Entry]) -> Option<usize> {
-        let ed = self.editor;
-        let block = |e: &&Entry| {
-            !matches!(ed.scalar_style(e.value), Some(ScalarStyle::Literal | ScalarStyle::Folded))
-        };
-        let last = entries.iter().rev().find(block)?;
-        Some(ed.line_end(ed.span(last.value).end()))
-    }
-
-    fn args(&self, build: Entry, args: Entry) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let node = ed.tree.node(args.value);
-        match &node.kind {
-            Kind::Alias { .. } => {
-                refuse(node.span, "`args` is an alias: other services would change with it")
-            }
-            _ if node.anchor.is_some() && self.is_used(args.value) => {
-                refuse(node.span, "others use these `args` by an alias: they would change with them")
-            }
-            Kind::Mapping { entries, style: Style::Block } => self.block_map(entries),
-            Kind::Mapping { entries, style: Style::Flow } => {
-                let (key, value) = self.styles(entries);
-                self.grow_flow(args.value, &self.pair(key, value, Style::Flow))
-            }
-            Kind::Sequence { items, style } => self.list(args.value, items, *style),
-            Kind::Scalar { .. } if ed.tree.is_null(args.value) => self.null(build, args),
-            Kind::Scalar { .. } => refuse(node.span, "`args` is neither a mapping nor a list"),
-        }
-    }
-
-    fn is_used(&self, target: NodeId) -> bool {
-        self.editor.tree.nodes().any(|(_, n)| n.kind == Kind::Alias { target })
-    }
-
-    fn styles(&self, entries: &[Entry]) -> (Option<ScalarStyle>, Option<ScalarStyle>) {
-        let last = entries.iter().rev().find(|&&e| !self.editor.tree.is_merge(e));
-        let style = |node: NodeId| self.editor.scalar_style(node);
-        (last.and_then(|e| style(e.key)), last.and_then(|e| style(e.value)))
-    }
-
-    fn block_map(&self, entries: &[Entry]) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let Some(first) = entries.first() else { return refuse(Span::point(0), "the mapping is empty") };
-        let indent = ed.indent(first.key)?;
-        let (key, value) = self.styles(entries);
-        let pair = self.pair(key, value, Style::Block);
-        Ok(vec![match self.last_line(entries) {
-            Some(at) => Edit::insert(at, format!("{}{pair}", ed.new_line(indent))),
-            None => Edit::insert(ed.span(first.key).start(), format!("{pair}{}", ed.new_line(indent))),
-        }])
-    }
-
-    fn list(&self, args: NodeId, items: &[NodeId], style: Style) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let like = items.last().and_then(|&item| ed.scalar_style(item));
-        let New::Arg { name, value } = self.new else {
-            return refuse(ed.span(args), "only an argument goes into the list");
-        };
-        let argument = quote::like(&format!("{name}={value}"), quotes(like), style);
-        if style == Style::Flow {
-            return self.grow_flow(args, &argument);
-        }
-        let (Some(&first), Some(&last)) = (items.first(), items.last()) else {
-            return refuse(ed.span(args), "the list is empty");
-        };
-        if matches!(like, Some(ScalarStyle::Literal | ScalarStyle::Folded)) {
-            return refuse(ed.span(last), "the last entry is a block of lines: change it by hand");
-        }
-        let at = ed.tree.node(first).outer_start();
-        let lead = &ed.text[ed.line_start(at)..at];
-        if !is_dash(lead) {
-            return refuse(
-                ed.span(first),
-                "something else stands on the line of the first entry: change it by hand",
-            );
-        }
-        Ok(vec![Edit::insert(ed.line_end(ed.span(last).end()), format!("{}{lead}{argument}", ed.newline))])
-    }
-
-    fn grow_flow(&self, collection: NodeId, what: &str) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let span = ed.span(collection);
-        let last = match &ed.tree.node(collection).kind {
-            Kind::Mapping { entries, .. } => entries.last().map(|e| ed.span(e.value)),
-            Kind::Sequence { items, .. } => items.last().map(|&item| ed.span(item)),
-            Kind::Scalar { .. } | Kind::Alias { .. } => None,
-        };
-        if let Some(last) = last {
-            return Ok(vec![Edit::insert(last.end(), format!(", {what}"))]);
-        }
-        let inner = Span::new(span.start() + 1, span.end() - 1);
-        if ed.text[inner.range()].contains(['\n', '#']) {
-            return refuse(span, "the collection is empty but for comments: change it by hand");
-        }
-        Ok(vec![Edit::replace(inner, what)])
-    }
-
-    /// `args:` with nothing, or null, behind it.
-    fn null(&self, build: Entry, args: Entry) -> Result<Vec<Edit>, Refused> {
-        let ed = self.editor;
-        let node = ed.tree.node(args.value);
-        if node.tag.is_some() || node.anchor.is_some() {
-            return refuse(node.span, "the value has a tag or an anchor: change it by hand");
-        }
-        let key_style = ed.scalar_style(args.key);
-        if ed.style(build.value) == Some(Style::Flow) {
-            let colon = ed.after_colon(args.key)?;
-            let pair = self.pair(key_style, quotes(key_style), Style::Flow);
-            return Ok(vec![Edit::replace(Span::new(colon, node.span.end()), format!(" {{{pair}}}"))]);
-        }
-        let colon = ed.after_colon(args.key)?;
-        let end = ed.line_end(colon);
-        if end < node.span.end() {
-            return refuse(node.span, "the value does not stand on the line of its key: change it by hand");
-        }
-        let indent = ed.indent(args.key)?;
-        let step = ed.indent(build.key).ok().and_then(|key| indent.checked_sub(key)).filter(|&s| s > 0);
-        let pair = self.pair(key_style, None, Style::Block);
-        let line = Edit::insert(end, format!("{}{pair}", ed.new_line(indent + step.unwrap_or(STEP))));
-        let written = Span::new(colon, node.span.end());
-        Ok(if written.is_empty() {
-            vec![line]
-        } else if end == node.span.end() {
-            vec![Edit::replace(written, line.text)]
-        } else {
-            vec![Edit::replace(written, ""), line]
-        })
-    }
-}
-
-/// Quotes are taken over, other styles are not.
-fn quotes(style: Option<ScalarStyle>) -> Option<ScalarStyle> {
-    style.filter(|s| matches!(s, ScalarStyle::Single | ScalarStyle::Double))
+    Ok(set.iter().cloned().collect())
 }

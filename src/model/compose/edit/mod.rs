@@ -1,15 +1,17 @@
 //! Changes to a compose file as splices: in the file's own style, every other byte kept, or refused with a reason.
 
+mod adder;
 mod args;
 mod mounts;
 mod quote;
+mod verify;
 
 use std::fmt;
 
-use super::{Compose, Env, MountKind, Service, Value, parse};
+use super::{Compose, Value};
 use crate::{
     syntax::yaml::{Entry, Kind, NodeId, ScalarStyle, Style, Tree},
-    text::{Edit, EditSet, Newline, Span},
+    text::{Edit, Newline, Span},
 };
 
 pub use args::{add_build_arg, set_build_pull};
@@ -151,74 +153,10 @@ impl<'a> Editor<'a> {
     fn new_line(&self, indent: usize) -> String {
         format!("{}{}", self.newline, " ".repeat(indent))
     }
-
-    /// The edits, if the file reads as it should with them: `expected` gets every service of before and says what it
-    /// should be like.
-    fn verified(
-        &self,
-        compose: &Compose,
-        edits: Vec<Edit>,
-        at: Span,
-        expected: impl Fn(&Service) -> Shape,
-    ) -> Result<Vec<Edit>, Refused> {
-        let mut set = EditSet::default();
-        let clash = edits.iter().any(|edit| set.insert(edit.clone()).is_err());
-        let read = |text: &str| parse(compose.file, text, &Env::default());
-        let (before, after) = (read(self.text), read(&set.apply(self.text)));
-        let right = !clash
-            // It may give a value to a key that Compose refuses without one.
-            && before.errors.len() >= after.errors.len()
-            && before.services.len() == after.services.len()
-            && before.services.iter().zip(&after.services).all(|(b, a)| expected(b) == shape(a));
-        if right {
-            Ok(edits)
-        } else {
-            refuse(at, "other values of the file would change with it: change it by hand")
-        }
-    }
 }
 
 /// Whether the text before an item is its dash and nothing else.
 fn is_dash(lead: &str) -> bool {
     let dash = lead.trim_start_matches(' ');
     dash.strip_prefix('-').is_some_and(|gap| !gap.is_empty() && gap.bytes().all(|b| b == b' '))
-}
-
-/// What a service says, without places.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Shape {
-    name: String,
-    fields: Vec<Option<String>>,
-    args: Vec<(String, Option<String>)>,
-    pull: Option<String>,
-    mounts: Vec<(MountKind, Option<String>, String, bool, bool)>,
-}
-
-fn shape(service: &Service) -> Shape {
-    let raw = |value: &Option<Value>| value.as_ref().map(|v| v.raw.clone());
-    let mut fields = vec![
-        raw(&service.image),
-        raw(&service.container_name),
-        raw(&service.pull_policy),
-        raw(&service.replicas),
-    ];
-    if let Some(build) = &service.build {
-        fields.extend([raw(&build.context), raw(&build.dockerfile), raw(&build.inline), raw(&build.target)]);
-    }
-    let pull = service.build.as_ref().and_then(|build| raw(&build.pull));
-    let args = service.build.iter().flat_map(|b| &b.args);
-    let mut args: Vec<_> = args.map(|a| (a.name.value.clone(), raw(&a.value))).collect();
-    // Entries of merges stand behind own ones, wherever `<<` is.
-    args.sort();
-    Shape {
-        name: service.name.value.clone(),
-        fields,
-        args,
-        pull,
-        mounts: service
-            .mounts
-            .iter()
-            .map(|m| (m.kind, raw(&m.source), m.target.raw.clone(), m.read_only, m.no_copy))
-            .collect(),
-    }
 }

@@ -1,6 +1,6 @@
 //! Mounts less.
 
-use super::{Editor, Refused, is_dash, refuse, shape};
+use super::{Editor, Refused, is_dash, refuse};
 use crate::{
     model::compose::Compose,
     syntax::yaml::{Entry, Kind, NodeId, Style},
@@ -49,9 +49,8 @@ pub fn remove_mounts(
     lines.dedup();
     let edits = lines.into_iter().map(|span| Edit::replace(span, "")).collect();
     let at = going.first().map_or(service.name.at.span, |mount| mount.at.span);
-    editor.verified(compose, edits, at, |before| {
-        let mut wanted = shape(before);
-        if before.name.value == service.name.value {
+    editor.verified(compose, edits, at, |mut wanted| {
+        if wanted.name() == service.name.value {
             let mut index = 0;
             wanted.mounts.retain(|_| {
                 index += 1;
