@@ -53,7 +53,7 @@ pub fn passing(facts: &Facts<'_>, dockerfile: usize, arg: &str) -> Passing {
 }
 
 /// Whether Compose would replace something in the text.
-fn has_variable(raw: &str) -> bool {
+pub(super) fn has_variable(raw: &str) -> bool {
     raw.replace("$$", "").contains('$')
 }
 

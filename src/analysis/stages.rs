@@ -269,6 +269,21 @@ impl Stages {
         chain
     }
 
+    /// The shell that runs a RUN in shell form right above an instruction of the stage.
+    pub fn shell_at(&self, dockerfile: &Dockerfile, stage: usize, instruction: usize) -> Shell {
+        let own = &self.all[stage];
+        if own.shell != Shell::Posix || initial_shell(&own.root, &self.all) != Shell::Absent {
+            return own.shell;
+        }
+        // What the base lacks, a step has brought: the first RUN that needs it shows from where on it is there.
+        let runs = |step: &Step| {
+            let kind = &dockerfile.instructions[step.instruction].kind;
+            matches!(kind, Kind::Run(Run { form: Form::Shell(_), .. }))
+        };
+        let first = self.steps(stage).map(|(_, _, step)| step).find(|step| runs(step));
+        if first.is_some_and(|step| step.instruction < instruction) { Shell::Posix } else { Shell::Absent }
+    }
+
     /// The steps of a stage's ancestors and then its own, each with its stage and its index there.
     pub fn steps(&self, stage: usize) -> impl Iterator<Item = (usize, usize, &Step)> {
         let of = |s: usize| self.all[s].steps.iter().enumerate().map(move |(at, step)| (s, at, step));

@@ -1,7 +1,7 @@
 //! What a safe fix must not change: the instructions and services, the cache-bust itself left out.
 
 use crate::{
-    analysis::{Facts, commands::Effect, names, stages::What},
+    analysis::{Facts, commands::Effect, layer, names, stages::What},
     model::{
         compose,
         dockerfile::Kind,
@@ -74,7 +74,11 @@ fn instructions(facts: &Facts<'_>, dockerfile: &crate::analysis::DockerfileFacts
         .map(|step| step.instruction)
         .collect();
     for (at, instruction) in model.instructions.iter().enumerate() {
-        let bust = matches!(&instruction.kind, Kind::Arg(pairs) if pairs.iter().all(|p| names::is_bust_name(&p.name.value)));
+        let bust = match &instruction.kind {
+            Kind::Arg(pairs) => pairs.iter().all(|p| names::is_bust_name(&p.name.value)),
+            Kind::Label(pairs) => pairs.iter().all(|p| p.name.value == layer::LABEL),
+            _ => false,
+        };
         if !bust && !idle.contains(&at) {
             lines.push(text[instruction.span.range()].to_owned());
         }

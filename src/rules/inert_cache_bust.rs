@@ -10,8 +10,8 @@ use crate::{
         stages::{Base, What},
     },
     diag::{Safety, Severity, Sink},
-    model::dockerfile::{Instruction, Kind, Pair},
-    text::{Edit, FileId, Location, Newline, Span},
+    model::dockerfile::{Kind, Pair},
+    text::{Edit, Location, Span},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -67,30 +67,12 @@ fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &
                 continue;
             }
             let title = "bust by a build argument instead";
-            match replace(facts, index, stage, instruction) {
+            match layer::replace(facts, index, stage, step.instruction) {
                 Ok(edits) => finding.fix(Safety::Safe, title, edits),
                 Err(reason) => finding.help(reason).fix(Safety::Manual, title, Vec::new()),
             };
         }
     }
-}
-
-fn replace(
-    facts: &Facts<'_>,
-    index: usize,
-    stage: usize,
-    instruction: &Instruction,
-) -> Result<Vec<(FileId, Edit)>, String> {
-    let dockerfile = &facts.dockerfiles[index];
-    layer::shell(&dockerfile.stages, stage)?;
-    let model = &dockerfile.model;
-    let name = layer::name(model);
-    let newline = Newline::of(&facts.snapshot.file(model.file).text).as_str();
-    let at = model.instructions.iter().position(|i| i.span == instruction.span).unwrap_or(0);
-    let lines = layer::lines(model, at, &name).join(newline);
-    let mut edits = vec![(model.file, Edit::replace(instruction.span, lines))];
-    edits.extend(layer::pass(facts, index, &name)?);
-    Ok(edits)
 }
 
 /// One declaration of an argument that is called a bust.
@@ -126,9 +108,9 @@ fn arguments(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink
         let found = match one.stage {
             None => !redeclared && before_from(facts, index, one, sink),
             Some(stage) => {
-                shadowed(dockerfile, stage, one, sink)
+                shadowed(facts, index, stage, one, sink)
                     || (!all.iter().any(|d| d.pair.name.value == name && d.stage.is_some_and(|s| busts(dockerfile, s, d.at)))
-                        && nothing_after(dockerfile, one, sink))
+                        && nothing_after(facts, index, stage, one, sink))
                     || not_passed(facts, index, one, sink)
             }
         };
@@ -148,7 +130,7 @@ fn before_from(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut S
         )
         .help(format!("declare `ARG {name}` in the stage, above what has to run again"));
     let stages = 0..dockerfile.stages.all.len();
-    let place = stages.into_iter().find_map(|s| layer::place(facts, dockerfile, s)).map(|p| (p.stage, p.before));
+    let place = stages.into_iter().find_map(|s| layer::place(facts, dockerfile, s, &[])).map(|p| (p.stage, p.before));
     let edits = place.and_then(|place| layer::insert(facts, index, &dockerfile.stages, &[place]).ok());
     finding.fix(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());
     true
@@ -164,19 +146,23 @@ fn busts(dockerfile: &DockerfileFacts, stage: usize, at: usize) -> bool {
     runs_after(stage, at) || children.into_iter().any(|child| runs_after(child, at))
 }
 
-fn nothing_after(dockerfile: &DockerfileFacts, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
+fn nothing_after(facts: &Facts<'_>, index: usize, stage: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
     let name = &one.pair.name.value;
-    sink.report(
-        Location::new(dockerfile.model.file, one.pair.name.span),
-        format!("no RUN follows `ARG {name}` in its stage: it busts nothing"),
-    )
-    .help("an ARG is part of the key of the RUNs after it, in its own stage: move it above what has to run again")
-    .fix(Safety::Manual, "move it above what has to run again", Vec::new());
+    let file = facts.dockerfiles[index].model.file;
+    let finding = sink
+        .report(
+            Location::new(file, one.pair.name.span),
+            format!("no RUN follows `ARG {name}` in its stage: it busts nothing"),
+        )
+        .help("an ARG is part of the key of the RUNs after it, in its own stage: move it above what has to run again");
+    let edits = layer::moved(facts, index, stage, one.at).unwrap_or_default();
+    finding.fix(Safety::Safe, "move it above what has to run again", edits);
     true
 }
 
 /// `ENV X=constant` and `ARG X`: the ENV wins where it stands below; where it stands above, the builders differ.
-fn shadowed(dockerfile: &DockerfileFacts, stage: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
+fn shadowed(facts: &Facts<'_>, index: usize, stage: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {
+    let dockerfile = &facts.dockerfiles[index];
     let name = &one.pair.name.value;
     let steps = dockerfile.stages.chain(stage).into_iter().flat_map(|s| &dockerfile.stages.all[s].steps);
     let mut constant = steps.filter_map(|step| {
@@ -202,10 +188,11 @@ fn shadowed(dockerfile: &DockerfileFacts, stage: usize, one: &Declared<'_>, sink
         let message = format!("the classic builder takes `ENV {name}` above instead of this ARG, and it busts nothing there");
         (message, Severity::Info)
     };
+    let edits = if one.at < at { layer::followed(facts, index, one.pair, pair) } else { None };
     sink.report(here, message)
         .at_most(severity)
         .label(Location::new(dockerfile.model.file, pair.name.span), "a value that never changes")
-        .fix(Safety::Manual, "remove the ENV, or give it the argument's value", Vec::new());
+        .fix(Safety::Unsafe, "give the ENV the argument's value", edits.unwrap_or_default());
     true
 }
 

@@ -1,5 +1,7 @@
 //! `missing-cache-bust`: an image is built from application source, and nothing can bust the steps after it.
 
+use std::collections::BTreeSet;
+
 use crate::{
     analysis::{
         DockerfileFacts, Facts, cache,
@@ -7,6 +9,7 @@ use crate::{
         names,
     },
     diag::{Safety, Severity, Sink},
+    model::dockerfile::Kind,
     text::Location,
 };
 
@@ -18,25 +21,20 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
 
 fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mut Sink<'_>) {
     let stages = &dockerfile.stages;
-    let busted = stages
-        .all
-        .iter()
-        .enumerate()
-        .any(|(s, stage)| cache::bust(facts, index, stages, s, stage.steps.len()).is_some());
-    let tries = facts.dockerfiles[index].model.instructions.iter().any(|i| {
-        matches!(&i.kind, crate::model::dockerfile::Kind::Arg(pairs) if pairs.iter().any(|p| names::is_bust_name(&p.name.value)))
+    // A bust that no stage sees is `inert-cache-bust`'s to report and to repair.
+    let in_vain = || declared(dockerfile, dockerfile.model.instructions.len()).any(|at| {
+        !dockerfile.model.stages.iter().any(|stage| stage.body.contains(&at))
     });
-    // A bust that does not work is `inert-cache-bust`'s to report.
-    if busted || tries {
+    if in_vain() {
         return;
     }
-    let needed: std::collections::BTreeSet<usize> = facts
+    let needed: BTreeSet<usize> = facts
         .builders(index)
         .filter_map(|s| s.build.as_ref()?.target)
         .chain(stages.target(None))
         .flat_map(|target| stages.needed(target))
         .collect();
-    let places: Vec<Place<'_>> = needed.into_iter().filter_map(|s| layer::place(facts, dockerfile, s)).collect();
+    let places = places(facts, index, dockerfile, &needed);
     // The layer that `cached-fetch` proposes serves the source, too.
     if places.iter().any(|place| place.follows) {
         return;
@@ -67,4 +65,40 @@ fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mu
             .help(format!("add an ARG above it that every deploy passes anew ({reason})"))
             .fix(Safety::Manual, "add a cache-bust", Vec::new()),
     };
+}
+
+/// The places in all stages that the image needs and that nothing busts yet. A layer in a stage serves those that start
+/// from it.
+fn places<'a>(
+    facts: &Facts<'_>,
+    index: usize,
+    dockerfile: &'a DockerfileFacts,
+    needed: &BTreeSet<usize>,
+) -> Vec<Place<'a>> {
+    let stages = &dockerfile.stages;
+    let served = |stage: usize| {
+        let body = &dockerfile.model.stages[stage].body;
+        declared(dockerfile, body.end).any(|at| body.contains(&at))
+            || cache::bust(facts, index, stages, stage, stages.all[stage].steps.len()).is_some()
+    };
+    let open: Vec<usize> = needed.iter().copied().filter(|&stage| !served(stage)).collect();
+    let mut places: Vec<Place<'a>> = Vec::new();
+    for &stage in &open {
+        let chain = stages.chain(stage);
+        if !places.iter().any(|place| chain.contains(&place.stage)) {
+            let starts_from = |&heir: &usize| heir != stage && stages.chain(heir).contains(&stage);
+            let heirs: Vec<usize> = open.iter().copied().filter(starts_from).collect();
+            places.extend(layer::place(facts, dockerfile, stage, &heirs));
+        }
+    }
+    places
+}
+
+/// The instructions before `end` that declare an argument which is called a bust.
+fn declared(dockerfile: &DockerfileFacts, end: usize) -> impl Iterator<Item = usize> {
+    let is_bust = |kind: &Kind| {
+        matches!(kind, Kind::Arg(pairs) if pairs.iter().any(|p| names::is_bust_name(&p.name.value)))
+    };
+    let all = dockerfile.model.instructions[..end].iter().enumerate();
+    all.filter(move |(_, i)| is_bust(&i.kind)).map(|(at, _)| at)
 }

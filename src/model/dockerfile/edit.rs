@@ -93,7 +93,20 @@ pub fn insert_after(
 /// # Panics
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn remove(text: &str, dockerfile: &Dockerfile, instruction: usize) -> Edit {
-    let lines = dockerfile.instructions[instruction].lines;
+    without_lines(text, dockerfile.instructions[instruction].lines)
+}
+
+/// Takes the lines of all instructions from `first` to `last` away, with what stands between them and the comments that
+/// touch the first from above.
+///
+/// # Panics
+/// If `text` is not the text that `dockerfile` was made from.
+pub fn remove_block(text: &str, dockerfile: &Dockerfile, first: usize, last: usize) -> Edit {
+    let start = start_with_comments(text, dockerfile, first);
+    without_lines(text, Span::new(start, dockerfile.instructions[last].lines.end()))
+}
+
+fn without_lines(text: &str, lines: Span) -> Edit {
     if lines.end() < text.len() || text.ends_with('\n') {
         return Edit::replace(lines, "");
     }

@@ -8,9 +8,9 @@ mod verify;
 
 use std::fmt;
 
-use super::{Compose, Value};
+use super::{Compose, Value, Variable};
 use crate::{
-    syntax::yaml::{Entry, Kind, NodeId, ScalarStyle, Style, Tree},
+    syntax::yaml::{Entry, Kind, Node, NodeId, ScalarStyle, Style, Tree},
     text::{Edit, Newline, Span},
 };
 
@@ -72,6 +72,39 @@ pub fn set_value(text: &str, compose: &Compose, value: &Value, new: &str) -> Res
         );
     }
     Ok(Edit::replace(value.at.span, new))
+}
+
+/// Gives an argument another value: behind its name in a list, else in the place of the old value.
+///
+/// # Errors
+/// [`Refused`] if the argument is not written in this file, or in a way that does not show it.
+pub fn set_arg(compose: &Compose, arg: &Variable, new: &str) -> Result<Edit, Refused> {
+    let Some(value) = &arg.value else {
+        return refuse(arg.name.at.span, "the argument has no value to replace");
+    };
+    let tree = &compose.tree;
+    let scalars = || tree.nodes().filter(|(_, node)| matches!(node.kind, Kind::Scalar { .. }));
+    let Some((node, found)) = scalars().find(|(_, node)| node.span.contains(value.at.span)) else {
+        return refuse(value.at.span, "the value is not written in the file");
+    };
+    let whole = if tree.scalar(node) == Some(&value.raw) {
+        new.to_owned()
+    } else if tree.scalar(node) == Some(&format!("{}={}", arg.name.value, value.raw)) {
+        format!("{}={new}", arg.name.value)
+    } else {
+        return refuse(value.at.span, "the value is written in a way that does not show it: change it by hand");
+    };
+    let style = match &found.kind {
+        Kind::Scalar { style, .. } => Some(*style).filter(|style| matches!(style, ScalarStyle::Single | ScalarStyle::Double)),
+        _ => None,
+    };
+    let holds = |node: &Node| match &node.kind {
+        Kind::Sequence { items, style: Style::Flow } => items.iter().any(|&item| tree.node(item).span == found.span),
+        Kind::Mapping { entries, style: Style::Flow } => entries.iter().any(|e| tree.node(e.value).span == found.span),
+        _ => false,
+    };
+    let place = if tree.nodes().any(|(_, node)| holds(node)) { Style::Flow } else { Style::Block };
+    Ok(Edit::replace(found.span, quote::like(&whole, style, place)))
 }
 
 /// What every edit needs.

@@ -1,0 +1,153 @@
+//! The cache-bust layer as edits: two instructions in the Dockerfile, and the build argument in every compose service
+//! that builds it.
+
+use super::{Reason, name};
+use crate::{
+    analysis::{
+        DockerfileFacts, Facts,
+        cache::{Passing, has_variable, passing},
+        commands::Effect,
+        stages::{Shell, Stages, What},
+    },
+    model::{
+        compose::edit as compose_edit,
+        dockerfile::{Dockerfile, Instruction, Kind, edit as dockerfile_edit},
+    },
+    text::{Edit, FileId},
+};
+
+/// The label that stands for the RUN where nothing runs one; it also tells which value an image was built with.
+pub const LABEL: &str = "cache-bust";
+
+/// The two instructions, with keywords as the instruction near them writes its own.
+///
+/// An ARG is in the key of every RUN after it (measured: exec form, too); the RUN makes the steps between miss as well,
+/// and shows the value in the build's output. Without a POSIX shell a LABEL takes its place.
+pub(super) fn lines(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &str) -> Vec<String> {
+    let keyword = |upper| dockerfile_edit::keyword(model, near, upper);
+    vec![format!("{} {name}=unset", keyword("ARG")), user(model, stages, stage, near, name)]
+}
+
+/// The instruction that uses the argument.
+fn user(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &str) -> String {
+    let keyword = |upper| dockerfile_edit::keyword(model, near, upper);
+    if stages.shell_at(model, stage, near) == Shell::Posix {
+        format!("{} echo \"cache bust: ${{{name}}}\"", keyword("RUN"))
+    } else {
+        format!("{} {LABEL}=\"${{{name}}}\"", keyword("LABEL"))
+    }
+}
+
+/// Edits that put the layer before each of these instructions (stage, instruction) and pass the argument. A layer that
+/// stands too low in the stage is moved.
+///
+/// # Errors
+/// With the reason, if a compose file cannot be edited without guessing.
+pub fn insert(
+    facts: &Facts<'_>,
+    dockerfile: usize,
+    stages: &Stages,
+    places: &[(usize, usize)],
+) -> Result<Vec<(FileId, Edit)>, Reason> {
+    let model = &facts.dockerfiles[dockerfile].model;
+    let text = &facts.snapshot.file(model.file).text;
+    let name = name(model);
+    let mut edits = Vec::new();
+    for &(stage, instruction) in places {
+        if is_there(stages, stage, instruction, &name) {
+            continue;
+        }
+        let lines = match below(&facts.dockerfiles[dockerfile], stages, stage, instruction, &name) {
+            Some(Low { arg, user: own }) => {
+                let last = own.unwrap_or(arg);
+                let start = dockerfile_edit::start_with_comments(text, model, arg);
+                let mut lines = vec![text[start..model.instructions[last].span.end()].to_owned()];
+                lines.extend(own.is_none().then(|| user(model, stages, stage, instruction, &name)));
+                edits.push((model.file, dockerfile_edit::remove_block(text, model, arg, last)));
+                lines
+            }
+            None => lines(model, stages, stage, instruction, &name),
+        };
+        edits.push((model.file, dockerfile_edit::insert_before(text, model, instruction, &lines)));
+    }
+    edits.extend(pass(facts, dockerfile, &name)?);
+    Ok(edits)
+}
+
+/// A layer of the file's own that stands below the place where one is needed.
+struct Low {
+    arg: usize,
+    /// The RUN right below it that does nothing but show the value.
+    user: Option<usize>,
+}
+
+fn below(
+    dockerfile: &DockerfileFacts,
+    stages: &Stages,
+    stage: usize,
+    instruction: usize,
+    name: &str,
+) -> Option<Low> {
+    let instructions = &dockerfile.model.instructions;
+    let body = &dockerfile.model.stages[stage].body;
+    let is_it = |i: &Instruction| match &i.kind {
+        // A default that a variable gives could be another one further up.
+        Kind::Arg(pairs) => match pairs.as_slice() {
+            [pair] => pair.name.value == name && pair.value.as_ref().is_none_or(|v| !v.value.contains('$')),
+            _ => false,
+        },
+        _ => false,
+    };
+    let mut all = body.clone().filter(|&at| at > instruction && is_it(&instructions[at]));
+    let (arg, None) = (all.next()?, all.next()) else { return None };
+    let idle = |e: &Effect| matches!(e, Effect::Nothing | Effect::PrintsClock { .. });
+    let user = stages.all[stage].steps.iter().find(|step| step.instruction == arg + 1).filter(|step| {
+        matches!(&step.what, What::Run(run) if !run.heredoc && run.mounts.is_empty() && run.effects.iter().all(idle))
+    });
+    Some(Low { arg, user: user.map(|step| step.instruction) })
+}
+
+/// Whether a RUN at or above the instruction has the argument in its key already: then it only has to be passed.
+fn is_there(stages: &Stages, stage: usize, instruction: usize, name: &str) -> bool {
+    stages.all[stage].steps.iter().take_while(|step| step.instruction <= instruction).any(|step| match &step
+        .what
+    {
+        What::Run(run) => run.args.iter().any(|arg| arg == name),
+        _ => false,
+    })
+}
+
+/// Edits that make every compose service that builds the Dockerfile pass the argument from the environment.
+///
+/// # Errors
+/// With the reason, if a compose file cannot be edited without guessing.
+pub fn pass(facts: &Facts<'_>, dockerfile: usize, name: &str) -> Result<Vec<(FileId, Edit)>, Reason> {
+    let mut edits = Vec::new();
+    match passing(facts, dockerfile, name) {
+        Passing::NotKnown | Passing::Moves => return Ok(edits),
+        Passing::Constant(_) | Passing::Missing(_) => {}
+    }
+    let mut lacking = Vec::new();
+    for service in facts.builders(dockerfile) {
+        let model = facts.model(service);
+        let Some(build) = &model.build else { continue };
+        let Some(arg) = build.args.iter().find(|a| a.name.value == name) else {
+            lacking.push(model);
+            continue;
+        };
+        let Some(value) = arg.value.as_ref().filter(|v| !has_variable(&v.raw)) else { continue };
+        let file = value.at.file;
+        let compose = facts.compose(file).ok_or("the argument is not written in a compose file")?;
+        let moving = format!("${{{name}:-{}}}", value.raw);
+        let made = compose_edit::set_arg(compose, arg, &moving);
+        edits.push((file, made.map_err(|refused| refused.reason)?));
+    }
+    let value = format!("${{{name}:-}}");
+    for (file, services) in facts.builds_by_file(lacking).ok_or("the build is not written in a service")? {
+        let compose = facts.compose(file).ok_or("the build is not written in a compose file")?;
+        let text = &facts.snapshot.file(file).text;
+        let made = compose_edit::add_build_arg(text, compose, &services, name, &value);
+        edits.extend(made.map_err(|refused| refused.reason)?.into_iter().map(|e| (file, e)));
+    }
+    Ok(edits)
+}

@@ -1,0 +1,117 @@
+//! The cache-bust layer: where it belongs, how it is written, and how one that busts nothing is repaired.
+
+mod edits;
+mod repair;
+
+use super::{
+    DockerfileFacts, Facts,
+    cache::unpinned,
+    commands::{Effect, Fetch, Moves, Needs, Reads},
+    names::is_bust_name,
+    source::{Brings, brings},
+    stages::{Shell, Step, What},
+};
+use crate::model::dockerfile::{Dockerfile, Kind};
+
+pub use edits::{LABEL, insert, pass};
+pub use repair::{followed, moved, replace};
+
+/// The name of the argument where the Dockerfile has none yet.
+pub const NAME: &str = "CACHE_BUST";
+
+/// Why there is no such layer, for people.
+pub type Reason = String;
+
+/// Where a stage whose RUNs work on application source needs a bust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The stage.
+    pub stage: usize,
+    /// The instruction that the layer belongs above: the first COPY of source after the dependency installs, if one is,
+    /// or a moving fetch before it.
+    pub before: usize,
+    /// The COPY that brings the source.
+    pub copy: usize,
+    /// A fetch after the source that may bring other data at every build, though nothing in its command tells.
+    pub data: Option<&'a Fetch>,
+    /// Whether a fetch of the stage is known to follow something that moves: the layer for it serves the source, too.
+    pub follows: bool,
+}
+
+/// The place in a stage; `None` if nothing there, nor in `heirs` (stages that start from it), can go stale by the cache:
+/// without a RUN after the source, every later step is a COPY, which is keyed by what it copies.
+pub fn place<'a>(
+    facts: &Facts<'_>,
+    dockerfile: &'a DockerfileFacts,
+    stage: usize,
+    heirs: &[usize],
+) -> Option<Place<'a>> {
+    let steps = &dockerfile.stages.all[stage].steps;
+    let inherited = || heirs.iter().map(|&heir| dockerfile.stages.all[heir].steps.as_slice());
+    let ships = |step: &What| match step {
+        What::Copy(copy) => {
+            dockerfile.contexts.iter().any(|c| brings(facts.snapshot, c, copy) == Brings::Source)
+        }
+        _ => false,
+    };
+    let first = steps.iter().position(|step| ships(&step.what))?;
+    // An install that reads manifests stays cached where source comes after it.
+    let installed = steps.iter().rposition(|step| installs(&step.what)).unwrap_or(0);
+    let later = (installed.max(first)..steps.len()).find(|&at| ships(&steps[at].what));
+    // What another shell runs is not read: it may depend on anything.
+    let foreign = dockerfile.stages.all[stage].shell == Shell::Foreign;
+    let any_works = |steps: &[Step]| {
+        steps.iter().any(|step| works(&step.what) || foreign && matches!(step.what, What::Run(_)))
+    };
+    let heir_works = inherited().any(any_works);
+    let source = later.into_iter().chain([first]).find(|&at| heir_works || any_works(&steps[at..]))?;
+    let follows = moving_fetch(steps);
+    let before = follows.filter(|&at| at < source).unwrap_or(source);
+    let mut fetches = unpinned(&steps[source + 1..]).chain(inherited().flat_map(unpinned));
+    Some(Place {
+        stage,
+        before: steps[before].instruction,
+        copy: steps[source].instruction,
+        data: fetches.find(|(_, fetch)| fetch.may_be_data()).map(|(_, fetch)| fetch),
+        follows: follows.is_some() || inherited().any(|steps| moving_fetch(steps).is_some()),
+    })
+}
+
+/// Whether a RUN installs what a manifest names.
+fn installs(step: &What) -> bool {
+    let reads_manifest = |e: &Effect| matches!(e, Effect::Install(i) if i.needs != Needs::Sources);
+    matches!(step, What::Run(run) if run.effects.iter().any(reads_manifest))
+}
+
+/// Whether what a RUN leaves may depend on more than its text and the names of the files that it finds.
+fn works(step: &What) -> bool {
+    let depends = |effect: &Effect| match effect {
+        Effect::Nothing | Effect::PrintsClock { .. } => false,
+        Effect::Other { reads, .. } => matches!(reads, Reads::Index | Reads::Unknown),
+        _ => true,
+    };
+    matches!(step, What::Run(run) if run.effects.iter().any(depends))
+}
+
+/// The first step with a fetch that moves.
+fn moving_fetch(steps: &[Step]) -> Option<usize> {
+    unpinned(steps).find(|(_, fetch)| matches!(fetch.moves, Moves::Yes(_))).map(|(at, _)| at)
+}
+
+/// The instruction that one layer for everything in the stage belongs above: the first of the application source and
+/// the moving fetches. Every finding of a stage proposes the same layer, so that it is made once.
+pub fn above(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<usize> {
+    let source = place(facts, dockerfile, stage, &[]).map(|place| place.before);
+    let steps = &dockerfile.stages.all[stage].steps;
+    let fetch = moving_fetch(steps).map(|at| steps[at].instruction);
+    source.into_iter().chain(fetch).min()
+}
+
+/// The argument's name: the Dockerfile's own bust, whatever it is called, or [`NAME`].
+pub fn name(dockerfile: &Dockerfile) -> String {
+    let own = dockerfile.instructions.iter().find_map(|i| match &i.kind {
+        Kind::Arg(pairs) => pairs.iter().map(|p| &p.name.value).find(|n| is_bust_name(n)),
+        _ => None,
+    });
+    own.map_or_else(|| NAME.to_owned(), Clone::clone)
+}

@@ -1,0 +1,74 @@
+//! A cache-bust of the file's own that busts nothing, as edits that make it work.
+
+use super::{
+    Reason, insert, name, pass, place,
+    edits::lines,
+};
+use crate::{
+    analysis::{Facts, stages::mentions},
+    model::dockerfile::{Kind, Pair, edit},
+    text::{Edit, FileId, Newline},
+};
+
+/// The layer in the place of an instruction that was meant as one.
+///
+/// # Errors
+/// As [`insert`].
+pub fn replace(
+    facts: &Facts<'_>,
+    dockerfile: usize,
+    stage: usize,
+    instruction: usize,
+) -> Result<Vec<(FileId, Edit)>, Reason> {
+    let facts_of = &facts.dockerfiles[dockerfile];
+    let model = &facts_of.model;
+    let name = name(model);
+    let newline = Newline::of(&facts.snapshot.file(model.file).text).as_str();
+    let lines = lines(model, &facts_of.stages, stage, instruction, &name).join(newline);
+    let mut edits = vec![(model.file, Edit::replace(model.instructions[instruction].span, lines))];
+    edits.extend(pass(facts, dockerfile, &name)?);
+    Ok(edits)
+}
+
+/// The ARG where it is needed: in its own stage, or in the first one that needs it. `None` if nothing needs it, or if what
+/// it declares is used where it stands.
+pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> Option<Vec<(FileId, Edit)>> {
+    let facts_of = &facts.dockerfiles[dockerfile];
+    let model = &facts_of.model;
+    let Kind::Arg(pairs) = &model.instructions[arg].kind else { return None };
+    let [pair] = pairs.as_slice() else { return None };
+    let all = [stage].into_iter().chain(0..facts_of.stages.all.len());
+    let needed = all.into_iter().find_map(|s| place(facts, facts_of, s, &[]))?;
+    let mut edits =
+        insert(facts, dockerfile, &facts_of.stages, &[(needed.stage, needed.before)]).ok()?;
+    if needed.stage != stage {
+        let text = &facts.snapshot.file(model.file).text;
+        let last = model.stages[stage].body.end - 1;
+        let later = &text[model.instructions[arg].lines.end()..model.instructions[last].lines.end()];
+        if mentions(later, &pair.name.value) {
+            return None;
+        }
+        edits.push((model.file, edit::remove_block(text, model, arg, arg)));
+    }
+    Some(edits)
+}
+
+/// The ENV that hides the ARG takes its value, and the ENV's constant becomes the default. The variable then changes in
+/// the container, too. `None` where both have a constant, and they differ.
+pub fn followed(facts: &Facts<'_>, dockerfile: usize, arg: &Pair, env: &Pair) -> Option<Vec<(FileId, Edit)>> {
+    let file = facts.dockerfiles[dockerfile].model.file;
+    let text = &facts.snapshot.file(file).text;
+    let constant = env.value.as_ref()?;
+    let written = &text[constant.span.range()];
+    let one_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
+    let name = &arg.name;
+    let mut edits = vec![(file, Edit::replace(constant.span, format!("${{{}}}", name.value)))];
+    match &arg.value {
+        None if one_word(written) => edits.push((file, Edit::insert(name.span.end(), format!("={written}")))),
+        Some(default) if default.value == constant.value => {}
+        // Which of two constants a build without the argument should have is not ours to say.
+        _ => return None,
+    }
+    edits.extend(pass(facts, dockerfile, &name.value).ok()?);
+    Some(edits)
+}
