@@ -89,6 +89,12 @@ fn stop(facts: &Facts<'_>, script: &Script, at: usize, leak: Leak, text: &str) -
     let routine = heads.clone().any(|step| matches!(step.on_failure, OnFailure::GoesOn(_)) && may_fail(step));
     // Where `$?` is asked for, the shell would stop before.
     let safe = !routine && leak == Leak::Plain && !text.contains("$?");
+    if leak == Leak::Pipe
+        && let Some(options) = edit::first_set(text, shell).filter(|o| text[o.range()].contains('e') && !text[o.range()].contains('o'))
+    {
+        let line = format!("{}o pipefail", &text[options.range()]);
+        return Some((Safety::Unsafe, format!("`set {line}` at the start"), Edit::replace(options, line)));
+    }
     let variables = text.contains('$');
     let line = match (shell.bash, leak == Leak::Pipe || !shell.pipes, variables) {
         (true, true, false) => "set -euo pipefail",

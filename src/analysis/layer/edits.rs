@@ -23,7 +23,13 @@ pub const LABEL: &str = "cache-bust";
 ///
 /// An ARG is in the key of every RUN after it (measured: exec form, too); the RUN makes the steps between miss as well,
 /// and shows the value in the build's output. Without a POSIX shell a LABEL takes its place.
-pub(super) fn lines(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &str) -> Vec<String> {
+pub(super) fn lines(
+    model: &Dockerfile,
+    stages: &Stages,
+    stage: usize,
+    near: usize,
+    name: &str,
+) -> Vec<String> {
     let keyword = |upper| dockerfile_edit::keyword(model, near, upper);
     vec![format!("{} {name}=unset", keyword("ARG")), user(model, stages, stage, near, name)]
 }

@@ -1,9 +1,6 @@
 //! A cache-bust of the file's own that busts nothing, as edits that make it work.
 
-use super::{
-    Reason, insert, name, pass, place,
-    edits::lines,
-};
+use super::{Reason, edits::lines, insert, name, pass, place};
 use crate::{
     analysis::{Facts, stages::mentions},
     model::dockerfile::{Kind, Pair, edit},
@@ -39,8 +36,7 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
     let [pair] = pairs.as_slice() else { return None };
     let all = [stage].into_iter().chain(0..facts_of.stages.all.len());
     let needed = all.into_iter().find_map(|s| place(facts, facts_of, s, &[]))?;
-    let mut edits =
-        insert(facts, dockerfile, &facts_of.stages, &[(needed.stage, needed.before)]).ok()?;
+    let mut edits = insert(facts, dockerfile, &facts_of.stages, &[(needed.stage, needed.before)]).ok()?;
     if needed.stage != stage {
         let text = &facts.snapshot.file(model.file).text;
         let last = model.stages[stage].body.end - 1;
@@ -60,7 +56,9 @@ pub fn followed(facts: &Facts<'_>, dockerfile: usize, arg: &Pair, env: &Pair) ->
     let text = &facts.snapshot.file(file).text;
     let constant = env.value.as_ref()?;
     let written = &text[constant.span.range()];
-    let one_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
+    let one_word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))
+    };
     let name = &arg.name;
     let mut edits = vec![(file, Edit::replace(constant.span, format!("${{{}}}", name.value)))];
     match &arg.value {

@@ -56,6 +56,19 @@ pub fn first_line(text: &str, shell: &Shell, line: &str) -> Option<Edit> {
     Some(Edit::insert(*at, format!("{gap}{indent}{line}{newline}{outer}")))
 }
 
+/// The options (`-e`, `-eu`) of a `set` that stands where [`first_line`] would insert one.
+pub fn first_set(text: &str, shell: &Shell) -> Option<Span> {
+    let (at, _) = shell.head.as_ref()?;
+    let rest = text.get(*at..)?;
+    let start = at + (rest.len() - rest.trim_start_matches([' ', '\t', '\r', '\n', '\u{feff}']).len());
+    let options = text[start..].strip_prefix("set ")?;
+    let end = options.find(['\r', '\n']).unwrap_or(options.len());
+    let word = options[..end].trim_end_matches([' ', '\t']);
+    let letters =
+        word.strip_prefix('-').is_some_and(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase()));
+    letters.then(|| Span::new(start + 4, start + 4 + word.len()))
+}
+
 /// `;` between two commands as `&&`; nothing to change if it is that already.
 pub fn join(text: &str, first: &Step, second: &Step) -> Option<Option<Edit>> {
     let between = Span::new(first.span.end(), second.span.start().max(first.span.end()));

@@ -80,10 +80,9 @@ impl Adder<'_> {
                 self.anchor(own.value)?;
                 self.wrap(service, own, "<<", &Inner::Pair)
             }
-            (Some(own), Some(_)) => refuse(
-                ed.span(own.value),
-                "others use these `args` by an alias: they would change with them",
-            ),
+            (Some(own), Some(_)) => {
+                refuse(ed.span(own.value), "others use these `args` by an alias: they would change with them")
+            }
             (None, Some(merged)) => self.mapping(service, entry, Some(self.anchor(merged.value)?)),
             (_, None) => self.mapping(service, entry, None),
         }

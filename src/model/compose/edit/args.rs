@@ -72,7 +72,12 @@ pub fn set_build_pull(text: &str, compose: &Compose, services: &[&str]) -> Resul
     };
     edits.extend(turned);
     let at = edits.first().map_or(Span::point(0), |edit| edit.span);
-    editor.verified(compose, edits, at, |shape| if services.contains(&shape.name()) { pulls(shape) } else { shape })
+    editor.verified(
+        compose,
+        edits,
+        at,
+        |shape| if services.contains(&shape.name()) { pulls(shape) } else { shape },
+    )
 }
 
 /// The services of these names with their builds.
@@ -130,7 +135,8 @@ fn add(
     };
     let at = |service: &(&Service, &Build)| service.1.at.span;
     let together = services.iter().map(|(service, build)| adder.edits(service, build, Place::Source));
-    if let Ok(all) = together.collect::<Result<Vec<_>, _>>().and_then(|all| join(&all.concat(), Span::point(0)))
+    if let Ok(all) =
+        together.collect::<Result<Vec<_>, _>>().and_then(|all| join(&all.concat(), Span::point(0)))
         && right(&all, Span::point(0), None).is_ok_and(|have| have.len() == wanted.len())
     {
         return Ok(all);

@@ -92,15 +92,24 @@ pub fn set_arg(compose: &Compose, arg: &Variable, new: &str) -> Result<Edit, Ref
     } else if tree.scalar(node) == Some(&format!("{}={}", arg.name.value, value.raw)) {
         format!("{}={new}", arg.name.value)
     } else {
-        return refuse(value.at.span, "the value is written in a way that does not show it: change it by hand");
+        return refuse(
+            value.at.span,
+            "the value is written in a way that does not show it: change it by hand",
+        );
     };
     let style = match &found.kind {
-        Kind::Scalar { style, .. } => Some(*style).filter(|style| matches!(style, ScalarStyle::Single | ScalarStyle::Double)),
+        Kind::Scalar { style, .. } => {
+            Some(*style).filter(|style| matches!(style, ScalarStyle::Single | ScalarStyle::Double))
+        }
         _ => None,
     };
     let holds = |node: &Node| match &node.kind {
-        Kind::Sequence { items, style: Style::Flow } => items.iter().any(|&item| tree.node(item).span == found.span),
-        Kind::Mapping { entries, style: Style::Flow } => entries.iter().any(|e| tree.node(e.value).span == found.span),
+        Kind::Sequence { items, style: Style::Flow } => {
+            items.iter().any(|&item| tree.node(item).span == found.span)
+        }
+        Kind::Mapping { entries, style: Style::Flow } => {
+            entries.iter().any(|e| tree.node(e.value).span == found.span)
+        }
         _ => false,
     };
     let place = if tree.nodes().any(|(_, node)| holds(node)) { Style::Flow } else { Style::Block };

@@ -64,12 +64,7 @@ impl Editor<'_> {
     ///
     /// # Errors
     /// If the edits overlap, bring an error into the file, or change anything beside what [`Shape`] tells of.
-    pub(super) fn became(
-        &self,
-        compose: &Compose,
-        edits: &[Edit],
-        at: Span,
-    ) -> Result<Vec<Became>, Refused> {
+    pub(super) fn became(&self, compose: &Compose, edits: &[Edit], at: Span) -> Result<Vec<Became>, Refused> {
         let mut set = EditSet::default();
         let clash = edits.iter().any(|edit| set.insert(edit.clone()).is_err());
         let read = |text: &str| parse(compose.file, text, &Env::default());
@@ -140,7 +135,9 @@ impl Pair<'_> {
             return false;
         }
         let services = |tree: &Tree, root| tree.get(root, "services").map(|e| e.value);
-        let (Some(old), Some(new)) = (services(self.before, old), services(self.after, new)) else { return true };
+        let (Some(old), Some(new)) = (services(self.before, old), services(self.after, new)) else {
+            return true;
+        };
         let names: Vec<String> = keys(self.before, old);
         names.iter().filter(|name| !name.starts_with("x-")).all(|name| self.service(old, new, name))
     }
