@@ -1,6 +1,6 @@
 //! What is found: findings with their places, their severity and their fix.
 
-use crate::text::{Edit, FileId, Location};
+use crate::text::{Edit, FileId, Location, SourceFile};
 
 /// How bad a finding is. Ordered: worse is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +64,15 @@ pub struct Fix {
     pub title: String,
     /// The edits; empty for [`Safety::Manual`].
     pub edits: Vec<(FileId, Edit)>,
+    /// Files that are not there yet, whole.
+    pub creates: Vec<SourceFile>,
+}
+
+impl Fix {
+    /// Whether it changes nothing: it is described only.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty() && self.creates.is_empty()
+    }
 }
 
 /// One thing that a rule found.
@@ -167,7 +176,16 @@ impl Draft<'_> {
     pub fn fix(self, safety: Safety, title: impl Into<String>, edits: Vec<(FileId, Edit)>) -> Self {
         if let Some(cap) = self.cap {
             let safety = if edits.is_empty() { Safety::Manual } else { safety.min(cap) };
-            self.finding.fix = Some(Fix { safety, title: title.into(), edits });
+            self.finding.fix = Some(Fix { safety, title: title.into(), edits, creates: Vec::new() });
+        }
+        self
+    }
+
+    /// Adds a fix that writes a file which is not there, trusted at most as far as the page allows.
+    pub fn create(self, safety: Safety, title: impl Into<String>, file: SourceFile) -> Self {
+        if let Some(cap) = self.cap {
+            let fix = Fix { safety: safety.min(cap), title: title.into(), edits: Vec::new(), creates: vec![file] };
+            self.finding.fix = Some(fix);
         }
         self
     }

@@ -32,6 +32,7 @@ fn words(snapshot: &Snapshot, rule: &'static str, word: &str, instead: &str, saf
                     safety,
                     title: String::new(),
                     edits: vec![(id, Edit::replace(span, instead))],
+                    creates: Vec::new(),
                 }),
             }
         })

@@ -110,6 +110,16 @@ pub(crate) fn map(snapshot: &Snapshot, change: &dyn Fn(&str) -> String) -> Snaps
     snapshot.files().fold(snapshot.clone(), |next, (id, file)| next.with_text(id, change(&file.text)))
 }
 
+/// The same project with every text changed; of a text that a fix made, its newlines only: a new file has neither a mark
+/// nor an open end.
+pub(crate) fn map_fixed(fixed: &Snapshot, bad: &Snapshot, change: &dyn Fn(&str) -> String) -> Snapshot {
+    let newlines = |text: &str| if change("\n") == "\r\n" { change(text) } else { text.to_owned() };
+    fixed.files().fold(fixed.clone(), |next, (id, file)| {
+        let made = bad.find(&file.path).is_none();
+        next.with_text(id, if made { newlines(&file.text) } else { change(&file.text) })
+    })
+}
+
 /// A change of a text.
 type Change = fn(&str) -> String;
 
@@ -122,5 +132,8 @@ pub(crate) const VARIANTS: &[(&str, Change)] = &[
 
 /// The paths and texts of a project, for comparing.
 pub(crate) fn texts(snapshot: &Snapshot) -> Vec<(String, String)> {
-    snapshot.files().map(|(_, f)| (f.path.clone(), f.text.clone())).collect()
+    let mut all: Vec<_> = snapshot.files().map(|(_, f)| (f.path.clone(), f.text.clone())).collect();
+    // What a fix made stands last in its snapshot.
+    all.sort();
+    all
 }

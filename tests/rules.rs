@@ -12,7 +12,7 @@ use unstale::{
 };
 
 use crate::projects::{
-    Case, VARIANTS, cases, engine_with_config as engine, fixtures, map, on_disk, project, texts,
+    Case, VARIANTS, cases, engine_with_config as engine, fixtures, map, map_fixed, on_disk, project, texts,
 };
 
 /// Only the rule under test; beside `unused-allow` the rule that its cases allow, or nothing could be idle.
@@ -109,7 +109,9 @@ fn fixing_bad_gives_fixed_byte_for_byte() {
         for bad in cases(&folder(rule, "bad")) {
             let fixed = engine::fix(&bad.snapshot, &only(rule), LIMIT);
             assert!(fixed.withheld.is_empty(), "{}: {}: {:?}", rule.id, bad.name, fixed.withheld);
-            if std::env::var_os("UPDATE").is_some() && fixed.changed(&bad.snapshot).next().is_some() {
+            if std::env::var_os("UPDATE").is_some()
+                && (fixed.changed(&bad.snapshot).next().is_some() || fixed.created(&bad.snapshot).next().is_some())
+            {
                 update(rule, &bad, &fixed.snapshot);
             }
             let expected = fixed_of(rule, &bad);
@@ -230,7 +232,7 @@ fn other_newlines_and_marks_change_nothing() {
                     bad.name
                 );
                 let fixed = engine::fix(&turned, &only(rule), LIMIT);
-                let expected = map(&fixed_of(rule, &bad).snapshot, change);
+                let expected = map_fixed(&fixed_of(rule, &bad).snapshot, &bad.snapshot, change);
                 assert_eq!(
                     texts(&fixed.snapshot),
                     texts(&expected),

@@ -65,8 +65,10 @@ fn inside(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
     let outside = |file: FileId| is_outside(&snapshot.file(file).path);
     findings.retain(|finding| !outside(finding.at.file));
     for fix in findings.iter_mut().filter_map(|finding| finding.fix.as_mut()) {
-        if fix.edits.iter().any(|(file, _)| outside(*file)) {
+        let leaves = fix.edits.iter().any(|(file, _)| outside(*file));
+        if leaves || fix.creates.iter().any(|file| is_outside(&file.path)) {
             fix.edits.clear();
+            fix.creates.clear();
             fix.safety = Safety::Manual;
         }
     }

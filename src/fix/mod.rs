@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diag::{Finding, Fix, Report, Safety},
-    text::{Edit, EditSet, FileId, Inserted, Snapshot},
+    text::{Edit, EditSet, FileId, Inserted, Snapshot, SourceFile},
 };
 
 /// After this many rounds the loop ends; a real file needs two or three.
@@ -62,6 +62,11 @@ pub struct Fixed {
 }
 
 impl Fixed {
+    /// The files that were not there.
+    pub fn created<'a>(&'a self, before: &'a Snapshot) -> impl Iterator<Item = &'a SourceFile> {
+        self.snapshot.files().skip(before.files().count()).map(|(_, file)| file)
+    }
+
     /// The files whose text differs.
     pub fn changed<'a>(&'a self, before: &'a Snapshot) -> impl Iterator<Item = FileId> {
         before.files().filter(|(id, file)| self.snapshot.file(*id).text != file.text).map(|(id, _)| id)
@@ -81,7 +86,7 @@ pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
             .filter(|finding| (door.wants)(finding))
             .filter_map(|finding| Some((finding.clone(), finding.fix.clone()?)))
             .filter(|(finding, fix)| {
-                fix.safety >= limit && !fix.edits.is_empty() && !refused.contains(&key(finding))
+                fix.safety >= limit && !fix.is_empty() && !refused.contains(&key(finding))
             })
             .collect();
         let chosen = choose(&candidates);
@@ -96,11 +101,20 @@ pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
 /// Fixes that touch a file in common, in order: what is made in one group moves no place of another.
 type Group = Vec<(Finding, Fix)>;
 
+/// What a fix touches.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Touched {
+    File(FileId),
+    New(String),
+}
+
 /// The fixes in groups that have no file in common.
 fn apart(chosen: Vec<(Finding, Fix)>) -> Vec<Group> {
-    let mut groups: Vec<(BTreeSet<FileId>, Group)> = Vec::new();
+    let mut groups: Vec<(BTreeSet<Touched>, Group)> = Vec::new();
     for one in chosen {
-        let mut files: BTreeSet<FileId> = one.1.edits.iter().map(|(file, _)| *file).collect();
+        let edited = one.1.edits.iter().map(|(file, _)| Touched::File(*file));
+        let created = one.1.creates.iter().map(|file| Touched::New(file.path.clone()));
+        let mut files: BTreeSet<Touched> = edited.chain(created).collect();
         let mut all = Group::new();
         let (together, others) = groups.into_iter().partition(|(theirs, _)| !theirs.is_disjoint(&files));
         groups = others;
@@ -140,12 +154,19 @@ fn key(finding: &Finding) -> (&'static str, FileId, String) {
 /// The fixes that can be made together, in the order of the findings. One that touches an accepted one waits for the
 /// next round, whole.
 fn choose(candidates: &[(Finding, Fix)]) -> Vec<(Finding, Fix)> {
-    let mut sets = BTreeMap::new();
-    candidates.iter().filter(|(_, fix)| add(&mut sets, fix)).cloned().collect()
+    let (mut sets, mut created) = (BTreeMap::new(), BTreeMap::new());
+    candidates.iter().filter(|(_, fix)| add(&mut sets, &mut created, fix)).cloned().collect()
 }
 
 /// Adds every edit of the fix, or none.
-fn add(sets: &mut BTreeMap<FileId, EditSet>, fix: &Fix) -> bool {
+fn add<'f>(
+    sets: &mut BTreeMap<FileId, EditSet>,
+    created: &mut BTreeMap<&'f str, &'f str>,
+    fix: &'f Fix,
+) -> bool {
+    if fix.creates.iter().any(|file| created.get(file.path.as_str()).is_some_and(|text| *text != file.text)) {
+        return false;
+    }
     let mut made: Vec<&(FileId, Edit)> = Vec::new();
     for edit in &fix.edits {
         match sets.entry(edit.0).or_default().insert(edit.1.clone()) {
@@ -159,18 +180,26 @@ fn add(sets: &mut BTreeMap<FileId, EditSet>, fix: &Fix) -> bool {
             }
         }
     }
+    created.extend(fix.creates.iter().map(|file| (file.path.as_str(), file.text.as_str())));
     true
 }
 
 /// Makes the fixes and looks again.
 fn attempt(state: &Fixed, chosen: &[(Finding, Fix)], door: &Door<'_>) -> Result<Fixed, String> {
-    let mut sets: BTreeMap<FileId, EditSet> = BTreeMap::new();
+    let (mut sets, mut created) = (BTreeMap::<FileId, EditSet>::new(), BTreeMap::new());
     for (_, fix) in chosen {
-        if !add(&mut sets, fix) {
+        if !add(&mut sets, &mut created, fix) {
             return Err("its edits overlap each other".to_owned());
         }
     }
     let mut snapshot = state.snapshot.clone();
+    for (path, text) in created {
+        // A rule proposes no file that is known to be there.
+        if snapshot.entry(path).is_some() || snapshot.find(path).is_some() {
+            return Err(format!("`{path}` is there already"));
+        }
+        snapshot.add_file(SourceFile { path: path.to_owned(), text: text.to_owned() });
+    }
     for (file, set) in sets {
         let text = set.apply(&snapshot.file(file).text);
         snapshot = snapshot.with_text(file, text);

@@ -13,8 +13,8 @@ use std::{
 pub struct Changed<'a> {
     /// Where it lies.
     pub path: &'a Path,
-    /// What was read.
-    pub before: &'a str,
+    /// What was read; `None` for a file that is not there yet.
+    pub before: Option<&'a str>,
     /// What is to stand there.
     pub after: &'a str,
 }
@@ -69,7 +69,8 @@ pub fn write(files: &[Changed<'_>]) -> Result<(), WriteError> {
         .try_for_each(|(path, file)| {
             unmoved(&path, file.before)?;
             let temporary = beside(&path, ready.len());
-            prepare(&path, &temporary, file.after).map_err(|e| WriteError::Io(path.clone(), e))?;
+            let like = if file.before.is_some() { Some(path.as_path()) } else { None };
+            prepare(like, &temporary, file.after).map_err(|e| WriteError::Io(path.clone(), e))?;
             ready.push(Ready { temporary, path, before: file.before });
             Ok(())
         })
@@ -112,14 +113,14 @@ pub fn put(path: &Path, text: &str) -> Result<(), WriteError> {
 struct Ready<'a> {
     temporary: PathBuf,
     path: PathBuf,
-    before: &'a str,
+    before: Option<&'a str>,
 }
 
 /// What is written: a link stays a link, what it leads to is written once.
 fn targets<'a>(files: &[Changed<'a>]) -> Result<BTreeMap<PathBuf, Changed<'a>>, WriteError> {
     let mut targets: BTreeMap<PathBuf, Changed<'a>> = BTreeMap::new();
     for file in files {
-        let path = fs::canonicalize(file.path).map_err(|e| WriteError::Io(file.path.to_path_buf(), e))?;
+        let path = real(file).map_err(|e| WriteError::Io(file.path.to_path_buf(), e))?;
         if targets.insert(path.clone(), *file).is_some_and(|other| other.after != file.after) {
             return Err(WriteError::Torn(path));
         }
@@ -127,9 +128,26 @@ fn targets<'a>(files: &[Changed<'a>]) -> Result<BTreeMap<PathBuf, Changed<'a>>, 
     Ok(targets)
 }
 
-fn unmoved(path: &Path, before: &str) -> Result<(), WriteError> {
-    let now = fs::read(path).map_err(|e| WriteError::Io(path.to_path_buf(), e))?;
-    if now == before.as_bytes() { Ok(()) } else { Err(WriteError::Moved(path.to_path_buf())) }
+/// Where a file is written: a new one into the folder that its path leads to.
+fn real(file: &Changed<'_>) -> io::Result<PathBuf> {
+    match (file.before, file.path.parent(), file.path.file_name()) {
+        (None, Some(folder), Some(name)) => Ok(fs::canonicalize(folder)?.join(name)),
+        _ => fs::canonicalize(file.path),
+    }
+}
+
+fn unmoved(path: &Path, before: Option<&str>) -> Result<(), WriteError> {
+    let failed = |e| WriteError::Io(path.to_path_buf(), e);
+    let same = match before {
+        Some(before) => fs::read(path).map_err(failed)? == before.as_bytes(),
+        // A link that leads nowhere is there, too.
+        None => match fs::symlink_metadata(path) {
+            Ok(_) => false,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => return Err(failed(error)),
+        },
+    };
+    if same { Ok(()) } else { Err(WriteError::Moved(path.to_path_buf())) }
 }
 
 fn replace(ready: &[Ready<'_>]) -> Result<(), WriteError> {
@@ -137,7 +155,12 @@ fn replace(ready: &[Ready<'_>]) -> Result<(), WriteError> {
         if let Err(error) = fs::rename(temporary, path) {
             for Ready { temporary, path, before } in &ready[..done] {
                 // It could be written a moment ago; if that has changed, the first error says more than the second.
-                let _ = prepare(path, temporary, before).and_then(|()| fs::rename(temporary, path));
+                let _ = match before {
+                    Some(before) => {
+                        prepare(Some(path), temporary, before).and_then(|()| fs::rename(temporary, path))
+                    }
+                    None => fs::remove_file(path),
+                };
             }
             return Err(WriteError::Io(path.clone(), error));
         }
@@ -150,19 +173,31 @@ fn beside(path: &Path, number: usize) -> PathBuf {
     path.with_file_name(format!(".unstale-{}-{number}", std::process::id()))
 }
 
-/// Puts the text into a new file with the mode and, where that is allowed, the owner of `path`.
-fn prepare(path: &Path, temporary: &Path, text: &str) -> io::Result<()> {
-    let meta = fs::metadata(path)?;
+/// Puts the text into a new file with the mode and, where that is allowed, the owner of the file `like`; without one it
+/// gets the mode of any new file and the owner of its folder.
+fn prepare(like: Option<&Path>, temporary: &Path, text: &str) -> io::Result<()> {
+    let meta = like.map(fs::metadata).transpose()?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     // Nobody else reads it before it has its own mode.
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    if meta.is_some() {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
     let mut file = options.open(temporary)?;
     let filled = (|| {
         file.write_all(text.as_bytes())?;
-        own(temporary, &meta);
-        file.set_permissions(meta.permissions())?;
+        match &meta {
+            Some(meta) => {
+                own(temporary, meta);
+                file.set_permissions(meta.permissions())?;
+            }
+            None => {
+                if let Some(folder) = temporary.parent() {
+                    own(temporary, &fs::metadata(folder)?);
+                }
+            }
+        }
         file.sync_all()
     })();
     if filled.is_err() {

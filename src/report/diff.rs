@@ -14,17 +14,22 @@ use crate::text::Snapshot;
 /// Never: writing to a String does not fail.
 pub fn unified(before: &Snapshot, after: &Snapshot, name: &dyn Fn(&str) -> String) -> String {
     let mut out = String::new();
-    for (id, old) in before.files() {
-        let new = after.file(id);
-        if old.text == new.text {
+    let there = before.files().count();
+    for (at, (id, new)) in after.files().enumerate() {
+        let old = (at < there).then(|| before.file(id));
+        let text = old.map_or("", |file| &file.text);
+        if text == new.text {
             continue;
         }
         // git counts lines by `\n` alone; a lone `\r` is part of its line.
         let (a, b): (Vec<&str>, Vec<&str>) =
-            (old.text.split_inclusive('\n').collect(), new.text.split_inclusive('\n').collect());
+            (text.split_inclusive('\n').collect(), new.text.split_inclusive('\n').collect());
         let diff = TextDiff::from_slices(&a, &b);
-        out.push_str(&header("---", "a", &name(&old.path)));
-        out.push_str(&header("+++", "b", &name(&old.path)));
+        match old {
+            Some(_) => out.push_str(&header("---", "a", &name(&new.path))),
+            None => out.push_str("--- /dev/null\n"),
+        }
+        out.push_str(&header("+++", "b", &name(&new.path)));
         for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
             writeln!(out, "{}", hunk.header()).expect("writing to a String does not fail");
             for change in hunk.iter_changes() {

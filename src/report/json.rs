@@ -56,7 +56,7 @@ struct Range {
     end: Place,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Place {
     byte: usize,
     line: usize,
@@ -80,9 +80,15 @@ struct FixOut<'a> {
 #[derive(Serialize)]
 struct EditOut<'a> {
     file: &'a str,
+    /// The file is not there yet: the replacement is all of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    new: bool,
     span: Range,
     replacement: &'a str,
 }
+
+/// The start of a file.
+const START: Place = Place { byte: 0, line: 1, column: 1 };
 
 /// How many findings a report has, by severity, and how many of them `--fix` with both levels would end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,9 +169,16 @@ impl<'a> Writer<'a> {
                     .iter()
                     .map(|(file, edit)| EditOut {
                         file: self.path(*file),
+                        new: false,
                         span: self.range(Location::new(*file, edit.span)),
                         replacement: &edit.text,
                     })
+                    .chain(fix.creates.iter().map(|file| EditOut {
+                        file: &file.path,
+                        new: true,
+                        span: Range { start: START, end: START },
+                        replacement: &file.text,
+                    }))
                     .collect(),
             }),
             fingerprint: &detail.fingerprint,

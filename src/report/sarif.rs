@@ -158,7 +158,8 @@ impl Writer<'_> {
             "partialFingerprints": { FINGERPRINT: detail.fingerprint },
         });
         if let Some(fix) =
-            finding.fix.as_ref().filter(|fix| fix.safety > Safety::Manual && !fix.edits.is_empty())
+            // A change of SARIF needs an artifact that is there.
+            finding.fix.as_ref().filter(|fix| fix.safety > Safety::Manual && fix.creates.is_empty())
         {
             let mut by_file: BTreeMap<FileId, Vec<&Edit>> = BTreeMap::new();
             for (file, edit) in &fix.edits {

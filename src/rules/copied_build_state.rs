@@ -4,7 +4,8 @@ use crate::{
     analysis::{
         Facts,
         commands::{Effect, Manager},
-        ignoring, paths,
+        ignoring::{self, Added},
+        paths,
         stages::{Step, What},
         whole::{self, WholeCopy},
     },
@@ -94,18 +95,11 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             .at_most(severity);
         let lines: Vec<&str> = found.iter().map(|s| s.line).collect();
         let title = format!("keep {names} out of the context");
-        if let Some(edit) = ignoring::add(facts.snapshot, copy.context, &lines) {
-            draft.fix(Safety::Safe, title, vec![edit]);
-        } else {
-            let path = paths::join(&copy.context.dir, ".dockerignore");
-            draft
-                .help(format!(
-                    "write `{path}` with the {} `{}`",
-                    if lines.len() == 1 { "line" } else { "lines" },
-                    lines.join("`, `")
-                ))
-                .fix(Safety::Manual, title, Vec::new());
-        }
+        match ignoring::add(facts.snapshot, copy.context, model.file, &lines) {
+            Some(Added::Edit(file, edit)) => draft.fix(Safety::Safe, title, vec![(file, edit)]),
+            Some(Added::File(file)) => draft.create(Safety::Safe, format!("{title} by a `{}`", file.path), file),
+            None => draft.fix(Safety::Manual, title, Vec::new()),
+        };
     }
 }
 

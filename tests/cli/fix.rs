@@ -42,6 +42,7 @@ fn a_diff_applied_by_git_is_what_fix_writes() {
             let fixed = folder.all();
             assert_ne!(fixed, before);
             folder.git(&["checkout", "-q", "."]).ok();
+            folder.git(&["clean", "-d", "--force", "-q"]).ok();
             assert_eq!(folder.all(), before);
             folder.put(".git/p", &diff.stdout);
             folder.git(&["apply", "--check", ".git/p"]).ok();
@@ -112,9 +113,12 @@ fn fixing_twice_changes_nothing_the_second_time() {
 fn fix_says_what_it_did_and_what_is_left() {
     let folder = Folder::scichart();
     let ran = ends(folder.run(&["check", "--fix"]), 1);
-    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    let said: Vec<&str> = ran.stderr.lines().collect();
     assert!(
-        ran.stderr.starts_with("fixed Dockerfile: ") && ran.stderr.ends_with("(missing-cache-bust)\n"),
+        said.iter().all(|line| line.starts_with("fixed Dockerfile: "))
+            && said[0].ends_with("(missing-cache-bust)")
+            && said[1].ends_with("(copied-build-state)")
+            && said.len() == 2,
         "{}",
         ran.stderr
     );
@@ -192,11 +196,20 @@ fn what_changed_meanwhile_is_not_overwritten() {
     folder.put("a", "one");
     folder.put("b", "two");
     let (a, b, gone) = (folder.join("a"), folder.join("b"), folder.join("gone"));
-    let file = |path, before, after| Changed { path, before, after };
+    let file = |path, before, after| Changed { path, before: Some(before), after };
+    let new = |path, after| Changed { path, before: None, after };
     let refused = write(&[file(&a, "one", "1"), file(&b, "something else", "2")]);
     assert!(matches!(refused, Err(WriteError::Moved(path)) if path.ends_with("b")));
     let refused = write(&[file(&a, "one", "1"), file(&gone, "", "2")]);
     assert!(matches!(refused, Err(WriteError::Io(path, _)) if path.ends_with("gone")));
+    // A file that was not there, and is now; also as a link that leads nowhere.
+    let refused = write(&[file(&a, "one", "1"), new(&b, "2")]);
+    assert!(matches!(refused, Err(WriteError::Moved(path)) if path.ends_with("b")));
+    symlink("nowhere", folder.join("dangling")).unwrap();
+    let dangling = folder.join("dangling");
+    let refused = write(&[file(&a, "one", "1"), new(&dangling, "2")]);
+    assert!(matches!(refused, Err(WriteError::Moved(path)) if path.ends_with("dangling")));
+    fs::remove_file(folder.join("dangling")).unwrap();
     symlink("a", folder.join("link")).unwrap();
     let link = folder.join("link");
     let refused = write(&[file(&a, "one", "1"), file(&link, "one", "2")]);
@@ -207,6 +220,39 @@ fn what_changed_meanwhile_is_not_overwritten() {
     assert_eq!(texts(&folder), ["one", "two", "one"], "and nothing is left behind");
     write(&[file(&a, "one", "1"), file(&b, "two", "2"), file(&link, "one", "1")]).unwrap();
     assert_eq!(texts(&folder), ["1", "2", "1"]);
+    write(&[new(&gone, "3"), file(&a, "1", "one")]).unwrap();
+    assert_eq!(texts(&folder), ["one", "2", "3", "one"]);
+}
+
+#[test]
+fn a_file_that_a_fix_needs_is_created_and_shown_as_new() {
+    let folder = Folder::new();
+    folder.put("Dockerfile", "FROM node:22\nWORKDIR /app\nCOPY package.json ./\nRUN npm ci\nCOPY . .\nRUN node app\n");
+    folder.put("package.json", "{}\n");
+    folder.put(".gitignore", "node_modules/\n");
+    folder.git(&["init", "--quiet"]);
+    let select = ["--select", "git-in-context,copied-build-state", "--unsafe-fixes", "--show", "info"];
+    let json = folder.run(&[&["check", "--format", "json"], &select[..2]].concat()).stdout;
+    assert!(json.contains("\"file\": \".dockerignore\",\n") && json.contains("\"new\": true"), "{json}");
+    let diff = folder.run(&[&["check", "--diff"], &select[..]].concat()).stdout;
+    assert!(diff.starts_with("--- /dev/null\n+++ b/.dockerignore\n"), "{diff}");
+    assert!(!folder.join(".dockerignore").exists(), "a diff writes nothing");
+    ends(folder.run(&[&["check", "--fix"], &select[..]].concat()), 0);
+    let made = folder.get(".dockerignore");
+    assert_eq!(made, "**/node_modules\n.git\n");
+    let mode = fs::metadata(folder.join(".dockerignore")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o700, 0o600, "a file like any other");
+    ends(folder.run(&[&["check", "--fix"], &select[..]].concat()), 0);
+    assert_eq!(folder.get(".dockerignore"), made, "and the second run finds nothing to do");
+    fs::remove_file(folder.join(".dockerignore")).unwrap();
+    folder.put("patch", &diff);
+    folder.git(&["apply", "patch"]);
+    assert_eq!(folder.get(".dockerignore"), made, "git takes the diff");
+    // A link that leads nowhere is in the way.
+    fs::remove_file(folder.join(".dockerignore")).unwrap();
+    symlink("nowhere", folder.join(".dockerignore")).unwrap();
+    let left = folder.run(&[&["check", "--fix"], &select[..]].concat());
+    assert!(left.code == 1 && !folder.join("nowhere").exists(), "{left:?}");
 }
 
 /// The incident with its Dockerfile in a folder of its own, and the program as a user who is not root: root may write
@@ -221,7 +267,7 @@ const NOBODY: u32 = 65534;
 
 impl Nobody {
     fn new() -> Self {
-        let (folder, bin) = (Folder::scichart(), Folder::new());
+        let folder = Folder::scichart();
         fs::create_dir(folder.join("web")).unwrap();
         fs::rename(folder.join("Dockerfile"), folder.join("web/Dockerfile")).unwrap();
         let compose = folder.get("compose.yaml");
@@ -229,6 +275,11 @@ impl Nobody {
             "compose.yaml",
             compose.replace("context: .\n", "context: .\n      dockerfile: web/Dockerfile\n"),
         );
+        Self::of(folder)
+    }
+
+    fn of(folder: Folder) -> Self {
+        let bin = Folder::new();
         // By another process: a file that this one had open for writing cannot be started while a test beside it forks.
         let mut cp = std::process::Command::new("cp");
         Ran::new(cp.arg(program().get_program()).arg(bin.join("unstale"))).ok();
@@ -269,7 +320,7 @@ fn a_folder_that_cannot_be_written_is_left_whole() {
     nobody.mode("", 0o555);
     let ran = ends(nobody.fix(), 2);
     assert!(
-        ran.stderr.starts_with("error: `") && ran.stderr.contains("compose.yaml` cannot be written: "),
+        ran.stderr.starts_with("error: `") && ran.stderr.contains(".dockerignore` cannot be written: "),
         "{}",
         ran.stderr
     );
@@ -302,6 +353,30 @@ fn what_was_replaced_is_put_back_if_the_next_cannot_be() {
     let ran = ends(nobody.fix(), 2);
     assert!(ran.stderr.contains("web/Dockerfile` cannot be written: "), "{}", ran.stderr);
     assert_eq!(nobody.folder.all(), before);
+}
+
+#[test]
+fn a_created_file_goes_again_if_the_next_cannot_be_replaced() {
+    let folder = Folder::new();
+    folder.put(
+        "Dockerfile",
+        "FROM alpine:3.20\nRUN wget https://example.com/team/widgets/archive/main.zip\nCOPY . /app\n",
+    );
+    folder.put(".git/HEAD", "ref: refs/heads/main\n");
+    let nobody = Nobody::of(folder);
+    if !nobody.is_root {
+        eprintln!("skipped: a folder with files of two owners needs root");
+        return;
+    }
+    nobody.mode("", 0o1777);
+    let before = nobody.folder.all();
+    let ran = ends(nobody.fix(), 2);
+    assert!(ran.stderr.contains("Dockerfile` cannot be written: "), "{}", ran.stderr);
+    assert_eq!(nobody.folder.all(), before);
+    nobody.own(&["Dockerfile"]);
+    ends(nobody.fix(), 0);
+    assert_eq!(nobody.folder.get(".dockerignore"), ".git\n");
+    assert!(nobody.folder.get("Dockerfile").contains("CACHE_BUST"));
 }
 
 #[test]

@@ -131,6 +131,9 @@ impl Merged {
                 fails: job.settings.fails(path, severity),
             };
             renumber(&mut told.finding, &ids);
+            for file in told.finding.fix.iter_mut().flat_map(|fix| &mut fix.creates) {
+                file.path = job.name(&file.path);
+            }
             // A configuration above several projects has its mistakes once.
             let told_already = || self.report.findings.iter().any(|f| f.rule == CONFIG && *f == told.finding);
             if told.finding.rule == CONFIG && told_already() {

@@ -212,8 +212,9 @@ fn look(job: &Job, args: &CheckArgs, choice: &Choice<'_>) -> Outcome {
         .collect();
     // Of standard input only the one text comes back: a fix that needs another file would be half of one.
     let whole = |finding: &Finding| {
+        let creates = finding.fix.iter().any(|fix| !fix.creates.is_empty());
         args.stdin_filename.is_none()
-            || finding.fix.iter().flat_map(|fix| &fix.edits).all(|(file, _)| *file == finding.at.file)
+            || !creates && finding.fix.iter().flat_map(|fix| &fix.edits).all(|(file, _)| *file == finding.at.file)
     };
     let limit = if args.unsafe_fixes { Safety::Unsafe } else { Safety::Safe };
     let wants = |finding: &Finding| whole(finding) && !left.contains(&key(finding));
@@ -367,16 +368,18 @@ fn show_diff(jobs: &[Job], outcomes: &[Outcome]) -> Result<(), Stop> {
 
 /// Writes the files of all projects, or none.
 fn write(jobs: &[Job], outcomes: &[Outcome]) -> Result<(), Stop> {
-    let mut paths: Vec<(PathBuf, &str, &str)> = Vec::new();
+    let mut paths: Vec<(PathBuf, Option<&str>, &str)> = Vec::new();
     for (job, outcome) in jobs.iter().zip(outcomes) {
         let (before, Outcome::Fixed(fixed)) = (&job.project.snapshot, outcome) else { continue };
         for id in fixed.changed(before) {
             let old = before.file(id);
-            paths.push((job.project.root.join(&old.path), &old.text, &fixed.snapshot.file(id).text));
+            paths.push((job.project.root.join(&old.path), Some(&old.text), &fixed.snapshot.file(id).text));
         }
+        let created = fixed.created(before);
+        paths.extend(created.map(|file| (job.project.root.join(&file.path), None, file.text.as_str())));
     }
     let changed: Vec<Changed<'_>> =
-        paths.iter().map(|(path, before, after)| Changed { path, before, after }).collect();
+        paths.iter().map(|(path, before, after)| Changed { path, before: *before, after }).collect();
     Ok(project::write(&changed)?)
 }
 
