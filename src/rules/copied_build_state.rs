@@ -95,10 +95,10 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             .at_most(severity);
         let lines: Vec<&str> = found.iter().map(|s| s.line).collect();
         let title = format!("keep {names} out of the context");
-        match ignoring::add(facts.snapshot, copy.context, model.file, &lines) {
-            Some(Added::Edit(file, edit)) => draft.fix(Safety::Safe, title, vec![(file, edit)]),
-            Some(Added::File(file)) => draft.create(Safety::Safe, format!("{title} by a `{}`", file.path), file),
-            None => draft.fix(Safety::Manual, title, Vec::new()),
+        match ignoring::add(facts, copy.context, model.file, &lines) {
+            Ok(Added::Edit(file, edit)) => draft.fix(Safety::Safe, title, vec![(file, edit)]),
+            Ok(Added::File(file)) => draft.create(Safety::Safe, format!("{title} by a `{}`", file.path), file),
+            Err(reason) => draft.help(reason).fix(Safety::Manual, title, Vec::new()),
         };
     }
 }

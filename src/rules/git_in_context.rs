@@ -24,10 +24,10 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         let at = Location::new(dockerfile.model.file, dockerfile.model.instructions[copy.instruction].span);
         let title = "keep `.git` out of the context";
         let draft = sink.report(at, "`.git` is copied along: every commit misses the cache here, and the history ships in the image");
-        match ignoring::add(facts.snapshot, copy.context, dockerfile.model.file, &[".git"]) {
-            Some(Added::Edit(file, edit)) => draft.fix(safety, title, vec![(file, edit)]),
-            Some(Added::File(file)) => draft.create(safety, format!("{title} by a `{}`", file.path), file),
-            None => draft.fix(Safety::Manual, title, Vec::new()),
+        match ignoring::add(facts, copy.context, dockerfile.model.file, &[".git"]) {
+            Ok(Added::Edit(file, edit)) => draft.fix(safety, title, vec![(file, edit)]),
+            Ok(Added::File(file)) => draft.create(safety, format!("{title} by a `{}`", file.path), file),
+            Err(reason) => draft.help(reason).fix(Safety::Manual, title, Vec::new()),
         };
     }
 }
