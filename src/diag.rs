@@ -184,7 +184,8 @@ impl Draft<'_> {
     /// Adds a fix that writes a file which is not there, trusted at most as far as the page allows.
     pub fn create(self, safety: Safety, title: impl Into<String>, file: SourceFile) -> Self {
         if let Some(cap) = self.cap {
-            let fix = Fix { safety: safety.min(cap), title: title.into(), edits: Vec::new(), creates: vec![file] };
+            let fix =
+                Fix { safety: safety.min(cap), title: title.into(), edits: Vec::new(), creates: vec![file] };
             self.finding.fix = Some(fix);
         }
         self

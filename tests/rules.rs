@@ -110,7 +110,8 @@ fn fixing_bad_gives_fixed_byte_for_byte() {
             let fixed = engine::fix(&bad.snapshot, &only(rule), LIMIT);
             assert!(fixed.withheld.is_empty(), "{}: {}: {:?}", rule.id, bad.name, fixed.withheld);
             if std::env::var_os("UPDATE").is_some()
-                && (fixed.changed(&bad.snapshot).next().is_some() || fixed.created(&bad.snapshot).next().is_some())
+                && (fixed.changed(&bad.snapshot).next().is_some()
+                    || fixed.created(&bad.snapshot).next().is_some())
             {
                 update(rule, &bad, &fixed.snapshot);
             }

@@ -27,7 +27,12 @@ pub enum Added {
 /// # Errors
 /// With the reason, where a build from this context asks for what the lines keep out, and where a path of the ignore
 /// file's name is in the way: a link, a folder, a file that cannot be read.
-pub fn add(facts: &Facts<'_>, context: &Context, dockerfile: FileId, lines: &[&str]) -> Result<Added, String> {
+pub fn add(
+    facts: &Facts<'_>,
+    context: &Context,
+    dockerfile: FileId,
+    lines: &[&str],
+) -> Result<Added, String> {
     if let Some(reason) = asked_for(facts, context, lines) {
         return Err(reason);
     }
@@ -76,7 +81,8 @@ fn asks(facts: &Facts<'_>, dockerfile: usize, stages: &Stages, patterns: &Patter
         What::Run(run) => Some(&run.context_mounts),
         _ => None,
     });
-    let mounted = mounts.flatten().filter_map(|(source, _)| source.known().map(|s| paths::clean(s).to_owned()));
+    let mounted =
+        mounts.flatten().filter_map(|(source, _)| source.known().map(paths::clean));
     let mut all = copied.chain(mounted);
     let missed = all.find(|path| {
         // What a wildcard takes lies below the folder before it.

@@ -3,10 +3,11 @@
 use crate::{
     analysis::{Facts, commands::Effect, layer, names, stages::What},
     model::{
-        compose,
+        compose::{self, Compose},
         dockerfile::Kind,
         script::{Action, Arg, Opt, Step},
     },
+    syntax::yaml::{Effective, NodeId, Tree},
     text::Snapshot,
 };
 
@@ -29,7 +30,7 @@ fn meaning(facts: &Facts<'_>) -> Vec<String> {
     }
     for compose in &facts.composes {
         for service in &compose.services {
-            lines.push(service_line(service));
+            service_lines(compose, service, &mut lines);
         }
     }
     for script in &facts.scripts {
@@ -85,28 +86,56 @@ fn instructions(facts: &Facts<'_>, dockerfile: &crate::analysis::DockerfileFacts
     }
 }
 
-fn service_line(service: &compose::Service) -> String {
-    let raw = |value: &Option<compose::Value>| value.as_ref().map_or_else(String::new, |v| v.raw.clone());
-    let build = service.build.as_ref().map(|b| {
-        let args: Vec<String> = b
+/// Everything that a service says, whatever it is written like; of its build the cache-bust left out.
+fn service_lines(compose: &Compose, service: &compose::Service, lines: &mut Vec<String>) {
+    let tree = &compose.tree;
+    let name = &service.name.value;
+    for entry in sorted(tree, service.node) {
+        if tree.scalar(entry.key) != Some("build") {
+            dump(tree, entry.value, &format!("{name}.{}", tree.scalar(entry.key).unwrap_or_default()), lines);
+            continue;
+        }
+        let Some(build) = &service.build else { continue };
+        let raw = |value: &Option<compose::Value>| value.as_ref().map_or_else(String::new, |v| v.raw.clone());
+        let context = build.context.as_ref().map_or(".".to_owned(), |c| c.raw.clone());
+        lines.push(format!("{name}.build.context={context}"));
+        let mut args: Vec<String> = build
             .args
             .iter()
             .filter(|a| !names::is_bust_name(&a.name.value))
-            .map(|a| format!("{}={}", a.name.value, raw(&a.value)))
+            .map(|a| format!("{name}.build.args.{}={}", a.name.value, raw(&a.value)))
             .collect();
-        let context = b.context.as_ref().map_or(".".to_owned(), |c| c.raw.clone());
-        format!("{context} {} {} {}", raw(&b.dockerfile), raw(&b.target), args.join(" "))
-    });
-    let mounts: Vec<String> =
-        service.mounts.iter().map(|m| format!("{}:{}", raw(&m.source), m.target.raw)).collect();
-    format!(
-        "{} build={build:?} image={} name={} pull={} mounts={}",
-        service.name.value,
-        raw(&service.image),
-        raw(&service.container_name),
-        raw(&service.pull_policy),
-        mounts.join(",")
-    )
+        args.sort();
+        lines.extend(args);
+        for inner in sorted(tree, entry.value) {
+            match tree.scalar(inner.key).unwrap_or_default() {
+                "context" | "args" => {}
+                key => dump(tree, inner.value, &format!("{name}.build.{key}"), lines),
+            }
+        }
+    }
+}
+
+/// The entries of a mapping after merging, by key.
+fn sorted(tree: &Tree, map: NodeId) -> Vec<Effective> {
+    let mut entries = tree.effective(map).unwrap_or_default();
+    entries.sort_by_key(|e| tree.scalar(e.key).unwrap_or_default());
+    entries
+}
+
+/// A line for each scalar below a node; the parser bounds how many there are, aliases followed.
+fn dump(tree: &Tree, node: NodeId, path: &str, lines: &mut Vec<String>) {
+    if let Some(items) = tree.items(node) {
+        for (at, item) in items.iter().enumerate() {
+            dump(tree, *item, &format!("{path}[{at}]"), lines);
+        }
+    } else if tree.entries(node).is_some() {
+        for entry in sorted(tree, node) {
+            dump(tree, entry.value, &format!("{path}.{}", tree.scalar(entry.key).unwrap_or_default()), lines);
+        }
+    } else {
+        lines.push(format!("{path}={}", tree.go_text(node).unwrap_or_default()));
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +166,8 @@ mod tests {
             ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: ./web\n"),
             ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: .\n    volumes: [\"a:/b\"]\n"),
             ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: {context: ., args: {A: b}}\n"),
+            ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: .\n    environment: {A: b}\n"),
+            ("FROM x\nCOPY . /app\nRUN make\n", "services:\n  web:\n    build: {context: ., pull: true}\n"),
         ] {
             assert!(differs(&before, &project(dockerfile, compose)).is_some(), "{dockerfile}{compose}");
         }

@@ -227,7 +227,10 @@ fn what_changed_meanwhile_is_not_overwritten() {
 #[test]
 fn a_file_that_a_fix_needs_is_created_and_shown_as_new() {
     let folder = Folder::new();
-    folder.put("Dockerfile", "FROM node:22\nWORKDIR /app\nCOPY package.json ./\nRUN npm ci\nCOPY . .\nRUN node app\n");
+    folder.put(
+        "Dockerfile",
+        "FROM node:22\nWORKDIR /app\nCOPY package.json ./\nRUN npm ci\nCOPY . .\nRUN node app\n",
+    );
     folder.put("package.json", "{}\n");
     folder.put(".gitignore", "node_modules/\n");
     folder.git(&["init", "--quiet"]);
@@ -240,8 +243,8 @@ fn a_file_that_a_fix_needs_is_created_and_shown_as_new() {
     ends(folder.run(&[&["check", "--fix"], &select[..]].concat()), 0);
     let made = folder.get(".dockerignore");
     assert_eq!(made, "**/node_modules\n.git\n");
-    let mode = fs::metadata(folder.join(".dockerignore")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o700, 0o600, "a file like any other");
+    let rights = fs::metadata(folder.join(".dockerignore")).unwrap().permissions().mode();
+    assert_eq!(rights & 0o700, 0o600, "a file like any other");
     ends(folder.run(&[&["check", "--fix"], &select[..]].concat()), 0);
     assert_eq!(folder.get(".dockerignore"), made, "and the second run finds nothing to do");
     fs::remove_file(folder.join(".dockerignore")).unwrap();

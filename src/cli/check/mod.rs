@@ -214,7 +214,8 @@ fn look(job: &Job, args: &CheckArgs, choice: &Choice<'_>) -> Outcome {
     let whole = |finding: &Finding| {
         let creates = finding.fix.iter().any(|fix| !fix.creates.is_empty());
         args.stdin_filename.is_none()
-            || !creates && finding.fix.iter().flat_map(|fix| &fix.edits).all(|(file, _)| *file == finding.at.file)
+            || !creates
+                && finding.fix.iter().flat_map(|fix| &fix.edits).all(|(file, _)| *file == finding.at.file)
     };
     let limit = if args.unsafe_fixes { Safety::Unsafe } else { Safety::Safe };
     let wants = |finding: &Finding| whole(finding) && !left.contains(&key(finding));
