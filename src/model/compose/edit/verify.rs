@@ -139,7 +139,7 @@ impl Pair<'_> {
             return true;
         };
         let names: Vec<String> = keys(self.before, old);
-        names.iter().filter(|name| !name.starts_with("x-")).all(|name| self.service(old, new, name))
+        names.iter().all(|name| self.service(old, new, name))
     }
 
     fn service(&mut self, old: NodeId, new: NodeId, name: &str) -> bool {
