@@ -102,6 +102,13 @@ pub(super) fn project(name: &str, snapshot: &Snapshot, limit: Safety, counts: &m
     all
 }
 
+/// The files of a project that its fixes change.
+pub(super) fn fixed(name: &str, snapshot: &Snapshot, limit: Safety) -> Vec<Changed> {
+    let settings = config::with(snapshot, &Settings::default(), &Source::Found(None));
+    let fixed = engine::fix(snapshot, &settings, limit);
+    fixed.changed(snapshot).map(|id| changed(name, snapshot, &fixed, id)).collect()
+}
+
 fn count(before: &Report, fixed: &Fixed, counts: &mut Counts) {
     for applied in &fixed.applied {
         *counts.applied.entry(applied.rule).or_default() += 1;
