@@ -159,7 +159,7 @@ fn report(
         sink.report(Location::new(allow.file, allow.span), message).fix(
             Safety::Safe,
             "remove the comment",
-            vec![(allow.file, Edit::replace(whole, ""))],
+            vec![(allow.file, Edit::remove_lines(text, whole))],
         );
     }
 }

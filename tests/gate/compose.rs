@@ -120,7 +120,10 @@ fn compare(path: &mut Vec<String>, old: &Value, new: &Value, found: &mut Vec<Dif
     }
 }
 
-/// Whether one of the rules may make the difference. `safe` rules are those of `--fix` alone.
+/// Rules that take mounts out.
+const MOUNTS: [&str; 2] = ["volume-shadows-image", "anonymous-volume-carryover"];
+
+/// Whether one of the rules may make the difference.
 pub(super) fn intended(difference: &Difference, rules: &[&'static str]) -> bool {
     let Difference { path, old, new } = difference;
     let has = |rule: &str| rules.contains(&rule);
@@ -143,16 +146,21 @@ pub(super) fn intended(difference: &Difference, rules: &[&'static str]) -> bool 
         [.., "pull_policy"] if has("pull-overrides-build") => {
             text(new).as_deref() == Some("build") && old.is_some()
         }
-        [.., "volumes" | "tmpfs"] if has("volume-shadows-image") || has("anonymous-volume-carryover") => {
+        [.., "volumes" | "tmpfs"] if MOUNTS.iter().any(|rule| has(rule)) => {
             let list = |value: &Option<Value>| match value {
                 None => Vec::new(),
                 Some(Value::Sequence(list)) => list.clone(),
                 Some(other) => vec![other.clone()],
             };
             let (mut old, new) = (list(old), list(new));
+            let is = |old: &Value, new: &Value| {
+                old == new
+                    || (has("single-file-bind")
+                        && old.as_str().zip(new.as_str()).is_some_and(|(old, new)| folder_of(old, new)))
+            };
             new.len() < old.len()
                 && new.iter().all(|item| {
-                    let at = old.iter().position(|o| o == item);
+                    let at = old.iter().position(|o| is(o, item));
                     at.is_some_and(|at| {
                         old.drain(..=at);
                         true
@@ -229,11 +237,10 @@ static NEW: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
 /// What a rule puts into a line, and what stands there without it.
 static INTO: LazyLock<Vec<(&[&str], Regex, &str)>> = LazyLock::new(|| {
     let one = |rules, pattern: &str, old| (rules, Regex::new(pattern).expect("it is well formed"), old);
-    let value = r#"["']?\$\{\w+:-\}["']?"#;
     vec![
-        one(&BUST[..], &format!(r#", ["']?args["']?: \{{["']?\w+["']?: {value}\}}"#), ""),
-        one(&BUST[..], &format!(r#" \{{["']?\w+["']?: {value}\}}"#), ""),
-        one(&BUST[..], &format!(r#",? ?["']?\w+["']?(?:=|: ){value}"#), ""),
+        one(&BUST[..], r#",? ?["']?\w+["']?(?:=|: )["']?\$\{\w+:-\}["']?"#, ""),
+        one(&BUST[..], r#", ["']?args["']?: \{\}"#, ""),
+        one(&BUST[..], r" \{\}", ""),
         one(&BUST[..], r#"(["']?)\$\{\w+:-([^}]*)\}["']?"#, "$2"),
         one(&["moving-base"], r#", ["']?pull["']?: true"#, ""),
         one(&["moving-base"], r"\bpull: true\b", "pull: false"),
@@ -261,13 +268,13 @@ fn lines(before: &str, after: &str, rules: &[&'static str]) -> Vec<String> {
                     came = others;
                     rest
                 }
-                (_, [two, others @ ..]) if NEW.iter().any(|(of, put)| ours(of) && put.is_match(two)) => {
-                    came = others;
-                    gone
-                }
                 ([one, rest @ ..], [two, others @ ..]) if becomes(one, two, &ours) => {
                     came = others;
                     rest
+                }
+                (_, [two, others @ ..]) if NEW.iter().any(|(of, put)| ours(of) && put.is_match(two)) => {
+                    came = others;
+                    gone
                 }
                 ([one, rest @ ..], [two, three, others @ ..]) if long_form(one, two, three) => {
                     came = others;
@@ -278,7 +285,7 @@ fn lines(before: &str, after: &str, rules: &[&'static str]) -> Vec<String> {
                     came = others;
                     rest
                 }
-                ([_, rest @ ..], _) if any(&["volume-shadows-image", "anonymous-volume-carryover"]) => rest,
+                ([_, rest @ ..], _) if any(&MOUNTS) => rest,
                 (gone, came) => {
                     wrong.push(format!("{gone:?} becomes {came:?}"));
                     break;
@@ -301,18 +308,18 @@ fn lines(before: &str, after: &str, rules: &[&'static str]) -> Vec<String> {
 
 /// Whether the line is the other one with nothing more than what the rules put in.
 fn becomes(old: &str, new: &str, ours: &dyn Fn(&[&str]) -> bool) -> bool {
-    let mut now = new.to_owned();
     let plain = |text: &str| text.replace(['"', '\''], "");
-    for (_, put, was) in INTO.iter().filter(|(of, _, _)| ours(of)) {
-        if !put.is_match(&now) {
+    let (mut was, mut is) = (old.to_owned(), new.to_owned());
+    for (_, put, before) in INTO.iter().filter(|(of, _, _)| ours(of)) {
+        if !put.is_match(&is) {
             continue;
         }
-        let without = put.replacen(&now, 1, *was).into_owned();
+        // What the line had before of the same kind goes on both sides.
+        (was, is) = (put.replace_all(&was, *before).into_owned(), put.replace_all(&is, *before).into_owned());
         // Quotes may be needed around the value alone.
-        if without == old || (was.contains('$') && plain(&without) == plain(old)) {
+        if is == old || is == was || (before.contains('$') && plain(&is) == plain(&was)) {
             return true;
         }
-        now = without;
     }
     false
 }

@@ -168,14 +168,20 @@ impl Walk<'_, '_> {
     }
 
     fn inserted(&mut self, (i, j): (usize, usize), new: &Step<'_>, pending: &[usize], out: &mut Vec<Change>) -> bool {
-        let back = pending.iter().position(|&p| self.before.steps[p].value == new.value);
-        if let Some(at) = back {
-            let mut rest = pending.to_vec();
-            out.push(Change::Moved(rest.remove(at), j));
+        for (at, &back) in pending.iter().enumerate() {
+            let old = &self.before.steps[back];
+            let whole = old.value == new.value;
+            if !whole && !self.edited(old, new) {
+                continue;
+            }
+            let (depth, mut rest) = (out.len(), pending.to_vec());
+            rest.remove(at);
+            // What moves may lose a part of its own as well.
+            out.extend(if whole { vec![Change::Moved(back, j)] } else { vec![Change::Gone(back), Change::New(j)] });
             if self.explain((i, j + 1), &rest, None, out) {
                 return true;
             }
-            out.pop();
+            out.truncate(depth);
         }
         let bust = bust_argument(new).filter(|_| self.busts());
         let manifests = self.has("broad-copy") && copies_manifests(new);
@@ -192,9 +198,10 @@ impl Walk<'_, '_> {
 
     fn removed(&mut self, (i, j): (usize, usize), old: &Step<'_>, pending: &[usize], out: &mut Vec<Change>) -> bool {
         let text = old.value["args"][0].as_str().unwrap_or_default();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let run = old.cmd == "RUN" && old.value["json"] == json!(false);
-        let goes = (self.has("inert-cache-bust") && run && CLOCK.is_match(text))
-            || (self.has("split-apt-update") && run && FETCHES.is_match(text.trim()))
+        let goes = (self.has("inert-cache-bust") && run && CLOCK.is_match(&text))
+            || (self.has("split-apt-update") && run && FETCHES.is_match(&text))
             || (self.has("volume-over-code") && old.cmd == "VOLUME");
         if goes {
             out.push(Change::Gone(i));
@@ -305,7 +312,7 @@ pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<St
         Walk { before: &old, after: &new, rules, failed: HashSet::new(), deepest: (0, 0) };
     let mut changes = Vec::new();
     if walk.explain((0, 0), &[], None, &mut changes) {
-        wrong.extend(bytes(&old, &new, &changes));
+        wrong.extend(bytes(&old, &new, &changes, rules.contains(&"unused-allow")));
     } else {
         let (i, j) = walk.deepest;
         let show = |side: &Side<'_>, at: usize| side.steps.get(at).map_or("(end)".to_owned(), |s| s.lines.to_owned());
@@ -317,7 +324,7 @@ pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<St
 }
 
 /// What stands outside of the changed instructions is the same, byte for byte and in the same order.
-fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change]) -> Vec<String> {
+fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let (mut gone, mut put) = (HashSet::new(), HashSet::new());
     let (mut from, mut to) = (HashSet::new(), HashSet::new());
@@ -353,7 +360,12 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change]) -> Vec<String> {
             }
         }
     }
-    let (kept, are) = (rest(old, &gone, &from), rest(new, &put, &to));
+    let (mut kept, mut are) = (rest(old, &gone, &from), rest(new, &put, &to));
+    if allows_go {
+        let other = |line: &String| !line.contains("unstale: allow");
+        kept.retain(other);
+        are.retain(other);
+    }
     if kept != are {
         let first = kept.iter().zip(&are).position(|(a, b)| a != b).unwrap_or(kept.len().min(are.len()));
         wrong.push(format!(

@@ -172,8 +172,21 @@ pub(super) fn compose() -> impl Strategy<Value = String> {
     })
 }
 
+/// A project that a failing test shows as texts.
+#[derive(Clone)]
+pub(super) struct Shown(pub(super) Snapshot);
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (_, file) in self.0.files() {
+            write!(f, "\n=== {}\n{}", file.path, file.text)?;
+        }
+        Ok(())
+    }
+}
+
 /// A project: Dockerfile, compose file, what they copy, an ignore file perhaps and a deploy script perhaps.
-pub(super) fn projects() -> impl Strategy<Value = Snapshot> {
+pub(super) fn projects() -> impl Strategy<Value = Shown> {
     let ignore = prop::option::of(some(IGNORES, 2));
     let script = prop::option::of(some(LINES, 6));
     (dockerfile(), compose(), ignore, script).prop_map(|(dockerfile, compose, ignore, script)| {
@@ -192,6 +205,6 @@ pub(super) fn projects() -> impl Strategy<Value = Snapshot> {
         ];
         files.extend(ignore.as_deref().map(|text| (".dockerignore", text)));
         files.extend(script.as_deref().map(|text| ("deploy.sh", text)));
-        project(&files)
+        Shown(project(&files))
     })
 }
