@@ -10,7 +10,7 @@ use unstale::{
     fix::{Applied, Fixed},
     model::kind::FileKind,
     settings::Settings,
-    text::{FileId, Snapshot},
+    text::{FileId, Snapshot, SourceFile},
 };
 
 use super::BUST;
@@ -84,7 +84,16 @@ pub(super) fn project(name: &str, snapshot: &Snapshot, limit: Safety, counts: &m
     counts.projects += 1;
     counts.files += before.files;
     count(&before, &fixed, counts);
-    if before.files != fixed.report.files {
+    let created: Vec<&SourceFile> =
+        fixed.snapshot.files().skip(snapshot.files().count()).map(|(_, file)| file).collect();
+    for file in &created {
+        *counts.changed.entry("new files").or_default() += 1;
+        let right = file.path.ends_with(".dockerignore") && super::script::ignore("", &file.text).is_empty();
+        if !right || snapshot.entry(&file.path).is_some() {
+            counts.wrong.push(format!("{name}: no rule may create {}: {:?}", file.path, file.text));
+        }
+    }
+    if before.files + created.len() != fixed.report.files {
         counts.wrong.push(format!("{name}: {} files are checked, {} afterwards", before.files, fixed.report.files));
     }
     let again = engine::fix(&fixed.snapshot, &settings, limit);

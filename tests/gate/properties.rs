@@ -257,6 +257,7 @@ fn values(file: &SourceFile) -> Option<Vec<serde_yaml::Value>> {
 }
 
 fn same(one: &Snapshot, other: &Snapshot) -> Result<(), TestCaseError> {
+    prop_assert_eq!(one.files().count(), other.files().count());
     for ((_, a), (_, b)) in one.files().zip(other.files()) {
         // Where two rules put something at one place (keys of a build, lines at the end of an ignore file, options of a
         // command), the order of what they put says nothing.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Dockerfile;
 use crate::{
     syntax::dockerfile::{self as syntax, ItemKind},
-    text::{Edit, Newline},
+    text::{Edit, Newline, Span},
 };
 
 /// Why nothing can be inserted.
@@ -93,7 +93,14 @@ pub fn insert_after(
 /// # Panics
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn remove(text: &str, dockerfile: &Dockerfile, instruction: usize) -> Edit {
-    Edit::remove_lines(text, dockerfile.instructions[instruction].lines)
+    let lines = dockerfile.instructions[instruction].lines;
+    if lines.end() < text.len() || text.ends_with('\n') {
+        return Edit::replace(lines, "");
+    }
+    let before = &text[..lines.start()];
+    let before = before.strip_suffix('\n').unwrap_or(before);
+    let start = before.strip_suffix('\r').unwrap_or(before).len();
+    Edit::replace(Span::new(start, lines.end()), "")
 }
 
 /// A keyword (given in upper case) as the instruction writes its own: `arg` beside `run`, else `ARG`.
