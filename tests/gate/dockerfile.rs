@@ -87,8 +87,21 @@ struct Walk<'s, 't> {
     before: &'s Side<'t>,
     after: &'s Side<'t>,
     rules: &'s [&'static str],
-    failed: HashSet<(usize, usize, Vec<usize>, Option<String>)>,
+    failed: HashSet<State>,
     deepest: (usize, usize),
+}
+
+/// How far both streams are explained.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct State {
+    old: usize,
+    new: usize,
+    /// Instructions of before that were taken out and must come back further down in the same stage.
+    pending: Vec<usize>,
+    /// Those that came already and must be taken out further down in the same stage.
+    ahead: Vec<usize>,
+    /// The argument of a bust whose second half must be next, and the instruction that it was moved from.
+    declared: Option<(String, Option<usize>)>,
 }
 
 impl Walk<'_, '_> {
@@ -100,125 +113,139 @@ impl Walk<'_, '_> {
         BUST.iter().any(|rule| self.has(rule))
     }
 
-    /// Explains the rest of both streams. `pending` are instructions of before that were taken out and must come back in
-    /// the same stage; `declared` is the argument of a bust whose second half must be next.
-    fn explain(
-        &mut self,
-        (i, j): (usize, usize),
-        pending: &[usize],
-        declared: Option<&str>,
-        out: &mut Vec<Change>,
-    ) -> bool {
-        self.deepest = self.deepest.max((i, j));
-        let key = (i, j, pending.to_vec(), declared.map(str::to_owned));
-        if self.failed.contains(&key) {
+    /// Explains the rest of both streams.
+    fn explain(&mut self, state: State, out: &mut Vec<Change>) -> bool {
+        self.deepest = self.deepest.max((state.old, state.new));
+        if self.failed.contains(&state) {
             return false;
         }
         let depth = out.len();
-        if self.step((i, j), pending, declared, out) {
-            return true;
-        }
-        out.truncate(depth);
-        self.failed.insert(key);
-        false
-    }
-
-    fn step(
-        &mut self,
-        (i, j): (usize, usize),
-        pending: &[usize],
-        declared: Option<&str>,
-        out: &mut Vec<Change>,
-    ) -> bool {
-        let (before, after) = (self.before, self.after);
-        let (old, new) = (before.steps.get(i), after.steps.get(j));
-        if let Some(name) = declared {
-            let uses = new.is_some_and(|new| uses(new, name));
-            return uses && {
-                out.push(Change::New(j));
-                self.explain((i, j + 1), pending, None, out)
-            };
-        }
-        if old.is_none() && new.is_none() {
-            return pending.is_empty();
-        }
-        if let (Some(old), Some(new)) = (old, new) {
-            let open = new.cmd == "FROM" && !pending.is_empty();
-            if old.value == new.value && !open {
-                out.push(Change::Same(i, j));
-                if self.explain((i + 1, j + 1), pending, None, out) {
-                    return true;
-                }
-                out.pop();
-            }
-            if self.edited(old, new) {
-                out.push(Change::Edited(i, j));
-                if self.explain((i + 1, j + 1), pending, None, out) {
-                    return true;
-                }
-                out.pop();
-            }
-        }
-        if let Some(new) = new
-            && self.inserted((i, j), new, pending, out)
-        {
-            return true;
-        }
-        old.is_some_and(|old| self.removed((i, j), old, pending, out))
-    }
-
-    fn inserted(&mut self, (i, j): (usize, usize), new: &Step<'_>, pending: &[usize], out: &mut Vec<Change>) -> bool {
-        for (at, &back) in pending.iter().enumerate() {
-            let old = &self.before.steps[back];
-            let whole = old.value == new.value;
-            if !whole && !self.edited(old, new) {
-                continue;
-            }
-            let (depth, mut rest) = (out.len(), pending.to_vec());
-            rest.remove(at);
-            // What moves may lose a part of its own as well.
-            out.extend(if whole { vec![Change::Moved(back, j)] } else { vec![Change::Gone(back), Change::New(j)] });
-            if self.explain((i, j + 1), &rest, None, out) {
+        for (changes, next) in self.steps(&state) {
+            out.extend(changes);
+            if next.is_none_or(|next| self.explain(next, out)) {
                 return true;
             }
             out.truncate(depth);
         }
-        let bust = bust_argument(new).filter(|_| self.busts());
-        let manifests = self.has("broad-copy") && copies_manifests(new);
-        // An argument that stands in the stage already may be repaired by its echo alone.
-        if bust.is_some() || manifests {
-            out.push(Change::New(j));
-            if self.explain((i, j + 1), pending, bust.as_deref(), out) {
-                return true;
-            }
-            out.pop();
-        }
+        self.failed.insert(state);
         false
     }
 
-    fn removed(&mut self, (i, j): (usize, usize), old: &Step<'_>, pending: &[usize], out: &mut Vec<Change>) -> bool {
+    /// What the next instructions may be; no next state is the end.
+    fn steps(&self, at: &State) -> Vec<(Vec<Change>, Option<State>)> {
+        let (i, j) = (at.old, at.new);
+        let (old, new) = (self.before.steps.get(i), self.after.steps.get(j));
+        let mut found = Vec::new();
+        if let Some((name, from)) = &at.declared {
+            found.extend(new.and_then(|new| self.second_half(at, new, name, *from)));
+            return found;
+        }
+        let settled = at.pending.is_empty() && at.ahead.is_empty();
+        if old.is_none() && new.is_none() {
+            found.extend(settled.then(|| (Vec::new(), None)));
+            return found;
+        }
+        if at.ahead.contains(&i) {
+            let ahead = at.ahead.iter().copied().filter(|&a| a != i).collect();
+            return vec![(Vec::new(), Some(State { old: i + 1, ahead, ..at.clone() }))];
+        }
+        if let (Some(old), Some(new)) = (old, new) {
+            let both = Some(State { old: i + 1, new: j + 1, ..at.clone() });
+            if old.value == new.value && (new.cmd != "FROM" || settled) {
+                found.push((vec![Change::Same(i, j)], both.clone()));
+            }
+            if self.edited(old, new) {
+                found.push((vec![Change::Edited(i, j)], both));
+            }
+        }
+        if let Some(new) = new {
+            self.inserted(at, new, &mut found);
+        }
+        if let Some(old) = old {
+            self.removed(at, old, &mut found);
+        }
+        found
+    }
+
+    fn second_half(
+        &self,
+        at: &State,
+        new: &Step<'_>,
+        name: &str,
+        from: Option<usize>,
+    ) -> Option<(Vec<Change>, Option<State>)> {
+        let next = State { new: at.new + 1, declared: None, ..at.clone() };
+        let own = from.map(|from| from + 1).filter(|&run| {
+            self.before.steps.get(run).is_some_and(|old| old.cmd == "RUN" && old.value == new.value)
+        });
+        if let Some(run) = own {
+            let ahead = at.ahead.iter().copied().chain([run]).collect();
+            return Some((vec![Change::Moved(run, at.new)], Some(State { ahead, ..next })));
+        }
+        uses(new, name).then(|| (vec![Change::New(at.new)], Some(next)))
+    }
+
+    fn inserted(&self, at: &State, new: &Step<'_>, found: &mut Vec<(Vec<Change>, Option<State>)>) {
+        let j = at.new;
+        let next = State { new: j + 1, ..at.clone() };
+        for (nth, &back) in at.pending.iter().enumerate() {
+            let old = &self.before.steps[back];
+            let mut rest = at.pending.clone();
+            rest.remove(nth);
+            let next = State { pending: rest, ..next.clone() };
+            if old.value == new.value {
+                found.push((vec![Change::Moved(back, j)], Some(next)));
+            } else if self.edited(old, new) {
+                // What moves may lose a part of its own as well.
+                found.push((vec![Change::Gone(back), Change::New(j)], Some(next)));
+            }
+        }
+        if self.busts() && new.cmd == "ARG" {
+            // The file's own, from further down.
+            let stage = self.before.steps[at.old.min(self.before.steps.len())..].iter().enumerate();
+            let later = stage.take_while(|(_, old)| old.cmd != "FROM").filter(|(_, old)| old.value == new.value);
+            for (by, _) in later {
+                let from = at.old + by;
+                let Some(name) = argument(new).map(|(name, _)| name).filter(|name| is_bust(name)) else { continue };
+                let ahead = at.ahead.iter().copied().chain([from]).collect();
+                let declared = Some((name, Some(from)));
+                found.push((vec![Change::Moved(from, j)], Some(State { ahead, declared, ..next.clone() })));
+            }
+            if let Some((name, None | Some("unset"))) = argument(new).as_ref().map(|(n, d)| (n, d.as_deref()))
+                && is_bust(name)
+            {
+                let declared = Some((name.clone(), None));
+                found.push((vec![Change::New(j)], Some(State { declared, ..next.clone() })));
+            }
+        }
+        if self.has("broad-copy") && copies_manifests(new) {
+            found.push((vec![Change::New(j)], Some(next)));
+        }
+    }
+
+    fn removed(&self, at: &State, old: &Step<'_>, found: &mut Vec<(Vec<Change>, Option<State>)>) {
+        let i = at.old;
         let text = old.value["args"][0].as_str().unwrap_or_default();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let run = old.cmd == "RUN" && old.value["json"] == json!(false);
+        let elsewhere = || {
+            // An argument that no stage could see, or that busted nothing, is declared anew in another one.
+            let name = argument(old).map(|(name, _)| name).filter(|name| is_bust(name));
+            let again = |step: &Step<'_>| argument(step).map(|(name, _)| name) == name;
+            name.is_some() && self.after.steps.iter().any(again)
+        };
         let goes = (self.has("inert-cache-bust") && run && CLOCK.is_match(&text))
+            || (self.has("inert-cache-bust") && old.cmd == "ARG" && elsewhere())
             || (self.has("split-apt-update") && run && FETCHES.is_match(&text))
             || (self.has("volume-over-code") && old.cmd == "VOLUME");
+        let next = State { old: i + 1, ..at.clone() };
         if goes {
-            out.push(Change::Gone(i));
-            if self.explain((i + 1, j), pending, None, out) {
-                return true;
-            }
-            out.pop();
+            found.push((vec![Change::Gone(i)], Some(next.clone())));
         }
-        let moves = (self.has("broad-copy") && old.cmd == "COPY") || (self.has("discarded-write") && old.cmd == "VOLUME");
-        if moves {
-            let mut more = pending.to_vec();
-            more.push(i);
-            if self.explain((i + 1, j), &more, None, out) {
-                return true;
-            }
+        if (self.has("broad-copy") && old.cmd == "COPY") || (self.has("discarded-write") && old.cmd == "VOLUME") {
+            let pending = at.pending.iter().copied().chain([i]).collect();
+            found.push((Vec::new(), Some(State { pending, ..next })));
         }
-        false
     }
 
     /// Whether an instruction became another by what a rule may write into it.
@@ -239,21 +266,43 @@ impl Walk<'_, '_> {
                     })
                 })
             }
+            // `ARG X` and `ENV X=1` become `ARG X=1` and `ENV X=${X}`.
+            "ARG" if self.has("inert-cache-bust") => {
+                let (Some((name, None)), Some((same, Some(default)))) = (argument(old), argument(new)) else {
+                    return false;
+                };
+                let has = |step: &Step<'_>| pairs(step).iter().any(|(n, v)| *n == name && *v == default);
+                name == same && is_bust(&name) && self.before.steps.iter().any(|step| step.cmd == "ENV" && has(step))
+            }
+            "ENV" if self.has("inert-cache-bust") => {
+                let (old, new) = (pairs(old), pairs(new));
+                let may = |(old, new): (&(String, String), &(String, String))| {
+                    old == new || (old.0 == new.0 && is_bust(&new.0) && new.1.trim_matches('"') == format!("${{{}}}", new.0))
+                };
+                old.len() == new.len() && old != new && old.iter().zip(&new).all(may)
+            }
             _ => false,
         }
     }
 }
 
-fn list(value: &Value) -> Vec<Value> {
-    value.as_array().cloned().unwrap_or_default()
-}
-
-/// The argument, if the instruction is `ARG <bust>` with no default or `unset`.
-fn bust_argument(step: &Step<'_>) -> Option<String> {
+/// Name and default of an ARG that declares one argument.
+fn argument(step: &Step<'_>) -> Option<(String, Option<String>)> {
     let args = list(&step.value["args"]);
     let [Value::String(word)] = args.as_slice() else { return None };
-    let (name, default) = word.split_once('=').map_or((word.as_str(), None), |(n, d)| (n, Some(d)));
-    (step.cmd == "ARG" && is_bust(name) && default.is_none_or(|d| d == "unset")).then(|| name.to_owned())
+    let (name, default) = word.split_once('=').map_or((word.as_str(), None), |(n, d)| (n, Some(d.to_owned())));
+    (step.cmd == "ARG").then(|| (name.to_owned(), default))
+}
+
+/// Names and values of an ENV.
+fn pairs(step: &Step<'_>) -> Vec<(String, String)> {
+    let args = list(&step.value["args"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    args.chunks(3).filter(|all| all.len() == 3).map(|all| (text(&all[0]), text(&all[1]))).collect()
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
 }
 
 /// The second half of the layer: an echo of the argument, or a label with it.
@@ -311,7 +360,7 @@ pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<St
     let mut walk =
         Walk { before: &old, after: &new, rules, failed: HashSet::new(), deepest: (0, 0) };
     let mut changes = Vec::new();
-    if walk.explain((0, 0), &[], None, &mut changes) {
+    if walk.explain(State::default(), &mut changes) {
         wrong.extend(bytes(&old, &new, &changes, rules.contains(&"unused-allow")));
     } else {
         let (i, j) = walk.deepest;
@@ -352,8 +401,8 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
                 }
                 gone.insert(i);
                 put.insert(j);
-                // The comments above a COPY go with it.
-                if old.steps[i].cmd == "COPY" {
+                // The comments above a COPY and an ARG go with them.
+                if ["COPY", "ARG"].contains(&old.steps[i].cmd.as_str()) {
                     from.insert(i);
                     to.insert(j);
                 }
@@ -380,7 +429,7 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
         all
     };
     if moved(old, &from) != moved(new, &to) {
-        wrong.push("the comments above a moved COPY did not go with it".to_owned());
+        wrong.push("the comments above a moved instruction did not go with it".to_owned());
     }
     wrong
 }
@@ -483,6 +532,43 @@ mod tests {
             ),
             ("FROM a\nVOLUME /x /y\n", "FROM a\nVOLUME /y\n".to_owned(), &["volume-over-code"], true),
             ("FROM a\nVOLUME /x /y\n", "FROM a\nVOLUME /z\n".to_owned(), &["volume-over-code"], false),
+            // The file's own layer, from below.
+            (
+                "FROM a\nRUN x\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nRUN y\n",
+                "FROM a\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nRUN x\nRUN y\n".to_owned(),
+                BUST,
+                true,
+            ),
+            (
+                "FROM a\nRUN x\nARG NOCACHE=1\nRUN y\n",
+                "FROM a\nARG NOCACHE=1\nRUN echo \"cache bust: ${NOCACHE}\"\nRUN x\nRUN y\n".to_owned(),
+                BUST,
+                true,
+            ),
+            (
+                "FROM a\nRUN x\nFROM b\nARG NOCACHE=1\nRUN y\n",
+                "FROM a\nARG NOCACHE=1\nRUN echo \"cache bust: ${NOCACHE}\"\nRUN x\nFROM b\nRUN y\n".to_owned(),
+                BUST,
+                false,
+            ),
+            (
+                "FROM a\nRUN x\nARG NOCACHE=1\nRUN y\n",
+                "FROM a\nRUN x\nRUN y\n".to_owned(),
+                &["inert-cache-bust"],
+                false,
+            ),
+            (
+                "FROM a\nARG NOCACHE\nENV NOCACHE=1 B=2\nRUN y\n",
+                "FROM a\nARG NOCACHE=1\nENV NOCACHE=${NOCACHE} B=2\nRUN y\n".to_owned(),
+                &["inert-cache-bust"],
+                true,
+            ),
+            (
+                "FROM a\nARG NOCACHE\nENV NOCACHE=1 B=2\nRUN y\n",
+                "FROM a\nARG NOCACHE=2\nENV NOCACHE=${NOCACHE} B=2\nRUN y\n".to_owned(),
+                &["inert-cache-bust"],
+                false,
+            ),
             ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\nRUN y\nVOLUME /x\n".to_owned(), &["discarded-write"], true),
             ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\nRUN y\n".to_owned(), &["discarded-write"], false),
         ];

@@ -14,6 +14,7 @@ static PUT: LazyLock<Vec<(&str, Regex, &str)>> = LazyLock::new(|| {
     let one = |rule, pattern: &str, old| (rule, Regex::new(pattern).expect("it is well formed"), old);
     vec![
         one("unguarded-step", r"(?m)^[ \t]*(?:- )?set -[euo]+(?: pipefail)?\r?\n", ""),
+        one("unguarded-step", r"(?m)^([ \t]*(?:- )?set -[a-z]*e[a-z]*?)o pipefail", "$1"),
         one("unguarded-step", r" ?&&", ";"),
         one("no-cache-alone", r"(?m)^[ \t]*(?:- |@)?docker builder prune --force --filter type=source\.local\r?\n", ""),
         one("no-cache-alone", r"docker builder prune --force --filter type=source\.local && ", ""),
