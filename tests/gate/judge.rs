@@ -100,13 +100,10 @@ pub(super) fn project(name: &str, snapshot: &Snapshot, limit: Safety, counts: &m
     if !again.applied.is_empty() || again.changed(&fixed.snapshot).next().is_some() {
         counts.wrong.push(format!("{name}: fixed twice: {:?}", again.applied));
     }
-    let ids: Vec<FileId> = fixed.changed(snapshot).collect();
-    let mut all = Vec::new();
-    for id in ids {
-        let changed = changed(name, snapshot, &fixed, id);
+    let all = changed(name, snapshot, &fixed);
+    for changed in &all {
         *counts.changed.entry(changed.kind.as_str()).or_default() += 1;
-        counts.wrong.extend(judge(&changed).into_iter().map(|why| format!("{}: {why}", changed.name)));
-        all.push(changed);
+        counts.wrong.extend(judge(changed).into_iter().map(|why| format!("{}: {why}", changed.name)));
     }
     all
 }
@@ -115,7 +112,7 @@ pub(super) fn project(name: &str, snapshot: &Snapshot, limit: Safety, counts: &m
 pub(super) fn fixed(name: &str, snapshot: &Snapshot, limit: Safety) -> Vec<Changed> {
     let settings = config::with(snapshot, &Settings::default(), &Source::Found(None));
     let fixed = engine::fix(snapshot, &settings, limit);
-    fixed.changed(snapshot).map(|id| changed(name, snapshot, &fixed, id)).collect()
+    changed(name, snapshot, &fixed)
 }
 
 fn count(before: &Report, fixed: &Fixed, counts: &mut Counts) {
@@ -134,33 +131,46 @@ fn count(before: &Report, fixed: &Fixed, counts: &mut Counts) {
     }
 }
 
-fn changed(project: &str, snapshot: &Snapshot, fixed: &Fixed, id: FileId) -> Changed {
+fn changed(project: &str, snapshot: &Snapshot, fixed: &Fixed) -> Vec<Changed> {
     let facts = Facts::new(snapshot);
-    let file = snapshot.file(id);
-    let kind = if facts.dockerfiles.iter().any(|d| d.model.file == id) {
+    let ids = fixed.changed(snapshot);
+    ids.map(|id| {
+        let file = snapshot.file(id);
+        let kind = kind(&facts, id);
+        Changed {
+            name: format!("{project}/{}", file.path),
+            kind,
+            before: file.text.clone(),
+            after: fixed.snapshot.file(id).text.clone(),
+            rules: rules(fixed, id, kind),
+        }
+    })
+    .collect()
+}
+
+fn kind(facts: &Facts<'_>, id: FileId) -> Kind {
+    if facts.dockerfiles.iter().any(|d| d.model.file == id) {
         Kind::Dockerfile
     } else if facts.composes.iter().any(|c| c.file == id) {
         Kind::Compose
-    } else if FileKind::of(&file.path) == Some(FileKind::Dockerignore) {
+    } else if FileKind::of(&facts.snapshot.file(id).path) == Some(FileKind::Dockerignore) {
         Kind::Ignore
     } else {
         Kind::Script
-    };
+    }
+}
+
+/// The rules whose fixes may have changed the file.
+fn rules(fixed: &Fixed, id: FileId, kind: Kind) -> Vec<&'static str> {
     // Only what is found in a Dockerfile may change another file.
     let spreads = |rule: &str| {
         BUST.contains(&rule) || matches!(rule, "moving-base" | "git-in-context" | "copied-build-state")
     };
-    let own = |a: &Applied| a.file == id || (kind != Kind::Dockerfile && spreads(a.rule));
-    let mut rules: Vec<&'static str> = fixed.applied.iter().filter(|a| own(a)).map(|a| a.rule).collect();
+    let own = |a: &&Applied| a.file == id || (kind != Kind::Dockerfile && spreads(a.rule));
+    let mut rules: Vec<&'static str> = fixed.applied.iter().filter(own).map(|a| a.rule).collect();
     rules.sort_unstable();
     rules.dedup();
-    Changed {
-        name: format!("{project}/{}", file.path),
-        kind,
-        before: file.text.clone(),
-        after: fixed.snapshot.file(id).text.clone(),
-        rules,
-    }
+    rules
 }
 
 fn judge(changed: &Changed) -> Vec<String> {
