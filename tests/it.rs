@@ -12,6 +12,7 @@ mod dockerfile_model;
 mod dockerignore;
 mod fix;
 mod formats;
+mod gate;
 mod hard;
 mod hooks;
 mod hostile;

@@ -62,7 +62,8 @@ fn comments(file: FileId, text: &str) -> impl Iterator<Item = Allow<'_>> {
     text.split_inclusive('\n').enumerate().filter_map(move |(index, line)| {
         let at = start;
         start += line.len();
-        let comment = line.trim();
+        // Only the first line has a byte order mark before it.
+        let comment = if at == 0 { line.trim_start_matches('\u{feff}') } else { line }.trim();
         let rest = comment.strip_prefix('#')?.trim_start().strip_prefix(MARK)?;
         let rule = rest.split([':', ' ', '\t']).next().filter(|r| !r.is_empty())?;
         let from = at + line.find('#')?;
@@ -159,7 +160,7 @@ fn report(
         sink.report(Location::new(allow.file, allow.span), message).fix(
             Safety::Safe,
             "remove the comment",
-            vec![(allow.file, Edit::replace(whole, ""))],
+            vec![(allow.file, Edit::remove_lines(text, whole))],
         );
     }
 }

@@ -21,6 +21,22 @@ impl Edit {
     pub fn insert(at: usize, text: impl Into<String>) -> Self {
         Self::replace(Span::point(at), text)
     }
+
+    /// Takes whole lines away, `lines` with the newline behind them. A file without a newline at its end stays without
+    /// one, and a byte order mark stays.
+    ///
+    /// # Panics
+    /// If `lines` is not a span of `text`.
+    pub fn remove_lines(text: &str, lines: Span) -> Self {
+        let mark = if lines.start() == 0 && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let start = lines.start() + mark;
+        if lines.end() < text.len() || text.ends_with('\n') {
+            return Self::replace(Span::new(start, lines.end()), "");
+        }
+        let before = text[..start].strip_suffix('\n').unwrap_or(&text[..start]);
+        let before = before.strip_suffix('\r').unwrap_or(before);
+        Self::replace(Span::new(before.len(), lines.end()), "")
+    }
 }
 
 /// Two edits want the same bytes.
@@ -136,6 +152,21 @@ mod tests {
         set.insert(Edit::insert(5, "!")).unwrap();
         set.insert(Edit::replace(Span::new(0, 1), "J")).unwrap();
         assert_eq!(set.apply("hello"), "Jello!");
+    }
+
+    #[test]
+    fn lines_go_and_the_ends_of_the_file_stay() {
+        let without = |text: &str, lines: Span| {
+            let mut set = EditSet::default();
+            set.insert(Edit::remove_lines(text, lines)).unwrap();
+            set.apply(text)
+        };
+        assert_eq!(without("a\nb\nc\n", Span::new(2, 4)), "a\nc\n");
+        assert_eq!(without("a\nb\n", Span::new(2, 4)), "a\n");
+        assert_eq!(without("a\r\nb", Span::new(3, 4)), "a");
+        assert_eq!(without("a\nb", Span::new(0, 2)), "b");
+        assert_eq!(without("\u{feff}a\nb", Span::new(0, 5)), "\u{feff}b");
+        assert_eq!(without("\u{feff}a", Span::new(0, 4)), "\u{feff}");
     }
 
     #[test]
