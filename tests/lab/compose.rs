@@ -214,7 +214,7 @@ fn missing_healthcheck(proof: &Proof) {
 /// With `always`, `up` asks the registry for the name that `build` has just given, and the name moves to what the
 /// registry has; with `build` it does not ask.
 fn pull_overrides_build(proof: &Proof) {
-    let registry = proof.registry("shop.web");
+    let registry = proof.registry("web");
     registry.publish("v0");
     proof.bring_bad();
     let deployed = || {

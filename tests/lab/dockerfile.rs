@@ -57,32 +57,43 @@ fn split_apt_update(proof: &Proof) {
     );
 }
 
-/// Only a pull asks the registry: a build takes the image that is there, also with `--no-cache`, for FROM and for
-/// `COPY --from`; with `--pull`, or with the `pull: true` that `--fix` writes, it asks.
+/// A build takes the image that the machine has, also with `--no-cache`, for FROM and for `COPY --from`; with `--pull`,
+/// or with the `pull: true` that `--fix` writes, it asks the registry. `BuildKit` asks for every image that only it has
+/// fetched: such an image is not one of the machine's.
 fn moving_base(proof: &Proof) {
-    let registry = proof.registry("shop.base");
-    let publish = |version: &str| registry.publish(version);
+    const NAME: &str = "127.0.0.1:5999/lab/base";
+    let registry = proof.registry("base");
     let build = |option: &str| {
         let mut docker = proof.lab.in_server("docker");
+        // An option that changes nothing stands for none.
+        let option = if option.is_empty() { "--force-rm" } else { option };
         Ran::new(docker.args(["build", "--quiet", option, "."])).ok()
     };
-    publish("v1");
-    proof.bring_bad();
-    let image = build("--force-rm");
-    assert_eq!([proof.holds(&image, "/version"), proof.holds(&image, "/copied")], ["v1", "v1"]);
-    publish("v2");
-    for (kind, option) in [("bad", ""), ("bad", " --no-cache"), ("good", " --pull")] {
-        let image = build(if option.is_empty() { "--force-rm" } else { option.trim_start() });
-        let label = format!("{kind}: docker build{option}, after the name has moved");
+    let shows = |label: &str, image: &str, old: &str, new: &str| {
         for (rule, path) in [("moving-base", "/version"), ("moving-copy-from", "/copied")] {
-            proof.shows_of(rule, &label, Outcome::between(&proof.holds(&image, path), "v1", "v2"));
+            proof.shows_of(rule, label, Outcome::between(&proof.holds(image, path), old, new));
         }
-    }
+    };
+    proof.bring_bad();
+    registry.publish("v1");
+    assert_eq!(proof.holds(&build(""), "/version"), "v1");
+    registry.publish("v2");
+    let fetched_by_builds = build("");
+    // As `docker run`, compose and the classic builder do it, too.
+    registry.publish("v3");
+    proof.lab.engine.docker(&["pull", "--quiet", NAME]).ok();
+    assert_eq!(proof.holds(&build(""), "/version"), "v3");
+    registry.publish("v4");
+    shows("bad: docker build after the name has moved", &build(""), "v3", "v4");
+    shows("bad: docker build --no-cache after the name has moved", &build("--no-cache"), "v3", "v4");
+    shows("bad: docker build, where only docker build has fetched the image", &fetched_by_builds, "v1", "v2");
+    shows("good: docker build --pull after the name has moved", &build("--pull"), "v3", "v4");
 
-    publish("v3");
-    let built = || Outcome::between(&proof.holds(&proof.image_of("web"), "/version"), "v2", "v3");
+    proof.lab.engine.docker(&["pull", "--quiet", NAME]).ok();
+    registry.publish("v5");
+    let built = || Outcome::between(&proof.holds(&proof.image_of("web"), "/version"), "v4", "v5");
     proof.compose_build(None);
-    proof.shows("bad: compose build, after the name has moved", built());
+    proof.shows("bad: compose build after the name has moved", built());
     proof.fix_bad();
     let ran = proof.compose("build --quiet", None);
     let outcome = if ran.stderr.contains("unsupported option: 'pull'") {
@@ -91,7 +102,7 @@ fn moving_base(proof: &Proof) {
         assert_eq!(ran.code, 0, "{ran:?}");
         built()
     };
-    proof.shows("fixed: compose build, after the name has moved", outcome);
+    proof.shows("fixed: compose build after the name has moved", outcome);
 }
 
 /// A build that reuses what it finds in its output folder ships the old output, where that is a cache mount.
