@@ -40,14 +40,14 @@ fn cached_fetch(proof: &Proof) {
     move_to("v1");
     assert_eq!(version(None), "v1");
     move_to("v2");
-    proof.shows("bad: the branch moved, a new value", Outcome::between(&version(Some("a")), "v1", "v2"));
+    proof.shows("bad: the fetched file, new value", Outcome::between(&version(Some("a")), "v1", "v2"));
 
     proof.fix_bad();
     assert_eq!(version(Some("a")), "v2");
     move_to("v3");
     let same = version(Some("a"));
-    proof.shows("fixed: the branch moved, a new value", Outcome::between(&version(Some("b")), "v2", "v3"));
-    proof.shows("fixed: the branch moved, the value of before", Outcome::between(&same, "v2", "v3"));
+    proof.shows("fixed: the fetched file, new value", Outcome::between(&version(Some("b")), "v2", "v3"));
+    proof.shows("fixed: the fetched file, same value", Outcome::between(&same, "v2", "v3"));
 }
 
 /// A RUN after the COPY reads a value from outside: a rebuild keeps the old one, until the layer gets a new value. The
@@ -61,7 +61,7 @@ fn missing_cache_bust(proof: &Proof) {
     assert_eq!(holds(&proof.build(".", &[])), "1");
     data("2");
     let held = holds(&proof.build(".", &["CACHE_BUST=a"]));
-    proof.shows("bad: what a RUN reads from outside, a new value", Outcome::between(&held, "1", "2"));
+    proof.shows("bad: what a RUN fetches, new value", Outcome::between(&held, "1", "2"));
 
     proof.fix_bad();
     let before = proof.build(".", &["CACHE_BUST=a"]);
@@ -69,12 +69,12 @@ fn missing_cache_bust(proof: &Proof) {
     data("3");
     let same = holds(&proof.build(".", &["CACHE_BUST=a"]));
     let after = proof.build(".", &["CACHE_BUST=b"]);
-    let label = "fixed: what a RUN reads from outside, a new value";
+    let label = "fixed: what a RUN fetches, new value";
     proof.shows(label, Outcome::between(&holds(&after), "2", "3"));
-    let label = "fixed: what a RUN reads from outside, the value of before";
+    let label = "fixed: what a RUN fetches, same value";
     proof.shows(label, Outcome::between(&same, "2", "3"));
     let installed = |image: &str| proof.holds(image, "/var/lib/pip-ran");
-    let label = "fixed: the install above the layer, a new value";
+    let label = "fixed: the install above it, new value";
     proof.shows(label, Outcome::of_step(&installed(&before), &installed(&after)));
 
     // Equal size and modification time, as the context snapshot takes it for unchanged.
@@ -84,24 +84,22 @@ fn missing_cache_bust(proof: &Proof) {
     let file = fs::File::options().write(true).open(&source).expect("our own file can be opened");
     file.set_modified(time).expect("our own file's time can be set");
     let held = proof.holds(&proof.build(".", &["CACHE_BUST=c"]), "/app/src/main.py");
-    let label = "fixed: a source of the same size and time, a new value";
+    let label = "fixed: a source of same size and time, new value";
     proof.shows(label, Outcome::between(&held, "print(1)", "print(2)"));
 }
 
 /// The forms of a bust that busts nothing: the folder of the fixture, the argument that each build passes, what it is.
 const FORMS: [(&str, &str, &str); 5] = [
     ("clock", "CACHE_BUST", "a clock that a RUN prints"),
-    ("before-from", "CACHEBUST", "an ARG above the first FROM alone"),
+    ("before-from", "CACHEBUST", "an ARG above the first FROM only"),
     ("env", "CACHE_BUST", "an ENV of its name below the ARG"),
     ("env-first", "CACHE_BUST", "an ENV of its name above the ARG"),
     ("last", "CACHE_BUST", "an ARG below the last RUN"),
 ];
 
 /// The forms that only compose has.
-const SERVICES: [(&str, &str); 2] = [
-    ("missing", "an ARG that compose does not pass"),
-    ("constant", "an ARG that compose passes as a constant"),
-];
+const SERVICES: [(&str, &str); 2] =
+    [("missing", "nothing from compose"), ("constant", "a constant from compose")];
 
 /// The step after each inert form is cached whatever is passed; after what `--fix` makes of it, it runs again with each
 /// new value, and only then.

@@ -58,22 +58,19 @@ fn ignored_source(proof: &Proof) {
     let below = format!("{FROM}COPY nginx/*.conf public/index.* /conf/\n");
     proof.bring(&[("Dockerfile", &below)]);
     let built = proof.try_build(".", &[]);
-    let label = "bad: the build, as a pattern below a folder of which nothing is sent";
+    let label = "bad: the build, a pattern below an unsent folder";
     proof.shows(label, Outcome::of_exit(&built, "no such file or directory"));
 
     let pattern = format!("{FROM}COPY *.conf public/index.* /conf/\n");
     proof.bring(&[("Dockerfile", &pattern), (".dockerignore", "*.conf\n"), ("default.conf", "@LAB@")]);
     let built = proof.build(".", &[]);
-    proof.shows(
-        "bad: the file in the image, as a pattern in the context's folder",
-        proof.has(&built, "/conf/default.conf"),
-    );
+    proof.shows("bad: the file, a pattern in the context's folder", proof.has(&built, "/conf/default.conf"));
     assert_eq!(proof.has(&built, "/conf/index.html"), Outcome::Present, "the other pattern");
 
     proof.bring(&[("Dockerfile", &dockerfile), (".dockerignore", "*\n!public\n!nginx\n")]);
     let built = proof.try_build(".", &[]);
     proof.shows("good: the build", Outcome::of_exit(&built, "not found"));
-    proof.shows("good: the file in the image", proof.has(&built.ok(), "/conf/default.conf"));
+    proof.shows("good: the file", proof.has(&built.ok(), "/conf/default.conf"));
 }
 
 /// A source that git does not have fails the build of a clone, one in another letter case, too.
@@ -84,10 +81,7 @@ fn missing_source(proof: &Proof) {
     proof.shows("bad: the build, without the file", Outcome::of_exit(&built, "config.py"));
     proof.bring(&[("Dockerfile", &dockerfile("Settings.py"))]);
     let built = proof.try_build(".", &[]);
-    proof.shows(
-        "bad: the build, with the file in another letter case",
-        Outcome::of_exit(&built, "Settings.py"),
-    );
+    proof.shows("bad: the build, another letter case", Outcome::of_exit(&built, "Settings.py"));
     proof.bring(&[("Dockerfile", &dockerfile("settings.py"))]);
     let built = proof.try_build(".", &[]);
     proof.shows("good: the build", Outcome::of_exit(&built, "settings.py"));
@@ -106,14 +100,14 @@ fn prebuilt_artefact(proof: &Proof) {
     fs::create_dir(server.join("dist")).expect("the lab's folder can be written");
     fs::copy(server.join("src/app.js"), server.join("dist/app.js")).expect("built there");
     proof.bring(&[("src/app.js", "v2 of @LAB@")]);
-    proof.shows("bad: the artefact in the image, built with --no-cache", built());
+    proof.shows("bad: the artefact in the image", built());
 
     let good = format!(
         "{}WORKDIR /app\nCOPY src src\nRUN mkdir dist && cp src/app.js dist/\nFROM ${{BASE_IMAGE}}\nCOPY --from=build /app/dist /srv\n",
         FROM.replace("FROM ${BASE_IMAGE}", "FROM ${BASE_IMAGE} AS build")
     );
     proof.bring(&[("Dockerfile", &good)]);
-    proof.shows("good: the artefact in the image, built with --no-cache", built());
+    proof.shows("good: the artefact in the image", built());
 }
 
 /// A compiler that skips what it finds done, and its state on the machine that builds.
@@ -134,12 +128,12 @@ fn copied_build_state(proof: &Proof) {
     write(&server, "obj/out", "v1 of another build");
     write(&server, "obj/done", "");
     proof.bring(&[("src/main.cs", "v2 of @LAB@")]);
-    proof.shows("bad: the output in the image, built with --no-cache", built());
+    proof.shows("bad: the output in the image", built());
     proof.fix("copied-build-state");
-    proof.shows("fixed: the output in the image, built with --no-cache", built());
+    proof.shows("fixed: the output in the image", built());
 }
 
-/// A commit that changes no file makes the steps behind the COPY run again.
+/// A commit that changes no file makes the COPY and all behind it run again.
 fn git_in_context(proof: &Proof) {
     proof.bring_bad();
     let commit = || {
@@ -147,18 +141,15 @@ fn git_in_context(proof: &Proof) {
         proof.lab.git(&["push", "--quiet", "origin", "HEAD"]).ok();
         Ran::new(proof.lab.in_server("git").args(["pull", "--quiet"])).ok();
     };
-    let built = || proof.holds(&proof.build(".", &[]), "/built");
-    let first = built();
-    commit();
-    proof
-        .shows("bad: the RUN behind the COPY, after a commit of no file", Outcome::of_step(&first, &built()));
+    let shows = |kind: &str| {
+        let before = proof.layers(&proof.build(".", &[]));
+        commit();
+        let outcome = Outcome::of_step(&before, &proof.layers(&proof.build(".", &[])));
+        proof.shows(&format!("{kind}: the COPY, after a commit of no file"), outcome);
+    };
+    shows("bad");
     proof.fix_bad();
-    let first = built();
-    commit();
-    proof.shows(
-        "fixed: the RUN behind the COPY, after a commit of no file",
-        Outcome::of_step(&first, &built()),
-    );
+    shows("fixed");
 }
 
 /// `BuildKit` reads the Dockerfile's own ignore file alone, the classic builder the context's alone.
@@ -194,9 +185,6 @@ fn remote_context(proof: &Proof) {
     proof.bring(&[("Dockerfile", &dockerfile), ("app.py", "v2 of @LAB@")]);
     let built =
         |context: &str| Outcome::between(&proof.version(&proof.build(context, &[]), "/app.py"), "v1", "v2");
-    proof.shows(
-        "bad: a file that changed in the checkout, built from the URL",
-        built(&format!("{url}/context.tar.gz")),
-    );
-    proof.shows("good: a file that changed in the checkout, built from the folder", built("."));
+    proof.shows("bad: the changed file, built from the URL", built(&format!("{url}/context.tar.gz")));
+    proof.shows("good: the changed file, built from the checkout", built("."));
 }

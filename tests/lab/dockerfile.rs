@@ -42,19 +42,13 @@ fn split_apt_update(proof: &Proof) {
     assert_eq!(proof.holds(&proof.build(".", &[]), "/installed/curl"), "curl 1");
     index("2");
     let version = added("git");
-    proof.shows(
-        "bad: the index of a package that is added to the install",
-        Outcome::between(&version, "1", "2"),
-    );
+    proof.shows("bad: the index of an added package", Outcome::between(&version, "1", "2"));
 
     proof.fix_bad();
     assert_eq!(proof.holds(&proof.build(".", &[]), "/installed/curl"), "curl 2");
     index("3");
     let version = added("jq");
-    proof.shows(
-        "fixed: the index of a package that is added to the install",
-        Outcome::between(&version, "2", "3"),
-    );
+    proof.shows("fixed: the index of an added package", Outcome::between(&version, "2", "3"));
 }
 
 /// A build takes the image that the machine has, also with `--no-cache`, for FROM and for `COPY --from`; with `--pull`,
@@ -84,16 +78,16 @@ fn moving_base(proof: &Proof) {
     proof.lab.engine.docker(&["pull", "--quiet", NAME]).ok();
     assert_eq!(proof.holds(&build(""), "/version"), "v3");
     registry.publish("v4");
-    shows("bad: docker build after the name has moved", &build(""), "v3", "v4");
-    shows("bad: docker build --no-cache after the name has moved", &build("--no-cache"), "v3", "v4");
-    shows("bad: docker build, where only docker build has fetched the image", &fetched_by_builds, "v1", "v2");
-    shows("good: docker build --pull after the name has moved", &build("--pull"), "v3", "v4");
+    shows("bad: docker build", &build(""), "v3", "v4");
+    shows("bad: docker build --no-cache", &build("--no-cache"), "v3", "v4");
+    shows("bad: docker build, never pulled otherwise", &fetched_by_builds, "v1", "v2");
+    shows("good: docker build --pull", &build("--pull"), "v3", "v4");
 
     proof.lab.engine.docker(&["pull", "--quiet", NAME]).ok();
     registry.publish("v5");
     let built = || Outcome::between(&proof.holds(&proof.image_of("web"), "/version"), "v4", "v5");
     proof.compose_build(None);
-    proof.shows("bad: compose build after the name has moved", built());
+    proof.shows("bad: compose build", built());
     proof.fix_bad();
     let ran = proof.compose("build --quiet", None);
     let outcome = if ran.stderr.contains("unsupported option: 'pull'") {
@@ -102,7 +96,7 @@ fn moving_base(proof: &Proof) {
         assert_eq!(ran.code, 0, "{ran:?}");
         built()
     };
-    proof.shows("fixed: compose build after the name has moved", outcome);
+    proof.shows("fixed: compose build", outcome);
 }
 
 /// A build that reuses what it finds in its output folder ships the old output, where that is a cache mount.
@@ -121,9 +115,9 @@ fn stale_cache_mount(proof: &Proof) {
     let outcome =
         |got: Option<String>| got.map_or(Outcome::Unsupported, |got| Outcome::between(&got, "v1", "v2"));
     assert!(shipped(BAD, "v1").is_none_or(|got| got == "v1"));
-    proof.shows("bad: the output in the image, after a change of the source", outcome(shipped(BAD, "v2")));
+    proof.shows("bad: the output in the image", outcome(shipped(BAD, "v2")));
     assert_eq!(shipped(&good, "v1").as_deref(), Some("v1"));
-    proof.shows("good: the output in the image, after a change of the source", outcome(shipped(&good, "v2")));
+    proof.shows("good: the output in the image", outcome(shipped(&good, "v2")));
 }
 
 /// COPY keeps the time of a file, so what an earlier RUN built is newer than every source; a touch makes it older.
@@ -145,9 +139,9 @@ fn dummy_build(proof: &Proof) {
         Outcome::between(held.split(' ').next().unwrap_or_default(), "stub", "real")
     };
     let sources = [("cargo", CARGO), ("main.rs", "real @LAB@\n")];
-    proof.shows("bad: what the second build leaves", built(&build(""), &sources));
+    proof.shows("bad: the output of the second build", built(&build(""), &sources));
     proof.shows(
-        "good: what the second build leaves, after a touch",
+        "good: the output of the second build, after touch",
         built(&build("sleep 1 && touch /main.rs && "), &[]),
     );
 }

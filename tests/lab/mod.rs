@@ -10,6 +10,7 @@ mod harness;
 mod mounts;
 mod registry;
 mod scripts;
+mod swarm;
 mod syntax;
 pub(crate) mod table;
 
@@ -30,6 +31,7 @@ pub(crate) fn proven() -> Vec<&'static str> {
         dockerfile::PROVEN,
         mounts::PROVEN,
         scripts::PROVEN,
+        swarm::PROVEN,
         syntax::PROVEN,
     ]
     .concat()
@@ -54,16 +56,16 @@ RUN pip install --no-cache-dir -r requirements.txt
     let first = installed(&proof.build(".", &[]));
     proof.bring(&[("app.py", "print(22)\n")]);
     let again = installed(&proof.build(".", &[]));
-    proof.shows("bad: the install, after a change of another file", Outcome::of_step(&first, &again));
+    proof.shows("bad: the install, another file changed", Outcome::of_step(&first, &again));
 
     assert_eq!(proof.fix("broad-copy").code, 0);
     let first = installed(&proof.build(".", &[]));
     proof.bring(&[("app.py", "print(333)\n")]);
     let image = proof.build(".", &[]);
     let again = installed(&image);
-    proof.shows("fixed: the install, after a change of another file", Outcome::of_step(&first, &again));
+    proof.shows("fixed: the install, another file changed", Outcome::of_step(&first, &again));
     assert_eq!(proof.holds(&image, "/app/app.py"), "print(333)", "and the file is new");
     proof.bring(&[("requirements.txt", "# @LAB@\nflask==3.1.0\n")]);
     let again = installed(&proof.build(".", &[]));
-    proof.shows("fixed: the install, after a change of the manifest", Outcome::of_step(&first, &again));
+    proof.shows("fixed: the install, the manifest changed", Outcome::of_step(&first, &again));
 }

@@ -37,15 +37,14 @@ fn volume_shadows_image(proof: &Proof) {
     proof.bring_bad();
     assert_eq!(deploy(""), "v1");
     proof.bring(&[("version.py", "v2 @LAB@\n")]);
-    let label = "bad: what the container reads after rm, build --no-cache, up -d";
+    let label = "bad: the container after the whole protocol";
     proof.shows(label, Outcome::between(&deploy("--no-cache"), "v1", "v2"));
     let image = proof.holds(&proof.image_of("web"), "/app/version.py");
-    proof.shows("bad: what its image holds", Outcome::between(&word(&image), "v1", "v2"));
+    proof.shows("bad: its image", Outcome::between(&word(&image), "v1", "v2"));
     proof.fix_bad();
     proof.bring(&[("version.py", "v3 @LAB@\n")]);
     let read = deploy("");
-    proof
-        .shows("fixed: what the container reads after rm, build, up -d", Outcome::between(&read, "v1", "v3"));
+    proof.shows("fixed: the container after rm, build, up -d", Outcome::between(&read, "v1", "v3"));
 }
 
 /// The volume of the first container goes to the next one, `--force-recreate` or not.
@@ -55,12 +54,12 @@ fn anonymous_volume_carryover(proof: &Proof) {
     assert_eq!(deploy("up -d"), "v1");
     proof.bring(&[("static/site.css", "v2 @LAB@\n")]);
     let read = deploy("up -d --force-recreate");
-    proof.shows("bad: rebuilt, up -d --force-recreate", Outcome::between(&read, "v1", "v2"));
+    proof.shows("bad: the container, up -d --force-recreate", Outcome::between(&read, "v1", "v2"));
     let read = deploy("up -d --force-recreate -V");
-    proof.shows("bad: rebuilt, up -d --force-recreate -V", Outcome::between(&read, "v1", "v2"));
+    proof.shows("bad: the container, up -d --force-recreate -V", Outcome::between(&read, "v1", "v2"));
     proof.fix_bad();
     proof.bring(&[("static/site.css", "v3 @LAB@\n")]);
-    proof.shows("fixed: rebuilt, up -d", Outcome::between(&deploy("up -d"), "v2", "v3"));
+    proof.shows("fixed: the container, up -d", Outcome::between(&deploy("up -d"), "v2", "v3"));
 }
 
 /// The recreated container gets the old one's volume: a new image, built without a cache, runs on the old files.
@@ -70,16 +69,16 @@ fn volume_over_code(proof: &Proof) {
     proof.bring_bad();
     assert_eq!(deploy(RECREATE), "v1");
     proof.bring(&[("version.py", "v2 @LAB@\n")]);
-    let label = "bad: what the container reads after build --no-cache, up -d --force-recreate";
+    let label = "bad: the container, built and created anew";
     proof.shows(label, Outcome::between(&deploy(RECREATE), "v1", "v2"));
     let image = proof.holds(&proof.image_of("web"), "/srv/app/version.py");
-    proof.shows("bad: what its image holds", Outcome::between(&word(&image), "v1", "v2"));
+    proof.shows("bad: its image", Outcome::between(&word(&image), "v1", "v2"));
 
     proof.fix_bad();
     // The old container still has the volume.
     assert_eq!(deploy("up -d --force-recreate -V"), "v2");
     proof.bring(&[("version.py", "v3 @LAB@\n")]);
-    let label = "fixed: what the container reads after build --no-cache, up -d --force-recreate";
+    let label = "fixed: the container, built and created anew";
     proof.shows(label, Outcome::between(&deploy(RECREATE), "v2", "v3"));
 }
 
@@ -103,9 +102,9 @@ fn bind_shadows_image(proof: &Proof) {
     ]);
     assert_eq!(deploy(), "v0", "the host's folder hides the image's");
     proof.bring(&[("src/v", "v2 @LAB@\n")]);
-    proof.shows("bad: rebuilt, up -d", Outcome::between(&deploy(), "v0", "v2"));
+    proof.shows("bad: the container, up -d", Outcome::between(&deploy(), "v0", "v2"));
     proof.bring(&[("compose.yaml", &compose(""))]);
-    proof.shows("good: without the mount, rebuilt, up -d", Outcome::between(&deploy(), "v0", "v2"));
+    proof.shows("good: the container, without the mount", Outcome::between(&deploy(), "v0", "v2"));
 }
 
 /// The file is replaced by git: the process reads the old one after `up -d`, `docker cp` shows the new one; with the
@@ -131,9 +130,9 @@ fn single_file_bind(proof: &Proof) {
     proof.bring(&[("conf.d/x.conf", "v2\n")]);
     assert_eq!(up(), container, "`up -d` sees nothing to do");
     let read = served();
-    proof.shows("bad: what the process serves after git pull, up -d", Outcome::between(&read, "v1", "v2"));
+    proof.shows("bad: what the process serves", Outcome::between(&read, "v1", "v2"));
     let read = proof.lab.exec(&["cat", FILE]).ok();
-    proof.shows("bad: what exec reads in the container", Outcome::between(&read, "v1", "v2"));
+    proof.shows("bad: what exec reads", Outcome::between(&read, "v1", "v2"));
     let copy = proof.lab.folder().join("copied.conf").display().to_string();
     proof.lab.engine.docker(&["cp", &format!("{container}:{FILE}"), &copy]).ok();
     let copied = Ran::new(Command::new("cat").arg(copy)).ok();
@@ -145,5 +144,5 @@ fn single_file_bind(proof: &Proof) {
     proof.bring(&[("conf.d/x.conf", "v3\n")]);
     assert_eq!(up(), container);
     let read = served();
-    proof.shows("fixed: what the process serves after git pull, up -d", Outcome::between(&read, "v2", "v3"));
+    proof.shows("fixed: what the process serves", Outcome::between(&read, "v2", "v3"));
 }

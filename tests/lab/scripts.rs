@@ -48,10 +48,7 @@ impl Proof {
         self.open_shop();
         self.push_page("v2");
         self.deploy().ok();
-        self.shows(
-            "bad: the page after the script, which exits with 0",
-            Outcome::between(&self.page(), "v1", "v2"),
-        );
+        self.shows("bad: the page after the script", Outcome::between(&self.page(), "v1", "v2"));
         self.fix_bad();
         self.push_page("v3");
         self.deploy().ok();
@@ -88,7 +85,7 @@ fn unguarded_step(proof: &Proof) {
     // Other bytes under another name for the same version: what is served is then still the old one.
     spoil("changed by hand v1\n");
     let ran = proof.deploy();
-    proof.shows("bad: the exit code of the script, whose pull fails", Outcome::of_exit(&ran, ""));
+    proof.shows("bad: the script, when its pull fails", Outcome::of_exit(&ran, ""));
     assert!(proof.lab.page().starts_with("changed by hand"), "it starts what the pull did not bring");
     proof.shows("bad: the page after it", Outcome::between(&proof.page(), "v1", "v2"));
     let list = "set -e\ngit pull -q && true\necho went on\n";
@@ -102,12 +99,9 @@ fn unguarded_step(proof: &Proof) {
     proof.push_page("v3");
     spoil("changed by hand v3\n");
     let ran = proof.deploy();
-    proof.shows(
-        "fixed: the exit code of the script, whose pull fails",
-        Outcome::of_exit(&ran, "page/index.html"),
-    );
+    proof.shows("fixed: the script, when its pull fails", Outcome::of_exit(&ran, "page/index.html"));
     assert_eq!(proof.page(), page, "nothing is built or started");
-    proof.shows("fixed: the exit code of the script, whose pull succeeds", Outcome::of_exit(&deployed, ""));
+    proof.shows("fixed: the script, when its pull works", Outcome::of_exit(&deployed, ""));
     proof.shows("fixed: the page after it", Outcome::between(&page, "v1", "v2"));
 }
 
@@ -123,17 +117,17 @@ fn no_cache_alone(proof: &Proof) {
     proof.bring_bad();
     assert_eq!(deployed(), "v1");
     proof.push_page("v2");
-    let label = "bad: what the image holds, built with --no-cache from a file of the same size and time";
+    let label = "bad: the file in the image";
     proof.shows(label, Outcome::between(&deployed(), "v1", "v2"));
     proof.fix_bad();
     proof.push_page("v3");
     let held = deployed();
     assert_ne!(held, "v2", "v1 comes from the snapshot, v3 from the checkout");
-    proof.shows("fixed: the same after the script that --fix writes", Outcome::between(&held, "v1", "v3"));
+    proof.shows("fixed: the file in the image", Outcome::between(&held, "v1", "v3"));
 }
 
-/// The classic builder's cache is its images: with them goes the cached step. BuildKit's cache is elsewhere, which is
-/// what `builder prune` empties. (The whole cache of an engine that others use is not pruned for a proof.)
+/// The classic builder's cache is its images: with them goes the cached step. `BuildKit`'s cache is elsewhere, which is
+/// what `builder prune` empties.
 fn pruned_nothing(proof: &Proof) {
     let dockerfile = "\
 ARG BASE_IMAGE=python:3.12-slim
@@ -141,20 +135,22 @@ FROM ${BASE_IMAGE}
 RUN cat /proc/sys/kernel/random/uuid >/built # @LAB@
 ";
     proof.bring(&[("Dockerfile", dockerfile)]);
+    let docker = |args: &[&str]| Ran::new(proof.lab.in_server("docker").args(args)).ok();
     let build = || {
         let image = proof.build(".", &[]);
         (proof.holds(&image, "/built"), image)
     };
-    let (first, image) = build();
-    let prune = ["builder", "prune", "--force", "--filter", "type=source.local"];
-    Ran::new(proof.lab.in_server("docker").args(prune)).ok();
-    let again = build().0;
-    proof.shows("bad: a RUN after builder prune of the sources", Outcome::of_step(&first, &again));
-    let label = format!("label={}", proof.label());
-    let made = proof.lab.engine.docker(&["ps", "--all", "--quiet", "--filter", &label]).ok();
-    for container in made.lines() {
-        proof.lab.engine.docker(&["rm", "--force", container]).ok();
-    }
-    proof.lab.engine.docker(&["image", "rm", "--force", &image]).ok();
-    proof.shows("good: a RUN after the removal of its images", Outcome::of_step(&first, &build().0));
+    let remove = |image: &str| {
+        let label = format!("label={}", proof.label());
+        let made = docker(&["ps", "--all", "--quiet", "--filter", &label]);
+        made.lines().for_each(|container| drop(docker(&["rm", "--force", container])));
+        docker(&["image", "rm", "--force", image]);
+    };
+    let (first, _) = build();
+    docker(&["builder", "prune", "--force"]);
+    let (second, image) = build();
+    proof.shows("bad: a RUN, after builder prune", Outcome::of_step(&first, &second));
+    remove(&image);
+    let (third, _) = build();
+    proof.shows("good: a RUN, after image rm", Outcome::of_step(&second, &third));
 }
