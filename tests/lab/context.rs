@@ -112,24 +112,14 @@ fn prebuilt_artefact(proof: &Proof) {
 
 /// A compiler that skips what it finds done, and its state on the machine that builds.
 fn copied_build_state(proof: &Proof) {
-    const DOTNET: &str = "#!/bin/sh\n[ -e obj/done ] || { mkdir -p obj; cp src/main.cs obj/out; touch obj/done; }\ncp obj/out /out\n";
-    let dockerfile = format!(
-        "{FROM}COPY dotnet /bin/dotnet\nRUN chmod +x /bin/dotnet\nWORKDIR /app\nCOPY . .\nRUN dotnet build\n"
-    );
-    proof.bring(&[
-        ("Dockerfile", dockerfile.as_str()),
-        (".dockerignore", ".git\n"),
-        (".gitignore", ".env\nobj/\n"),
-        ("dotnet", DOTNET),
-        ("src/main.cs", "v1 of @LAB@"),
-    ]);
+    proof.bring_bad();
     let built = || Outcome::between(&proof.version(&proof.build_anew(), "/out"), "v1", "v2");
     let server = proof.lab.server();
     write(&server, "obj/out", "v1 of another build");
     write(&server, "obj/done", "");
     proof.bring(&[("src/main.cs", "v2 of @LAB@")]);
     proof.shows("bad: the output in the image", built());
-    proof.fix("copied-build-state");
+    proof.fix_bad();
     proof.shows("fixed: the output in the image", built());
 }
 

@@ -6,6 +6,9 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
+use unstale::diag::Safety;
+use unstale::rules;
+
 use super::table::{self, Outcome};
 use crate::projects::fixtures;
 use crate::support::{Builder, Engine, Lab, Ran, run_on, run_on_all_of};
@@ -112,7 +115,8 @@ impl Proof {
         assert!(differences.is_empty(), "the pages say something else:\n{differences}");
     }
 
-    fn new(rules: &'static [&'static str], engine: Engine, builder: Builder) -> Self {
+    /// A lab with an empty project; what is recorded in it goes to none but these rules.
+    pub(super) fn new(rules: &'static [&'static str], engine: Engine, builder: Builder) -> Self {
         let lab = Lab::seeded(engine, builder, |project| {
             for entry in fs::read_dir(project).expect("the lab has made it").flatten() {
                 let path = entry.path();
@@ -186,10 +190,7 @@ impl Proof {
 
     /// Brings the first rule's fixture `bad/lab`.
     pub(super) fn bring_bad(&self) {
-        self.bring_all(&self.fixture("bad"));
-    }
-
-    fn bring_all(&self, files: &[(String, String)]) {
+        let files = self.fixture("bad");
         self.bring(&files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>());
     }
 
@@ -215,7 +216,12 @@ impl Proof {
 
     fn run_fix(&self, rule: &str) -> Ran {
         let mut unstale = self.lab.in_dev(env!("CARGO_BIN_EXE_unstale"));
-        Ran::new(unstale.args(["check", "--fix", "--unsafe-fixes", "--select", rule, "."]))
+        unstale.args(["check", "--fix", "--select", rule, "."]);
+        // Where the page promises a safe fix, that is what is proven.
+        if rules::find(rule).expect("a rule").page.fix != Some(Safety::Safe) {
+            unstale.arg("--unsafe-fixes");
+        }
+        Ran::new(&mut unstale)
     }
 
     /// Commits these texts on the developer's machine and pulls them on the server, as they are in this lab.
@@ -229,6 +235,7 @@ impl Proof {
         self.pull();
     }
 
+    /// Commits what is on the developer's machine and pulls it on the server.
     pub(super) fn pull(&self) {
         self.lab.commit_and_push("A change");
         Ran::new(self.lab.in_server("git").args(["pull", "--quiet"])).ok();
@@ -249,6 +256,7 @@ impl Proof {
         self.try_build(folder, args).ok()
     }
 
+    /// The same; it may fail.
     pub(super) fn try_build(&self, folder: &str, args: &[&str]) -> Ran {
         let base = format!("BASE_IMAGE={}", self.base);
         let mut docker = self.lab.in_server("docker");
