@@ -127,7 +127,7 @@ fn no_cache_alone(proof: &Proof) {
 }
 
 /// The classic builder's cache is its images: with them goes the cached step. `BuildKit`'s cache is elsewhere, which is
-/// what `builder prune` empties.
+/// what `builder prune` empties: of what no image uses, or with `--all` of everything.
 fn pruned_nothing(proof: &Proof) {
     let dockerfile = "\
 ARG BASE_IMAGE=python:3.12-slim
@@ -148,9 +148,12 @@ RUN cat /proc/sys/kernel/random/uuid >/built # @LAB@
     };
     let (first, _) = build();
     docker(&["builder", "prune", "--force"]);
-    let (second, image) = build();
+    let (second, _) = build();
     proof.shows("bad: a RUN, after builder prune", Outcome::of_step(&first, &second));
+    docker(&["builder", "prune", "--force", "--all"]);
+    let (third, image) = build();
+    proof.shows("bad: a RUN, after builder prune --all", Outcome::of_step(&second, &third));
     remove(&image);
-    let (third, _) = build();
-    proof.shows("good: a RUN, after image rm", Outcome::of_step(&second, &third));
+    let (fourth, _) = build();
+    proof.shows("good: a RUN, after image rm", Outcome::of_step(&third, &fourth));
 }
