@@ -98,23 +98,17 @@ fn every_proof_is_a_complete_table_or_says_why_there_is_none() {
         let proof = section(rule, "Proof").unwrap();
         let why = proof.lines().filter_map(|line| line.strip_prefix(NO_ENGINE)).collect::<Vec<_>>();
         let proofs = proven.iter().filter(|id| **id == rule.id).count();
-        match Table::of(rule.page.prose) {
-            Some(table) => {
-                assert_eq!((proofs, why.len()), (1, 0), "{page} has a table: one proof measures it");
-                let text = format!("\n{table}{}\n", table::END);
-                assert!(
-                    proof.contains(&text),
-                    "{page}: UPDATE=1 writes the table of Proof, as this:\n{text}"
-                );
-                complete(rule, &table);
-            }
-            None => {
-                assert_eq!(proofs, 0, "{page} has a proof and no table: UPDATE=1 writes it");
-                assert!(
-                    matches!(why[..], [why] if why.ends_with('.') && why.len() > 20),
-                    "{page}: a Proof without a table has one line `{NO_ENGINE}…`"
-                );
-            }
+        if let Some(table) = Table::of(rule.page.prose) {
+            assert_eq!((proofs, why.len()), (1, 0), "{page} has a table: one proof measures it");
+            let text = format!("\n{table}{}\n", table::END);
+            assert!(proof.contains(&text), "{page}: UPDATE=1 writes the table of Proof, as this:\n{text}");
+            complete(rule, &table);
+        } else {
+            assert_eq!(proofs, 0, "{page} has a proof and no table: UPDATE=1 writes it");
+            assert!(
+                matches!(why[..], [why] if why.ends_with('.') && why.len() > 20),
+                "{page}: a Proof without a table has one line `{NO_ENGINE}…`"
+            );
         }
     }
     let unknown = proven.iter().find(|id| unstale::rules::find(id).is_none());

@@ -237,19 +237,3 @@ const fn fix(text: &str) -> Option<Safety> {
         panic!("fix is safe, unsafe, manual or none")
     }
 }
-
-/// Whether a rule's id and its module have the same name.
-pub const fn same_name(id: &str, module: &str) -> bool {
-    let (id, module) = (id.as_bytes(), module.as_bytes());
-    if id.len() != module.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < id.len() {
-        if id[i] != module[i] && !(id[i] == b'-' && module[i] == b'_') {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}

@@ -85,16 +85,16 @@ fn moving_base(proof: &Proof) {
 
     proof.lab.engine.docker(&["pull", "--quiet", NAME]).ok();
     registry.publish("v5");
-    let built = || Outcome::between(&proof.holds(&proof.image_of("web"), "/version"), "v4", "v5");
+    let by_compose = || Outcome::between(&proof.holds(&proof.image_of("web"), "/version"), "v4", "v5");
     proof.compose_build(None);
-    proof.shows("bad: compose build", built());
+    proof.shows("bad: compose build", by_compose());
     proof.fix_bad();
     let ran = proof.compose("build --quiet", None);
     let outcome = if ran.stderr.contains("unsupported option: 'pull'") {
         Outcome::Unsupported
     } else {
         assert_eq!(ran.code, 0, "{ran:?}");
-        built()
+        by_compose()
     };
     proof.shows("fixed: compose build", outcome);
 }
@@ -124,25 +124,25 @@ fn stale_cache_mount(proof: &Proof) {
 fn dummy_build(proof: &Proof) {
     // As cargo does it: a source that is older than the output is built already.
     const CARGO: &str = "#!/bin/sh\n[ /main.rs -nt /out ] || [ ! -e /out ] || exit 0\ncp /main.rs /out\n";
-    let build = |first: &str| {
+    let dockerfile = |first: &str| {
         format!(
             "FROM ${{BASE_IMAGE}}\nCOPY cargo /bin/cargo\nRUN chmod +x /bin/cargo\n\
              RUN echo stub @LAB@ >/main.rs && cargo build\nCOPY main.rs /\nRUN {first}cargo build\n"
         )
     };
-    let built = |dockerfile: &str, sources: &[(&str, &str)]| {
-        bring(proof, dockerfile, sources);
+    let held = |text: &str, sources: &[(&str, &str)]| {
+        bring(proof, text, sources);
         let file = fs::File::options().write(true).open(proof.lab.server().join("main.rs"));
         let before = SystemTime::now() - Duration::from_mins(1);
         file.and_then(|file| file.set_modified(before)).expect("our own file's time can be set");
-        let held = proof.holds(&proof.build(".", &[]), "/out");
-        Outcome::between(held.split(' ').next().unwrap_or_default(), "stub", "real")
+        let output = proof.holds(&proof.build(".", &[]), "/out");
+        Outcome::between(output.split(' ').next().unwrap_or_default(), "stub", "real")
     };
     let sources = [("cargo", CARGO), ("main.rs", "real @LAB@\n")];
-    proof.shows("bad: the output of the second build", built(&build(""), &sources));
+    proof.shows("bad: the output of the second build", held(&dockerfile(""), &sources));
     proof.shows(
         "good: the output of the second build, after touch",
-        built(&build("sleep 1 && touch /main.rs && "), &[]),
+        held(&dockerfile("sleep 1 && touch /main.rs && "), &[]),
     );
 }
 

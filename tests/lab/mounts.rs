@@ -1,4 +1,5 @@
 //! The proofs of the rules about what is mounted over the image's files.
+#![expect(clippy::disallowed_methods, reason = "the tests drive real programs and wait for them")]
 
 use std::process::Command;
 use std::thread::sleep;

@@ -1,4 +1,5 @@
 //! The proof of the rule about swarms: the test's own engine becomes one, and leaves it again.
+#![expect(clippy::disallowed_methods, reason = "the tests drive real programs and wait for them")]
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

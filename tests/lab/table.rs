@@ -1,6 +1,7 @@
 //! The table of a page's Proof section: what the proofs measured, a column for each engine and builder.
 //!
 //! A proof compares its own column with what it has just measured; `UPDATE=1` writes the column instead.
+#![expect(clippy::disallowed_methods, reason = "the tests read the pages and, with UPDATE=1, write them")]
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File};
