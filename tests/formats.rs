@@ -119,6 +119,7 @@ fn sarif_has_rules_places_and_fixes() {
         help.contains("## Bad") && help.contains("\n\n`missing-cache-bust`") && !help.contains("]("),
         "{help}"
     );
+    assert!(help.contains("| 26.1 BuildKit |") && !help.contains("<!--"), "{help}");
     assert_eq!(result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 7);
     assert_eq!(result["partialFingerprints"]["unstale/v1"].as_str().unwrap().len(), 32);
     let note =

@@ -7,7 +7,14 @@ use unstale::{
     text::Snapshot,
 };
 
+use crate::lab::{
+    proven,
+    table::{self, Outcome, Table},
+};
 use crate::projects::{engine_with_config as engine, project, texts};
+
+/// How a page starts the sentence on why it has no table.
+const NO_ENGINE: &str = "No engine can show it: ";
 
 /// The text below a heading.
 fn section<'a>(rule: &'a Rule, heading: &str) -> Option<&'a str> {
@@ -79,6 +86,75 @@ fn the_examples_of_the_pages_are_true() {
                 assert_eq!(own, Some(text.as_str()), "rules/{}.md: Fixed: {path}", rule.id);
             }
         }
+    }
+}
+
+/// The engines compare the cells with what they measure (`tests/lab`); here every page is looked at, without engines.
+#[test]
+fn every_proof_is_a_complete_table_or_says_why_there_is_none() {
+    let proven = proven();
+    for rule in RULES {
+        let page = format!("rules/{}.md", rule.id);
+        let proof = section(rule, "Proof").unwrap();
+        let why = proof.lines().filter_map(|line| line.strip_prefix(NO_ENGINE)).collect::<Vec<_>>();
+        let proofs = proven.iter().filter(|id| **id == rule.id).count();
+        if let Some(table) = Table::of(rule.page.prose) {
+            assert_eq!((proofs, why.len()), (1, 0), "{page} has a table: one proof measures it");
+            let text = format!("\n{table}{}\n", table::END);
+            assert!(proof.contains(&text), "{page}: UPDATE=1 writes the table of Proof, as this:\n{text}");
+            complete(rule, &table);
+        } else {
+            assert_eq!(proofs, 0, "{page} has a proof and no table: UPDATE=1 writes it");
+            assert!(
+                matches!(why[..], [why] if why.ends_with('.') && why.len() > 20),
+                "{page}: a Proof without a table has one line `{NO_ENGINE}…`"
+            );
+        }
+    }
+    let unknown = proven.iter().find(|id| unstale::rules::find(id).is_none());
+    assert_eq!(unknown, None, "a proof of no rule");
+}
+
+/// No cell is empty, and the bad half goes wrong where the other one does not.
+fn complete(rule: &Rule, table: &Table) {
+    let page = format!("rules/{}.md", rule.id);
+    let rows: Vec<(&str, [Outcome; 4])> = table
+        .rows
+        .iter()
+        .map(|(label, cells)| {
+            let outcomes = [0, 1, 2, 3].map(|at| {
+                let (cell, column) = (&cells[at], table::COLUMNS[at]);
+                Outcome::of(cell)
+                    .unwrap_or_else(|| panic!("{page}: `{label}`, {column}: no outcome is `{cell}`"))
+            });
+            (label.as_str(), outcomes)
+        })
+        .collect();
+    let first =
+        |kind: &str| rows.iter().find(|(label, _)| label.starts_with(kind)).map(|(_, outcomes)| outcomes);
+    let cure = if rule.page.fix.is_some_and(|safety| safety > Safety::Manual) { "fixed: " } else { "good: " };
+    let bad = first("bad: ").unwrap_or_else(|| panic!("{page}: no row starts with `bad: `"));
+    let cured = first(cure).unwrap_or_else(|| panic!("{page}: no row starts with `{cure}`"));
+    assert_ne!(bad, cured, "{page}: the first rows of both halves are equal");
+    assert!(!cured.contains(&Outcome::Old), "{page}: the first row of `{cure}` is stale");
+    if bad.contains(&Outcome::New) || cured.contains(&Outcome::New) {
+        let shown = bad.iter().any(|outcome| matches!(outcome, Outcome::Old | Outcome::Fails));
+        assert!(shown, "{page}: the first row of `bad: ` is nowhere stale");
+    }
+    for (label, _) in &rows {
+        assert!(["bad: ", "fixed: ", "good: "].iter().any(|kind| label.starts_with(kind)), "{page}: {label}");
+    }
+}
+
+#[test]
+fn comments_of_the_pages_are_not_shown() {
+    for rule in RULES {
+        let comments = rule.page.prose.lines().filter(|line| line.contains("<!--"));
+        for comment in comments {
+            assert!([table::START, table::END].contains(&comment), "rules/{}.md: {comment}", rule.id);
+        }
+        let shown = rule.page.shown();
+        assert!(!shown.contains("<!--") && shown.contains("\n## Proof\n"), "{}", rule.id);
     }
 }
 

@@ -47,11 +47,11 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Stop> {
     let text = match args.format {
         Format::Json => {
             let mut value = entry(rule);
-            value["page"] = rule.page.prose.into();
+            value["page"] = rule.page.shown().into();
             value["schema"] = 1.into();
             format!("{value:#}\n")
         }
-        Format::Text => format!("# {}: {}\n{}", rule.id, rule.page.title, rule.page.prose),
+        Format::Text => format!("# {}: {}\n{}", rule.id, rule.page.title, rule.page.shown()),
     };
     print(&text)?;
     Ok(Exit::Clean)

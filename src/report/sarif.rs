@@ -69,7 +69,7 @@ fn level(severity: Severity) -> &'static str {
 fn descriptor(rule: &Rule) -> Value {
     let tags: Vec<&str> =
         [rule.page.kind.as_str()].into_iter().chain(rule.page.mechanisms().iter().copied()).collect();
-    let help = unlinked(rule.page.prose.trim());
+    let help = unlinked(rule.page.shown().trim());
     json!({
         "id": rule.id,
         "shortDescription": { "text": plain(rule.page.title) },

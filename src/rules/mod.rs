@@ -31,13 +31,29 @@ impl Rule {
     }
 }
 
+/// Whether a rule's id and its module have the same name.
+const fn same_name(id: &str, module: &str) -> bool {
+    let (id, module) = (id.as_bytes(), module.as_bytes());
+    if id.len() != module.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < id.len() {
+        if id[i] != module[i] && !(id[i] == b'-' && module[i] == b'_') {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
 macro_rules! rules {
     ($($id:literal => $module:ident,)*) => {
         $(mod $module;)*
         /// Every rule, in the order of the documentation.
         pub static RULES: &[Rule] = &[$({
             static PAGE: Page = Page::read(include_str!(concat!("../../rules/", $id, ".md")));
-            const { assert!(page::same_name($id, stringify!($module)), "module and id differ") };
+            const { assert!(same_name($id, stringify!($module)), "module and id differ") };
             Rule { id: $id, page: &PAGE, check: $module::check }
         },)*];
     };

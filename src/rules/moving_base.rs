@@ -76,8 +76,8 @@ fn report(facts: &Facts<'_>, index: usize, base: &Moving, fix: &Pull, sink: &mut
     let finding = sink.report(
         at,
         format!(
-            "`{name}:latest` is what this machine pulled first: no rebuild, not even with `--no-cache`, asks for the \
-             new one"
+            "once this machine has pulled `{name}:latest`, no rebuild, not even with `--no-cache`, asks for the new \
+             one"
         ),
     );
     let finding = if chosen { finding.at_most(Severity::Info) } else { finding };

@@ -52,7 +52,7 @@ fn report(at: Location, image: &ImageRef, sink: &mut Sink<'_>) {
     sink.report(
         at,
         format!(
-            "what is taken from `{name}:latest` is what this machine pulled first: no rebuild, not even with \
+            "once this machine has pulled `{name}:latest`, what is taken from it stays: no rebuild, not even with \
              `--no-cache`, asks for the new one"
         ),
     )

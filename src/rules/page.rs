@@ -46,7 +46,7 @@ pub struct Page {
     mechanisms: [&'static str; MOST],
     aliases: [&'static str; MOST],
     was: [&'static str; MOST],
-    /// Everything below the front matter.
+    /// Everything below the front matter, with the comments that mark parts of it; [`Self::shown`] is for readers.
     pub prose: &'static str,
 }
 
@@ -59,6 +59,11 @@ impl Page {
     /// The names that other tools give to it (`DL3009`, `CopyIgnoredFile`).
     pub const fn aliases(&self) -> &[&'static str] {
         filled(&self.aliases)
+    }
+
+    /// What a person reads: the prose without its comments, each of which has a line of its own.
+    pub fn shown(&self) -> String {
+        self.prose.split_inclusive('\n').filter(|line| !line.starts_with("<!--")).collect()
     }
 
     /// The severities that it had before: up to and with which minor version (`0.3`), and what.
@@ -231,20 +236,4 @@ const fn fix(text: &str) -> Option<Safety> {
     } else {
         panic!("fix is safe, unsafe, manual or none")
     }
-}
-
-/// Whether a rule's id and its module have the same name.
-pub const fn same_name(id: &str, module: &str) -> bool {
-    let (id, module) = (id.as_bytes(), module.as_bytes());
-    if id.len() != module.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < id.len() {
-        if id[i] != module[i] && !(id[i] == b'-' && module[i] == b'_') {
-            return false;
-        }
-        i += 1;
-    }
-    true
 }

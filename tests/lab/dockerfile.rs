@@ -1,26 +1,20 @@
 //! The proofs of the rules for one Dockerfile: indexes, images, cache mounts, volumes, here-documents.
+#![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use super::{Proof, write};
-use crate::support::{Builder, Engine, on_real_engines};
+use super::harness::{Proof, proofs, write};
+use super::table::Outcome;
+use crate::support::Ran;
 
-on_real_engines!(corners:
-    split_apt_update,
-    moving_base,
-    stale_cache_mount,
-    dummy_build,
-    volume_over_code,
-    discarded_write,
-);
-on_real_engines!(lost_heredoc);
-
-/// A project with one Dockerfile whose last stages start from the lab's image.
-fn proof(engine: Engine, builder: Builder, dockerfile: &str) -> Proof {
-    let proof = Proof::new(engine, builder, &[]);
-    bring(&proof, dockerfile, &[]);
-    proof
+proofs! {
+    "split-apt-update" => split_apt_update on corners;
+    "moving-base", "moving-copy-from" => moving_base on corners;
+    "stale-cache-mount" => stale_cache_mount on corners;
+    "dummy-build" => dummy_build on corners;
+    "discarded-write" => discarded_write on corners;
+    "lost-heredoc" => lost_heredoc on every;
 }
 
 fn bring(proof: &Proof, dockerfile: &str, others: &[(&str, &str)]) {
@@ -30,189 +24,151 @@ fn bring(proof: &Proof, dockerfile: &str, others: &[(&str, &str)]) {
 
 /// The index moves on, and a package is added to the install: it comes from the index of before, and in the form that
 /// `--fix` writes from the new one.
-fn split_apt_update(engine: Engine, builder: Builder) {
-    const APT: &str = "\
-#!/bin/sh
-mkdir -p /index /installed
-case $1 in
-update) wget -q -O /index/all @URL@/index ;;
-install)
-    shift 2
-    for name; do grep \"^$name \" /index/all >\"/installed/$name\" || exit 100; done
-    ;;
-esac
-";
-    let proof = Proof::new(engine, builder, &[]);
-    let dockerfile = "FROM ${BASE_IMAGE} AS system\nCOPY apt-get /bin/\nRUN chmod +x /bin/apt-get\n\n\
-                      FROM system\nRUN apt-get update\nRUN apt-get install -y curl\n";
+fn split_apt_update(proof: &Proof) {
+    proof.serve();
+    proof.bring_bad();
     let index = |version: &str| {
         let lines = ["curl", "git", "jq"].map(|name| format!("{name} {version}\n"));
         write(&proof.outside(""), "index", &lines.concat());
     };
-    let apt = APT.replace("@URL@", &proof.serve());
-    bring(&proof, dockerfile, &[("apt-get", &apt)]);
+    // The version of a package that is added to the install.
+    let added = |name: &str| {
+        proof.lab.edit("Dockerfile", |text| text.replace(" curl", &format!(" curl {name}")));
+        proof.pull();
+        let installed = proof.holds(&proof.build(".", &[]), &format!("/installed/{name}"));
+        installed.split(' ').next_back().unwrap_or_default().to_owned()
+    };
     index("1");
     assert_eq!(proof.holds(&proof.build(".", &[]), "/installed/curl"), "curl 1");
     index("2");
-    bring(&proof, &dockerfile.replace("curl\n", "curl git\n"), &[]);
-    assert_eq!(
-        proof.holds(&proof.build(".", &[]), "/installed/git"),
-        "git 1",
-        "bad: the index is the old one"
-    );
+    let version = added("git");
+    proof.shows("bad: the index of an added package", Outcome::between(&version, "1", "2"));
 
-    assert_eq!(proof.fix("split-apt-update").code, 0);
-    assert_eq!(proof.holds(&proof.build(".", &[]), "/installed/git"), "git 2");
+    proof.fix_bad();
+    assert_eq!(proof.holds(&proof.build(".", &[]), "/installed/curl"), "curl 2");
     index("3");
-    proof.lab.edit("Dockerfile", |text| text.replace("curl git", "curl git jq"));
-    proof.pull();
-    assert_eq!(
-        proof.holds(&proof.build(".", &[]), "/installed/jq"),
-        "jq 3",
-        "fixed: the index is as new as the RUN"
-    );
+    let version = added("jq");
+    proof.shows("fixed: the index of an added package", Outcome::between(&version, "2", "3"));
 }
 
-/// Only a pull asks the registry: a build takes the image that is there, also with `--no-cache`, for FROM and for
-/// `COPY --from`; with `--pull`, or with the `pull: true` that `--fix` writes, it asks (and there is none).
-fn moving_base(engine: Engine, builder: Builder) {
-    let proof = proof(engine, builder, "FROM ${BASE_IMAGE}\nRUN echo @LAB@ >/base\n");
-    let name = format!("registry.invalid/{}/base", proof.lab.project());
-    let image = proof.build(".", &[]);
-    proof.lab.engine.docker(&["tag", &image, &name]).ok();
-    let dockerfile = format!("FROM {name}\nCOPY --from={name} /base /copied\nCOPY new /\n");
-    let compose = "services:\n  web:\n    image: ${COMPOSE_PROJECT_NAME}-web\n    build: .\n";
-    proof.bring(&[("Dockerfile", &dockerfile), ("compose.yaml", compose), ("new", "1")]);
+/// A build takes the image that the machine has, also with `--no-cache`, for FROM and for `COPY --from`; with `--pull`,
+/// or with the `pull: true` that `--fix` writes, it asks the registry. `BuildKit` asks for every image that only it has
+/// fetched: such an image is not one of the machine's.
+fn moving_base(proof: &Proof) {
+    const NAME: &str = "127.0.0.1:5999/lab/base";
+    let registry = proof.registry("base");
     let build = |option: &str| {
         let mut docker = proof.lab.in_server("docker");
-        crate::support::Ran::new(docker.args(["build", "--quiet", option, "."]))
+        // An option that changes nothing stands for none.
+        let option = if option.is_empty() { "--force-rm" } else { option };
+        Ran::new(docker.args(["build", "--quiet", option, "."])).ok()
     };
-    for option in ["--force-rm", "--no-cache"] {
-        let image = build(option).ok();
-        assert_eq!(proof.holds(&image, "/copied"), proof.lab.project(), "bad: {option} takes what is there");
-    }
-    let asks = |ran: &crate::support::Ran| ran.code != 0 && ran.stderr.contains("registry.invalid");
-    let pulled = build("--pull");
-    assert!(asks(&pulled), "only `--pull` asks: {pulled:?}");
-    proof.compose_build(None);
+    let shows = |label: &str, image: &str, old: &str, new: &str| {
+        for (rule, path) in [("moving-base", "/version"), ("moving-copy-from", "/copied")] {
+            proof.shows_of(rule, label, Outcome::between(&proof.holds(image, path), old, new));
+        }
+    };
+    proof.bring_bad();
+    registry.publish("v1");
+    assert_eq!(proof.holds(&build(""), "/version"), "v1");
+    registry.publish("v2");
+    let fetched_by_builds = build("");
+    // As `docker run`, compose and the classic builder do it, too.
+    registry.publish("v3");
+    proof.lab.engine.docker(&["pull", "--quiet", NAME]).ok();
+    assert_eq!(proof.holds(&build(""), "/version"), "v3");
+    registry.publish("v4");
+    shows("bad: docker build", &build(""), "v3", "v4");
+    shows("bad: docker build --no-cache", &build("--no-cache"), "v3", "v4");
+    shows("bad: docker build, never pulled otherwise", &fetched_by_builds, "v1", "v2");
+    shows("good: docker build --pull", &build("--pull"), "v3", "v4");
 
-    assert_eq!(proof.fix("moving-base").code, 0);
-    let by_compose = proof.compose("build", None);
-    if proof.lab.engine.compose == "docker-compose" {
-        let refused = "unsupported option: 'pull'";
-        assert!(by_compose.stderr.contains(refused), "1.29 does not know it: {by_compose:?}");
+    proof.lab.engine.docker(&["pull", "--quiet", NAME]).ok();
+    registry.publish("v5");
+    let by_compose = || Outcome::between(&proof.holds(&proof.image_of("web"), "/version"), "v4", "v5");
+    proof.compose_build(None);
+    proof.shows("bad: compose build", by_compose());
+    proof.fix_bad();
+    let ran = proof.compose("build --quiet", None);
+    let outcome = if ran.stderr.contains("unsupported option: 'pull'") {
+        Outcome::Unsupported
     } else {
-        assert!(asks(&by_compose), "fixed: compose asks: {by_compose:?}");
-    }
+        assert_eq!(ran.code, 0, "{ran:?}");
+        by_compose()
+    };
+    proof.shows("fixed: compose build", outcome);
 }
 
 /// A build that reuses what it finds in its output folder ships the old output, where that is a cache mount.
-fn stale_cache_mount(engine: Engine, builder: Builder) {
+fn stale_cache_mount(proof: &Proof) {
     const BAD: &str = "FROM ${BASE_IMAGE}\nWORKDIR /app\nCOPY in ./\n\
         RUN --mount=type=cache,id=@LAB@,target=/app/dist { test -f dist/out || cp in dist/out; } && cp -r dist /srv\n";
-    let proof = proof(engine, builder, BAD);
-    proof.bring(&[("in", "v1")]);
-    if builder == Builder::Classic {
-        let refused = proof.try_build(".", &[]);
-        assert!(refused.stderr.contains("requires BuildKit"), "{refused:?}");
-        return;
-    }
-    let shipped = || proof.holds(&proof.build(".", &[]), "/srv/out");
-    assert_eq!(shipped(), "v1");
-    proof.bring(&[("in", "v2")]);
-    assert_eq!(shipped(), "v1", "bad: the output of the first build");
-    bring(&proof, &BAD.replace("--mount=type=cache,id=@LAB@,target=/app/dist ", "mkdir dist && "), &[]);
-    assert_eq!(shipped(), "v2", "good: the image's own folder starts empty");
-}
-
-/// COPY keeps the time of a file, so what an earlier RUN wrote is newer than every source; a touch makes it older.
-fn dummy_build(engine: Engine, builder: Builder) {
-    let proof = proof(
-        engine,
-        builder,
-        "FROM ${BASE_IMAGE}\nRUN echo @LAB@ >/stub\nCOPY main.rs /\nRUN test /main.rs -nt /stub; echo $? >/bad\n\
-         RUN sleep 1 && touch /main.rs; test /main.rs -nt /stub; echo $? >/good\n",
-    );
-    proof.bring(&[("main.rs", "fn main() {}")]);
-    let file =
-        fs::File::options().write(true).open(proof.lab.server().join("main.rs")).expect("git wrote it");
-    let before = SystemTime::now() - Duration::from_mins(1);
-    file.set_modified(before).expect("our own file's time can be set");
-    let image = proof.build(".", &[]);
-    assert_eq!(proof.holds(&image, "/bad"), "1", "bad: what was built before the sources came is newer");
-    assert_eq!(proof.holds(&image, "/good"), "0", "good: the touched source is");
-}
-
-/// The recreated container gets the old one's volume: a new image, built without a cache, runs on the old files.
-fn volume_over_code(engine: Engine, builder: Builder) {
-    const COMPOSE: &str = "\
-services:
-  web:
-    image: ${COMPOSE_PROJECT_NAME}-web
-    stop_signal: SIGKILL
-    build:
-      context: .
-      args:
-        BASE_IMAGE: ${BASE_IMAGE}
-";
-    let proof = proof(
-        engine,
-        builder,
-        "FROM ${BASE_IMAGE}\nWORKDIR /srv/app\nCOPY . .\nVOLUME /srv/app\nCMD [\"httpd\", \"-f\"]\n",
-    );
-    proof.bring(&[("compose.yaml", COMPOSE), ("version.py", "v1")]);
-    let deployed = |up: &str| {
-        proof.compose("build --no-cache --quiet", None).ok();
-        proof.compose(up, None).ok();
-        proof.lab.exec(&["cat", "/srv/app/version.py"]).ok()
+    let good = BAD.replace("--mount=type=cache,id=@LAB@,target=/app/dist ", "mkdir dist && ");
+    let shipped = |dockerfile: &str, version: &str| {
+        bring(proof, dockerfile, &[("in", version)]);
+        let built = proof.try_build(".", &[]);
+        if built.stderr.contains("requires BuildKit") {
+            return None;
+        }
+        Some(proof.holds(&built.ok(), "/srv/out"))
     };
-    let recreate = "up -d --force-recreate";
-    assert_eq!(deployed(recreate), "v1");
-    proof.bring(&[("version.py", "v2")]);
-    // docker-compose 1.29 asks the image for its volumes in a field that BuildKit leaves empty.
-    let blind = proof.lab.engine.compose == "docker-compose" && builder == Builder::BuildKit;
-    assert_eq!(deployed(recreate), if blind { "v2" } else { "v1" }, "bad: the volume of the old container");
-    assert_eq!(proof.holds(&proof.image_of("web"), "/srv/app/version.py"), "v2", "and the image is new");
+    let outcome =
+        |got: Option<String>| got.map_or(Outcome::Unsupported, |got| Outcome::between(&got, "v1", "v2"));
+    assert!(shipped(BAD, "v1").is_none_or(|got| got == "v1"));
+    proof.shows("bad: the output in the image", outcome(shipped(BAD, "v2")));
+    assert_eq!(shipped(&good, "v1").as_deref(), Some("v1"));
+    proof.shows("good: the output in the image", outcome(shipped(&good, "v2")));
+}
 
-    assert_eq!(proof.fix("volume-over-code").code, 0);
-    // The old container still has the volume.
-    assert_eq!(deployed("up -d --force-recreate -V"), "v2");
-    proof.bring(&[("version.py", "v3")]);
-    assert_eq!(deployed(recreate), "v3", "fixed: what the image holds");
+/// COPY keeps the time of a file, so what an earlier RUN built is newer than every source; a touch makes it older.
+fn dummy_build(proof: &Proof) {
+    // As cargo does it: a source that is older than the output is built already.
+    const CARGO: &str = "#!/bin/sh\n[ /main.rs -nt /out ] || [ ! -e /out ] || exit 0\ncp /main.rs /out\n";
+    let dockerfile = |first: &str| {
+        format!(
+            "FROM ${{BASE_IMAGE}}\nCOPY cargo /bin/cargo\nRUN chmod +x /bin/cargo\n\
+             RUN echo stub @LAB@ >/main.rs && cargo build\nCOPY main.rs /\nRUN {first}cargo build\n"
+        )
+    };
+    let held = |text: &str, sources: &[(&str, &str)]| {
+        bring(proof, text, sources);
+        let file = fs::File::options().write(true).open(proof.lab.server().join("main.rs"));
+        let before = SystemTime::now() - Duration::from_mins(1);
+        file.and_then(|file| file.set_modified(before)).expect("our own file's time can be set");
+        let output = proof.holds(&proof.build(".", &[]), "/out");
+        Outcome::between(output.split(' ').next().unwrap_or_default(), "stub", "real")
+    };
+    let sources = [("cargo", CARGO), ("main.rs", "real @LAB@\n")];
+    proof.shows("bad: the output of the second build", held(&dockerfile(""), &sources));
+    proof.shows(
+        "good: the output of the second build, after touch",
+        held(&dockerfile("sleep 1 && touch /main.rs && "), &[]),
+    );
 }
 
 /// The classic builder throws away what RUN writes below a VOLUME; above it, both builders keep it.
-fn discarded_write(engine: Engine, builder: Builder) {
-    let proof = proof(
-        engine,
-        builder,
-        "FROM ${BASE_IMAGE}\nRUN mkdir /data && echo @LAB@ v1 >/data/version\nVOLUME /data\nRUN echo @LAB@ v2 >/data/version\n",
-    );
+fn discarded_write(proof: &Proof) {
+    proof.bring_bad();
     let held = || {
         let version = proof.holds(&proof.build(".", &[]), "/data/version");
-        version.rsplit(' ').next().unwrap_or_default().to_owned()
+        Outcome::between(version.split(' ').next().unwrap_or_default(), "v1", "v2")
     };
-    assert_eq!(
-        held(),
-        if builder == Builder::Classic { "v1" } else { "v2" },
-        "bad: it depends on the builder"
-    );
-    assert_eq!(proof.fix("discarded-write").code, 0);
-    assert_eq!(held(), "v2", "fixed: it is kept");
+    proof.shows("bad: what the image holds", held());
+    proof.fix_bad();
+    proof.shows("fixed: what the image holds", held());
 }
 
 /// The classic builder of engine 26.1 reports success and has done nothing; 20.10 refuses the file.
-fn lost_heredoc(engine: Engine, builder: Builder) {
-    let proof = proof(
-        engine,
-        builder,
-        "FROM ${BASE_IMAGE}\nRUN echo @LAB@ old >/version\nRUN <<EOF\nset -e\necho @LAB@ new >/version\nEOF\n",
-    );
-    let built = proof.try_build(".", &[]);
-    if proof.lab.engine.name == "e20" {
-        assert!(built.code != 0 && built.stderr.contains("unknown instruction"), "{built:?}");
-        return;
-    }
-    let version = proof.holds(&built.ok(), "/version");
-    assert!(version.ends_with(if builder == Builder::Classic { "old" } else { "new" }), "{version}");
+fn lost_heredoc(proof: &Proof) {
+    let held = |run: &str| {
+        bring(proof, &format!("FROM ${{BASE_IMAGE}}\nRUN echo old @LAB@ >/version\nRUN {run}\n"), &[]);
+        let built = proof.try_build(".", &[]);
+        if built.stderr.contains("unknown instruction") {
+            return Outcome::Fails;
+        }
+        let version = proof.holds(&built.ok(), "/version");
+        Outcome::between(version.split(' ').next().unwrap_or_default(), "old", "new")
+    };
+    proof.shows("bad: what the image holds", held("<<EOF\nset -e\necho new @LAB@ >/version\nEOF"));
+    proof.shows("good: what the image holds", held("set -e && \\\n    echo new @LAB@ >/version"));
 }

@@ -1,205 +1,159 @@
 //! The proofs of the rules about deploy scripts: the scripts are really run, by `sh` on the lab's server.
+#![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
 use std::fs;
 
-use super::Proof;
-use crate::support::{Builder, Engine, Ran, on_real_engines};
+use super::harness::{Proof, proofs, write};
+use super::table::Outcome;
+use crate::support::Ran;
 
-on_real_engines!(corners:
-    restart_after_build,
-    up_without_build,
-    unguarded_step,
-    kept_container,
-    no_cache_alone,
-    pruned_nothing
-);
+proofs! {
+    "restart-after-build" => restart_after_build on corners;
+    "up-without-build" => up_without_build on corners;
+    "unguarded-step" => unguarded_step on corners;
+    "kept-container" => kept_container on corners;
+    "no-cache-alone" => no_cache_alone on corners;
+    "pruned-nothing" => pruned_nothing on corners;
+}
 
-const DOCKERFILE: &str = "\
-ARG BASE_IMAGE=python:3.12-slim
-FROM ${BASE_IMAGE}
-WORKDIR /app/frontend/templates
-COPY page ./
-CMD [\"python\"]
-";
-
-const COMPOSE: &str = "\
-services:
-  web:
-    build:
-      context: .
-      args:
-        BASE_IMAGE: ${BASE_IMAGE}
-    stop_signal: SIGKILL
-";
-
-/// A shop of one page, `page/index.html`, deployed once.
-struct Shop(Proof);
-
-impl Shop {
-    fn new(engine: Engine, builder: Builder, script: &str, more: &str) -> Self {
-        let script = script.replace("docker compose", &engine.compose);
-        let compose = format!("{COMPOSE}{more}");
-        let proof = Proof::new(
-            engine,
-            builder,
-            &[
-                ("Dockerfile", DOCKERFILE),
-                ("compose.yaml", &compose),
-                ("page/index.html", "@LAB@ v1\n"),
-                ("deploy.sh", &script),
-            ],
-        );
-        proof.compose_build(None);
-        proof.compose("up -d", None).ok();
-        let shop = Self(proof);
-        assert_eq!(shop.serves(), "v1");
-        shop
+impl Proof {
+    /// The fixture's shop of one page, `page/index.html`, deployed once.
+    fn open_shop(&self) {
+        self.bring_bad();
+        self.compose_build(None);
+        self.compose("up -d", None).ok();
+        assert_eq!(self.page(), "v1");
     }
 
     /// Pushes a page; the server has not pulled it yet.
-    fn push(&self, version: &str) {
-        let text = format!("{} {version}\n", self.0.lab.project());
-        super::write(&self.0.lab.dev(), "page/index.html", &text);
-        self.0.lab.commit_and_push(version);
+    fn push_page(&self, version: &str) {
+        let text = format!("{} {version}\n", self.lab.project());
+        write(&self.lab.dev(), "page/index.html", &text);
+        self.lab.commit_and_push(version);
     }
 
     /// Runs the script on the server.
     fn deploy(&self) -> Ran {
-        Ran::new(self.0.lab.in_server("sh").arg("deploy.sh"))
+        Ran::new(self.lab.in_server("sh").arg("deploy.sh"))
     }
 
-    /// Lets unstale fix the script, commits that and pulls it.
-    fn fix(&self, rule: &str) {
-        self.0.fix(rule);
-    }
-
+    /// The version of the page that is served.
     #[track_caller]
-    fn serves(&self) -> String {
-        self.0.lab.page().trim_end().rsplit(' ').next().unwrap_or_default().to_owned()
+    fn page(&self) -> String {
+        last(&self.lab.page())
+    }
+
+    /// A script that exits with 0 and serves the old page, and what `--fix` makes of it.
+    fn shop(&self) {
+        self.open_shop();
+        self.push_page("v2");
+        self.deploy().ok();
+        self.shows("bad: the page after the script", Outcome::between(&self.page(), "v1", "v2"));
+        self.fix_bad();
+        self.push_page("v3");
+        self.deploy().ok();
+        self.shows("fixed: the page after the script", Outcome::between(&self.page(), "v1", "v3"));
     }
 }
 
-fn restart_after_build(engine: Engine, builder: Builder) {
-    let shop = Shop::new(
-        engine,
-        builder,
-        "set -e\ngit pull -q\ndocker compose build\ndocker compose restart web\n",
-        "",
-    );
-    shop.push("v2");
-    shop.deploy().ok();
-    assert_eq!(shop.serves(), "v1", "bad: the container is of the old image");
-    shop.fix("restart-after-build");
-    shop.push("v3");
-    shop.deploy().ok();
-    assert_eq!(shop.serves(), "v3");
+fn last(text: &str) -> String {
+    text.trim_end().rsplit(' ').next().unwrap_or_default().to_owned()
 }
 
-fn up_without_build(engine: Engine, builder: Builder) {
-    let shop = Shop::new(engine, builder, "set -e\ngit pull -q\ndocker compose up -d\n", "");
-    shop.push("v2");
-    shop.deploy().ok();
-    assert_eq!(shop.serves(), "v1", "bad: there is an image");
-    shop.fix("up-without-build");
-    shop.push("v3");
-    shop.deploy().ok();
-    assert_eq!(shop.serves(), "v3");
+/// The container is of the old image.
+fn restart_after_build(proof: &Proof) {
+    proof.shop();
+}
+
+/// There is an image, so nothing is built.
+fn up_without_build(proof: &Proof) {
+    proof.shop();
+}
+
+/// The volume of the old container hides the new page.
+fn kept_container(proof: &Proof) {
+    proof.shop();
 }
 
 /// The checkout has a change of its own, so that the pull fails. A second script shows the list that `set -e` does not
 /// count for.
-fn unguarded_step(engine: Engine, builder: Builder) {
-    let script = "git pull -q\ndocker compose build\ndocker compose up -d\n";
-    let shop = Shop::new(engine, builder, script, "");
-    let spoil = || {
-        let page = shop.0.lab.server().join("page/index.html");
-        let old = fs::read_to_string(&page).expect("the page is there");
-        fs::write(page, old.replace(" v1", " local")).expect("the lab's folder can be written");
-    };
-    shop.push("v2");
-    spoil();
-    let ran = shop.deploy();
-    assert_eq!(ran.code, 0, "bad: the script reports success: {ran:?}");
-    assert_eq!(shop.serves(), "local", "and starts what the pull did not bring");
+fn unguarded_step(proof: &Proof) {
+    let page = || proof.lab.server().join("page/index.html");
+    let spoil = |text: &str| fs::write(page(), text).expect("the lab's folder can be written");
+    proof.open_shop();
+    proof.push_page("v2");
+    // Other bytes under another name for the same version: what is served is then still the old one.
+    spoil("changed by hand v1\n");
+    let ran = proof.deploy();
+    proof.shows("bad: the script, when its pull fails", Outcome::of_exit(&ran, ""));
+    assert!(proof.lab.page().starts_with("changed by hand"), "it starts what the pull did not bring");
+    proof.shows("bad: the page after it", Outcome::between(&proof.page(), "v1", "v2"));
     let list = "set -e\ngit pull -q && true\necho went on\n";
-    let ran = Ran::new(shop.0.lab.in_server("sh").args(["-c", list]));
+    let ran = Ran::new(proof.lab.in_server("sh").args(["-c", list]));
     assert_eq!((ran.code, ran.stdout.trim_end()), (0, "went on"), "`set -e` does not count before `&&`");
 
-    Ran::new(shop.0.lab.in_server("git").args(["checkout", "--quiet", "."])).ok();
-    shop.fix("unguarded-step");
-    shop.deploy().ok();
-    assert_eq!(shop.serves(), "v2");
-    shop.push("v3");
-    let page = shop.0.lab.server().join("page/index.html");
-    fs::write(page, "local\n").expect("the lab's folder can be written");
-    let ran = shop.deploy();
-    assert_ne!(ran.code, 0, "fixed: the failure is seen");
-    assert_eq!(shop.serves(), "v2", "and nothing is built or started");
-}
-
-fn kept_container(engine: Engine, builder: Builder) {
-    let script = "set -e\ngit pull -q\ndocker compose build\ndocker compose up -d\n";
-    let shop = Shop::new(engine, builder, script, "    volumes:\n      - /app/frontend/templates\n");
-    shop.push("v2");
-    shop.deploy().ok();
-    assert_eq!(shop.serves(), "v1", "bad: the volume of the old container hides the new page");
-    shop.fix("kept-container");
-    shop.push("v3");
-    shop.deploy().ok();
-    assert_eq!(shop.serves(), "v3");
+    Ran::new(proof.lab.in_server("git").args(["checkout", "--quiet", "."])).ok();
+    proof.fix_bad();
+    let deployed = proof.deploy();
+    let page = proof.page();
+    proof.push_page("v3");
+    spoil("changed by hand v3\n");
+    let ran = proof.deploy();
+    proof.shows("fixed: the script, when its pull fails", Outcome::of_exit(&ran, "page/index.html"));
+    assert_eq!(proof.page(), page, "nothing is built or started");
+    proof.shows("fixed: the script, when its pull works", Outcome::of_exit(&deployed, ""));
+    proof.shows("fixed: the page after it", Outcome::between(&page, "v1", "v2"));
 }
 
 /// The page keeps its size, and its time is set back after each pull, as `rsync -t` and git-restore-mtime do.
-fn no_cache_alone(engine: Engine, builder: Builder) {
-    let script = "set -e\ngit pull -q\ntouch -d @1700000000 page/index.html\n\
-                  docker build --no-cache -q --build-arg BASE_IMAGE=$BASE -t $TAG .\n\
-                  docker rm -f $NAME\n\
-                  docker run -d --name $NAME --label $LABEL --stop-signal KILL $TAG\n";
-    let shop = Shop::new(engine, builder, script, "");
-    let lab = &shop.0.lab;
-    let deploy = || {
-        let mut shell = lab.in_server("sh");
-        shell.arg("deploy.sh").env("BASE", &shop.0.base).env("TAG", format!("{}-shop", lab.project()));
-        shell.env("NAME", format!("{}-shop", lab.project()));
-        Ran::new(shell.env("LABEL", format!("com.docker.compose.project={}", lab.project()))).ok();
+fn no_cache_alone(proof: &Proof) {
+    let name = format!("{}-shop", proof.lab.project());
+    let deployed = || {
+        let mut shell = proof.lab.in_server("sh");
+        shell.arg("deploy.sh").env("BASE", &proof.base).env("TAG", &name).env("NAME", &name);
+        Ran::new(shell.env("LABEL", proof.label())).ok();
+        last(&proof.holds(&name, "/app/frontend/templates/index.html"))
     };
-    let holds = || shop.0.holds(&format!("{}-shop", lab.project()), "/app/frontend/templates/index.html");
-    let version = |text: String| text.rsplit(' ').next().unwrap_or_default().to_owned();
-    deploy();
-    assert_eq!(version(holds()), "v1");
-    shop.push("v2");
-    deploy();
-    let expected = if builder == Builder::Classic { "v2" } else { "v1" };
-    assert_eq!(version(holds()), expected, "bad: BuildKit builds the bytes that it kept");
-    shop.fix("no-cache-alone");
-    shop.push("v3");
-    deploy();
-    assert_eq!(version(holds()), "v3");
+    proof.bring_bad();
+    assert_eq!(deployed(), "v1");
+    proof.push_page("v2");
+    let label = "bad: the file in the image";
+    proof.shows(label, Outcome::between(&deployed(), "v1", "v2"));
+    proof.fix_bad();
+    proof.push_page("v3");
+    let held = deployed();
+    assert_ne!(held, "v2", "v1 comes from the snapshot, v3 from the checkout");
+    proof.shows("fixed: the file in the image", Outcome::between(&held, "v1", "v3"));
 }
 
-/// The classic builder's cache is its images: with them goes the cached step. BuildKit's cache is elsewhere, which is
-/// what `builder prune` empties. (The whole cache of an engine that others use is not pruned for a proof.)
-fn pruned_nothing(engine: Engine, builder: Builder) {
+/// The classic builder's cache is its images: with them goes the cached step. `BuildKit`'s cache is elsewhere, which is
+/// what `builder prune` empties: of what no image uses, or with `--all` of everything.
+fn pruned_nothing(proof: &Proof) {
     let dockerfile = "\
 ARG BASE_IMAGE=python:3.12-slim
 FROM ${BASE_IMAGE}
 RUN cat /proc/sys/kernel/random/uuid >/built # @LAB@
 ";
-    let proof = Proof::new(engine, builder, &[("Dockerfile", dockerfile)]);
+    proof.bring(&[("Dockerfile", dockerfile)]);
+    let docker = |args: &[&str]| Ran::new(proof.lab.in_server("docker").args(args)).ok();
     let build = || {
         let image = proof.build(".", &[]);
         (proof.holds(&image, "/built"), image)
     };
-    let (first, image) = build();
-    let prune = ["builder", "prune", "--force", "--filter", "type=source.local"];
-    Ran::new(proof.lab.in_server("docker").args(prune)).ok();
-    assert_eq!(build().0, first, "the step is cached");
-    let label = format!("label=com.docker.compose.project={}", proof.lab.project());
-    let made = proof.lab.engine.docker(&["ps", "--all", "--quiet", "--filter", &label]).ok();
-    for container in made.lines() {
-        proof.lab.engine.docker(&["rm", "--force", container]).ok();
-    }
-    proof.lab.engine.docker(&["image", "rm", "--force", &image]).ok();
+    let remove = |image: &str| {
+        let label = format!("label={}", proof.label());
+        let made = docker(&["ps", "--all", "--quiet", "--filter", &label]);
+        made.lines().for_each(|container| drop(docker(&["rm", "--force", container])));
+        docker(&["image", "rm", "--force", image]);
+    };
+    let (first, _) = build();
+    docker(&["builder", "prune", "--force"]);
     let (second, _) = build();
-    assert_eq!(second == first, builder == Builder::BuildKit, "{builder:?}");
+    proof.shows("bad: a RUN, after builder prune", Outcome::of_step(&first, &second));
+    docker(&["builder", "prune", "--force", "--all"]);
+    let (third, image) = build();
+    proof.shows("bad: a RUN, after builder prune --all", Outcome::of_step(&second, &third));
+    remove(&image);
+    let (fourth, _) = build();
+    proof.shows("good: a RUN, after image rm", Outcome::of_step(&third, &fourth));
 }

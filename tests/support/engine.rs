@@ -155,7 +155,7 @@ impl Engine {
 }
 
 /// Writes a program.
-pub(super) fn write_executable(path: &Path, content: &[u8]) {
+pub(crate) fn write_executable(path: &Path, content: &[u8]) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("our own file's mode can be set");

@@ -330,6 +330,8 @@ fn remove_leftovers(engine: &Engine) {
     for list in [&["ps", "--all"][..], &["network", "ls"], &["volume", "ls"]] {
         let projects = engine.docker(&[list, &["--format", format]].concat()).ok();
         for project in projects.lines().filter(|project| project.starts_with(PREFIX)) {
+            // A swarm would start its containers anew.
+            engine.docker(&["swarm", "leave", "--force"]);
             remove_project(engine, project);
         }
     }

@@ -9,7 +9,7 @@ mod sshd;
 mod stale;
 
 pub(crate) use command::Ran;
-pub(crate) use engine::{Builder, Engine, engines, run_on, run_on_all_of, skipped};
+pub(crate) use engine::{Builder, Engine, engines, run_on, run_on_all_of, skipped, write_executable};
 pub(crate) use lab::Lab;
 pub(crate) use sshd::HOST;
 
