@@ -81,8 +81,7 @@ fn asks(facts: &Facts<'_>, dockerfile: usize, stages: &Stages, patterns: &Patter
         What::Run(run) => Some(&run.context_mounts),
         _ => None,
     });
-    let mounted =
-        mounts.flatten().filter_map(|(source, _)| source.known().map(paths::clean));
+    let mounted = mounts.flatten().filter_map(|(source, _)| source.known().map(paths::clean));
     let mut all = copied.chain(mounted);
     let missed = all.find(|path| {
         // What a wildcard takes lies below the folder before it.

@@ -97,8 +97,10 @@ fn judged(all: &[(&str, Counts)]) {
     for (name, counts) in all {
         say!("{name}: {counts}");
     }
-    let wrong: Vec<String> =
-        all.iter().flat_map(|(name, counts)| counts.wrong.iter().map(move |w| format!("{name}: {w}"))).collect();
+    let wrong: Vec<String> = all
+        .iter()
+        .flat_map(|(name, counts)| counts.wrong.iter().map(move |w| format!("{name}: {w}")))
+        .collect();
     assert!(all.iter().all(|(_, counts)| counts.projects > 0), "the corpus is empty");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(all.iter().any(|(_, counts)| !counts.changed.is_empty()), "nothing was fixed");

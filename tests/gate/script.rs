@@ -16,7 +16,11 @@ static PUT: LazyLock<Vec<(&str, Regex, &str)>> = LazyLock::new(|| {
         one("unguarded-step", r"(?m)^[ \t]*(?:- )?set -[euo]+(?: pipefail)?\r?\n", ""),
         one("unguarded-step", r"(?m)^([ \t]*(?:- )?set -[a-z]*e[a-z]*?)o pipefail", "$1"),
         one("unguarded-step", r" ?&&", ";"),
-        one("no-cache-alone", r"(?m)^[ \t]*(?:- |@)?docker builder prune --force --filter type=source\.local\r?\n", ""),
+        one(
+            "no-cache-alone",
+            r"(?m)^[ \t]*(?:- |@)?docker builder prune --force --filter type=source\.local\r?\n",
+            "",
+        ),
         one("no-cache-alone", r"docker builder prune --force --filter type=source\.local && ", ""),
         one("up-without-build", r" --build\b", ""),
         one("kept-container", r" --force-recreate\b", ""),

@@ -4,6 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use unstale::diag::Safety;
+
 use super::harness::{Proof, proofs, write};
 use super::table::Outcome;
 use crate::support::Ran;
@@ -62,8 +64,10 @@ fn missing_cache_bust(proof: &Proof) {
     data("2");
     let held = holds(&proof.build(".", &["CACHE_BUST=a"]));
     proof.shows("bad: what a RUN fetches, new value", Outcome::between(&held, "1", "2"));
+    other_forms(proof, "bad");
 
     proof.fix_bad();
+    other_forms(proof, "fixed");
     let before = proof.build(".", &["CACHE_BUST=a"]);
     assert_eq!(holds(&before), "2");
     data("3");
@@ -86,6 +90,36 @@ fn missing_cache_bust(proof: &Proof) {
     let held = proof.holds(&proof.build(".", &["CACHE_BUST=c"]), "/app/src/main.py");
     let label = "fixed: a source of same size and time, new value";
     proof.shows(label, Outcome::between(&held, "print(1)", "print(2)"));
+}
+
+/// Where the layer stands elsewhere, or is passed in another way: the folder or service of the fixture, and what it is.
+const STAGES: [(&str, &str); 3] = [
+    ("absent", "a stage without a shell"),
+    ("from-stage", "a stage that starts from another"),
+    ("one-of-two", "a stage beside one with a bust"),
+];
+
+/// Services whose builds share anchors.
+const SHARED: [(&str, &str); 3] = [
+    ("anchored", "an anchor of its own services"),
+    ("web", "an anchor that others share"),
+    ("other", "another image of that anchor"),
+];
+
+/// Whether the step after the sources runs again with a new value.
+fn other_forms(proof: &Proof, kind: &str) {
+    for (folder, what) in STAGES {
+        let built = |value: &str| proof.layers(&proof.build(folder, &[&format!("CACHE_BUST={value}")]));
+        proof.shows(&format!("{kind}: {what}, new value"), Outcome::of_step(&built("a"), &built("b")));
+    }
+    let built = |value: &str| {
+        proof.compose_build(Some(value));
+        SHARED.map(|(service, _)| proof.layers(&proof.image_of(service)))
+    };
+    let (before, after) = (built("a"), built("b"));
+    for (at, (_, what)) in SHARED.iter().enumerate() {
+        proof.shows(&format!("{kind}: {what}, new value"), Outcome::of_step(&before[at], &after[at]));
+    }
 }
 
 /// The forms of a bust that busts nothing: the folder of the fixture, the argument that each build passes, what it is.
@@ -126,9 +160,9 @@ fn inert_cache_bust(proof: &Proof) {
     }
     services("bad");
 
-    // An ENV of its name and the last ARG are described only.
-    proof.fix_bad();
-    for (folder, name, what) in &FORMS[..2] {
+    // The ENV that follows the argument changes in the container, too: that fix is unsafe. One above is described only.
+    proof.fix_bad_as(Safety::Unsafe);
+    for (folder, name, what) in FORMS.iter().filter(|form| form.0 != "env-first") {
         let outcome = Outcome::of_step(&built(folder, name, "a"), &built(folder, name, "b"));
         proof.shows(&format!("fixed: {what}"), outcome);
     }

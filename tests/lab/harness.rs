@@ -86,6 +86,11 @@ macro_rules! proofs {
 }
 pub(crate) use proofs;
 
+/// What the page promises: where that is a safe fix, a safe fix is what is proven.
+fn promised(rule: &str) -> Safety {
+    rules::find(rule).expect("a rule").page.fix.unwrap_or(Safety::Manual)
+}
+
 /// A project of the proof's own in the place of the lab's, pulled by the server.
 pub(super) struct Proof {
     pub(super) lab: Lab,
@@ -197,6 +202,12 @@ impl Proof {
     /// Lets unstale fix the fixture `bad/lab`, commits that and pulls it; what it writes is `fixed/lab`.
     #[track_caller]
     pub(super) fn fix_bad(&self) {
+        self.fix_bad_as(promised(self.rules[0]));
+    }
+
+    /// The same with fixes of that trust.
+    #[track_caller]
+    pub(super) fn fix_bad_as(&self, limit: Safety) {
         let rule = self.rules[0];
         let (bad, fixed) = (self.fixture("bad"), self.fixture("fixed"));
         let changed: Vec<_> = bad.iter().filter(|file| !fixed.contains(file)).collect();
@@ -205,7 +216,7 @@ impl Proof {
         for (path, text) in &changed {
             write(&self.lab.dev(), path, text);
         }
-        let ran = self.run_fix(rule);
+        let ran = self.run_fix(rule, limit);
         for (path, _) in changed {
             let (_, want) = fixed.iter().find(|(own, _)| own == path).expect("no fix removes a file");
             let got = fs::read_to_string(self.lab.dev().join(path)).expect("it is there");
@@ -214,11 +225,10 @@ impl Proof {
         self.pull();
     }
 
-    fn run_fix(&self, rule: &str) -> Ran {
+    fn run_fix(&self, rule: &str, limit: Safety) -> Ran {
         let mut unstale = self.lab.in_dev(env!("CARGO_BIN_EXE_unstale"));
         unstale.args(["check", "--fix", "--select", rule, "."]);
-        // Where the page promises a safe fix, that is what is proven.
-        if rules::find(rule).expect("a rule").page.fix != Some(Safety::Safe) {
+        if limit != Safety::Safe {
             unstale.arg("--unsafe-fixes");
         }
         Ran::new(&mut unstale)
@@ -244,7 +254,7 @@ impl Proof {
     /// Lets unstale fix what this rule finds, commits that and pulls it; returns what it said.
     #[track_caller]
     pub(super) fn fix(&self, rule: &str) -> Ran {
-        let ran = self.run_fix(rule);
+        let ran = self.run_fix(rule, promised(rule));
         assert_ne!(self.lab.git(&["status", "--porcelain"]).ok(), "", "nothing is fixed: {ran:?}");
         self.pull();
         ran

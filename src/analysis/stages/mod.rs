@@ -262,6 +262,12 @@ impl Stages {
     /// The shell that runs a RUN in shell form right above an instruction of the stage.
     pub fn shell_at(&self, dockerfile: &Dockerfile, stage: usize, instruction: usize) -> Shell {
         let own = &self.all[stage];
+        // A stage that starts from this one shows what the base has.
+        let starts_here = |heir: usize| heir > stage && self.chain(heir).contains(&stage);
+        let shown = |heir: usize| starts_here(heir) && self.all[heir].shell == Shell::Posix;
+        if own.shell == Shell::Unknown && (0..self.all.len()).any(shown) {
+            return Shell::Posix;
+        }
         if own.shell != Shell::Posix || initial_shell(&own.root, &self.all) != Shell::Absent {
             return own.shell;
         }
