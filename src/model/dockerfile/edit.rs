@@ -5,7 +5,7 @@ use std::fmt;
 use super::Dockerfile;
 use crate::{
     syntax::dockerfile::{self as syntax, ItemKind},
-    text::{Edit, Newline, Span},
+    text::{Edit, Newline},
 };
 
 /// Why nothing can be inserted.
@@ -93,14 +93,7 @@ pub fn insert_after(
 /// # Panics
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn remove(text: &str, dockerfile: &Dockerfile, instruction: usize) -> Edit {
-    let lines = dockerfile.instructions[instruction].lines;
-    if lines.end() < text.len() || text.ends_with('\n') {
-        return Edit::replace(lines, "");
-    }
-    let before = &text[..lines.start()];
-    let before = before.strip_suffix('\n').unwrap_or(before);
-    let start = before.strip_suffix('\r').unwrap_or(before).len();
-    Edit::replace(Span::new(start, lines.end()), "")
+    Edit::remove_lines(text, dockerfile.instructions[instruction].lines)
 }
 
 /// A keyword (given in upper case) as the instruction writes its own: `arg` beside `run`, else `ARG`.
