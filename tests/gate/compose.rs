@@ -196,9 +196,13 @@ fn parent(path: &str) -> &str {
 pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<String> {
     let mut wrong = super::judge::ends(before, after);
     let ours = |text: &str| {
-        unstale::model::compose::parse(unstale::text::FileId(0), text, &unstale::model::compose::Env::default())
-            .errors
-            .len()
+        unstale::model::compose::parse(
+            unstale::text::FileId(0),
+            text,
+            &unstale::model::compose::Env::default(),
+        )
+        .errors
+        .len()
     };
     if ours(after) > ours(before) {
         wrong.push("has more errors than before".to_owned());
@@ -338,8 +342,12 @@ mod tests {
 
     #[test]
     fn what_a_rule_may_do_is_intended_and_nothing_else() {
-        let web = "services:\n  web:\n    build: .  # here\n    volumes:\n      - code:/app\n      - data:/data\n";
-        let long = web.replace(" .  # here", "\n      context: .  # here\n      args:\n        CACHE_BUST: ${CACHE_BUST:-}");
+        let web =
+            "services:\n  web:\n    build: .  # here\n    volumes:\n      - code:/app\n      - data:/data\n";
+        let long = web.replace(
+            " .  # here",
+            "\n      context: .  # here\n      args:\n        CACHE_BUST: ${CACHE_BUST:-}",
+        );
         let cases: &[(&str, String, &[&str], bool)] = &[
             (web, long.clone(), &["cached-fetch"], true),
             (web, long.clone(), &["moving-base"], false),
@@ -350,11 +358,17 @@ mod tests {
             (web, long.replace("      - data:/data\n", ""), &["cached-fetch"], false),
             (web, web.replace("      - code:/app\n", ""), &["volume-shadows-image"], true),
             (web, web.replace("      - code:/app\n", "      - code:/b\n"), &["volume-shadows-image"], false),
-            (web, web.replace(" .  # here", "\n      context: .  # here\n      pull: true"), &["moving-base"], true),
+            (
+                web,
+                web.replace(" .  # here", "\n      context: .  # here\n      pull: true"),
+                &["moving-base"],
+                true,
+            ),
             (web, web.trim_end().to_owned(), &["moving-base"], false),
             (
                 "services:\n  a: &a\n    build: {context: .}\n  b:\n    <<: *a\n",
-                "services:\n  a: &a\n    build: {context: ., pull: true}\n  b:\n    <<: *a\n    x: 1\n".to_owned(),
+                "services:\n  a: &a\n    build: {context: ., pull: true}\n  b:\n    <<: *a\n    x: 1\n"
+                    .to_owned(),
                 &["moving-base"],
                 false,
             ),

@@ -203,10 +203,13 @@ impl Walk<'_, '_> {
         if self.busts() && new.cmd == "ARG" {
             // The file's own, from further down.
             let stage = self.before.steps[at.old.min(self.before.steps.len())..].iter().enumerate();
-            let later = stage.take_while(|(_, old)| old.cmd != "FROM").filter(|(_, old)| old.value == new.value);
+            let later =
+                stage.take_while(|(_, old)| old.cmd != "FROM").filter(|(_, old)| old.value == new.value);
             for (by, _) in later {
                 let from = at.old + by;
-                let Some(name) = argument(new).map(|(name, _)| name).filter(|name| is_bust(name)) else { continue };
+                let Some(name) = argument(new).map(|(name, _)| name).filter(|name| is_bust(name)) else {
+                    continue;
+                };
                 let ahead = at.ahead.iter().copied().chain([from]).collect();
                 let declared = Some((name, Some(from)));
                 found.push((vec![Change::Moved(from, j)], Some(State { ahead, declared, ..next.clone() })));
@@ -242,7 +245,9 @@ impl Walk<'_, '_> {
         if goes {
             found.push((vec![Change::Gone(i)], Some(next.clone())));
         }
-        if (self.has("broad-copy") && old.cmd == "COPY") || (self.has("discarded-write") && old.cmd == "VOLUME") {
+        if (self.has("broad-copy") && old.cmd == "COPY")
+            || (self.has("discarded-write") && old.cmd == "VOLUME")
+        {
             let pending = at.pending.iter().copied().chain([i]).collect();
             found.push((Vec::new(), Some(State { pending, ..next })));
         }
@@ -258,13 +263,14 @@ impl Walk<'_, '_> {
             "VOLUME" if self.has("volume-over-code") => {
                 let (mut old, new) = (list(&old.value["args"]), list(&new.value["args"]));
                 let fewer = new.len() < old.len() && !new.is_empty();
-                fewer && new.iter().all(|word| {
-                    let at = old.iter().position(|o| o == word);
-                    at.is_some_and(|at| {
-                        old.drain(..=at);
-                        true
+                fewer
+                    && new.iter().all(|word| {
+                        let at = old.iter().position(|o| o == word);
+                        at.is_some_and(|at| {
+                            old.drain(..=at);
+                            true
+                        })
                     })
-                })
             }
             // `ARG X` and `ENV X=1` become `ARG X=1` and `ENV X=${X}`.
             "ARG" if self.has("inert-cache-bust") => {
@@ -272,12 +278,17 @@ impl Walk<'_, '_> {
                     return false;
                 };
                 let has = |step: &Step<'_>| pairs(step).iter().any(|(n, v)| *n == name && *v == default);
-                name == same && is_bust(&name) && self.before.steps.iter().any(|step| step.cmd == "ENV" && has(step))
+                name == same
+                    && is_bust(&name)
+                    && self.before.steps.iter().any(|step| step.cmd == "ENV" && has(step))
             }
             "ENV" if self.has("inert-cache-bust") => {
                 let (old, new) = (pairs(old), pairs(new));
                 let may = |(old, new): (&(String, String), &(String, String))| {
-                    old == new || (old.0 == new.0 && is_bust(&new.0) && new.1.trim_matches('"') == format!("${{{}}}", new.0))
+                    old == new
+                        || (old.0 == new.0
+                            && is_bust(&new.0)
+                            && new.1.trim_matches('"') == format!("${{{}}}", new.0))
                 };
                 old.len() == new.len() && old != new && old.iter().zip(&new).all(may)
             }
@@ -290,7 +301,8 @@ impl Walk<'_, '_> {
 fn argument(step: &Step<'_>) -> Option<(String, Option<String>)> {
     let args = list(&step.value["args"]);
     let [Value::String(word)] = args.as_slice() else { return None };
-    let (name, default) = word.split_once('=').map_or((word.as_str(), None), |(n, d)| (n, Some(d.to_owned())));
+    let (name, default) =
+        word.split_once('=').map_or((word.as_str(), None), |(n, d)| (n, Some(d.to_owned())));
     (step.cmd == "ARG").then(|| (name.to_owned(), default))
 }
 
@@ -321,7 +333,8 @@ fn copies_manifests(step: &Step<'_>) -> bool {
     let args = list(&step.value["args"]);
     let Some((_, sources)) = args.split_last() else { return false };
     let manifest = |word: &Value| word.as_str().is_some_and(|word| MANIFEST.is_match(word));
-    let from = list(&step.value["flags"]).iter().any(|flag| flag.as_str().is_some_and(|f| f.starts_with("--from")));
+    let from =
+        list(&step.value["flags"]).iter().any(|flag| flag.as_str().is_some_and(|f| f.starts_with("--from")));
     step.cmd == "COPY" && !from && !sources.is_empty() && sources.iter().all(manifest)
 }
 
@@ -357,14 +370,15 @@ pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<St
     if directives(&old) != directives(&new) {
         wrong.push("has other parser directives".to_owned());
     }
-    let mut walk =
-        Walk { before: &old, after: &new, rules, failed: HashSet::new(), deepest: (0, 0) };
+    let mut walk = Walk { before: &old, after: &new, rules, failed: HashSet::new(), deepest: (0, 0) };
     let mut changes = Vec::new();
     if walk.explain(State::default(), &mut changes) {
         wrong.extend(bytes(&old, &new, &changes, rules.contains(&"unused-allow")));
     } else {
         let (i, j) = walk.deepest;
-        let show = |side: &Side<'_>, at: usize| side.steps.get(at).map_or("(end)".to_owned(), |s| s.lines.to_owned());
+        let show = |side: &Side<'_>, at: usize| {
+            side.steps.get(at).map_or("(end)".to_owned(), |s| s.lines.to_owned())
+        };
         wrong.push(format!("no rule of {rules:?} may make `{}` of `{}`", show(&new, j), show(&old, i)));
     }
     wrong.extend(super::judge::ends(before, after));
@@ -381,7 +395,10 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
         match *change {
             Change::Same(i, j) => {
                 if old.steps[i].lines != new.steps[j].lines {
-                    wrong.push(format!("`{}` is written anew as `{}`", old.steps[i].lines, new.steps[j].lines));
+                    wrong.push(format!(
+                        "`{}` is written anew as `{}`",
+                        old.steps[i].lines, new.steps[j].lines
+                    ));
                 }
             }
             Change::Edited(i, j) => {
@@ -424,7 +441,8 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
         ));
     }
     let moved = |side: &Side<'_>, at: &HashSet<usize>| {
-        let mut all: Vec<String> = at.iter().flat_map(|&i| comments_above(side, i)).map(|(_, line)| line).collect();
+        let mut all: Vec<String> =
+            at.iter().flat_map(|&i| comments_above(side, i)).map(|(_, line)| line).collect();
         all.sort();
         all
     };
@@ -449,7 +467,9 @@ fn rest(side: &Side<'_>, without: &HashSet<usize>, with_comments: &HashSet<usize
         last.truncate(last.trim_end_matches(['\r', '\n']).len());
     }
     lines.retain(|line| !line.is_empty());
-    lines.iter_mut().for_each(|line| line.truncate(line.trim_end_matches(['\r', '\n']).len()));
+    for line in &mut lines {
+        line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    }
     lines
 }
 
@@ -547,7 +567,8 @@ mod tests {
             ),
             (
                 "FROM a\nRUN x\nFROM b\nARG NOCACHE=1\nRUN y\n",
-                "FROM a\nARG NOCACHE=1\nRUN echo \"cache bust: ${NOCACHE}\"\nRUN x\nFROM b\nRUN y\n".to_owned(),
+                "FROM a\nARG NOCACHE=1\nRUN echo \"cache bust: ${NOCACHE}\"\nRUN x\nFROM b\nRUN y\n"
+                    .to_owned(),
                 BUST,
                 false,
             ),
@@ -569,7 +590,12 @@ mod tests {
                 &["inert-cache-bust"],
                 false,
             ),
-            ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\nRUN y\nVOLUME /x\n".to_owned(), &["discarded-write"], true),
+            (
+                "FROM a\nVOLUME /x\nRUN y\n",
+                "FROM a\nRUN y\nVOLUME /x\n".to_owned(),
+                &["discarded-write"],
+                true,
+            ),
             ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\nRUN y\n".to_owned(), &["discarded-write"], false),
         ];
         for (before, after, rules, right) in cases {

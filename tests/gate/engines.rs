@@ -5,7 +5,10 @@ use std::{
     fs::{self, File},
     path::Path,
     process::{Command, Stdio},
-    sync::{LazyLock, Mutex, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        LazyLock, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use regex::Regex;
@@ -37,6 +40,7 @@ static CHANGED: LazyLock<Vec<(Safety, String, Changed)>> = LazyLock::new(|| {
 /// How many of the changed Dockerfiles each builder is asked about; `UNSTALE_GATE_ALL=1` asks about all.
 const SAMPLE: usize = 300;
 
+#[expect(clippy::needless_pass_by_value, reason = "what `run_on` calls")]
 fn builders_read_what_was_fixed(engine: Engine, builder: Builder) {
     if folder("UNSTALE_CORPUS_FULL").is_none() {
         return skipped("UNSTALE_CORPUS_FULL names no folder of repositories");
@@ -105,8 +109,11 @@ fn parse(engine: &Engine, builder: Builder, text: &str) -> Said {
     docker.args(["build", "--target", "unstale-none", "-"]).envs(builder.env()).current_dir(&engine.scratch);
     docker.stdin(Stdio::from(File::open(file.path()).unwrap()));
     let output = docker.output().expect("docker starts");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if said.contains("unstale-none") && ["could not be found", "failed to reach build target"].iter().any(|s| said.contains(s)) {
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if said.contains("unstale-none")
+        && ["could not be found", "failed to reach build target"].iter().any(|s| said.contains(s))
+    {
         return Said::Parsed;
     }
     let error = said.lines().rev().find(|line| line.to_lowercase().contains("error")).unwrap_or(&said);
@@ -188,7 +195,8 @@ fn compare(changed: &Changed, old: &Result<String, String>, new: &Result<String,
         (Ok(old), Ok(new)) => {
             sum.accepted += 1;
             let (old, new) = (compose::load(old).unwrap(), compose::load(new).unwrap());
-            let found: Vec<_> = old.iter().zip(&new).flat_map(|(old, new)| compose::differences(old, new)).collect();
+            let found: Vec<_> =
+                old.iter().zip(&new).flat_map(|(old, new)| compose::differences(old, new)).collect();
             if found.is_empty() {
                 sum.wrong.push(format!("{name}: Compose reads the same as before"));
             }
@@ -208,7 +216,8 @@ fn compare(changed: &Changed, old: &Result<String, String>, new: &Result<String,
 /// What `docker compose config` prints, variables as they are.
 fn config(engine: &Engine, file: &Path, text: &str) -> Result<String, String> {
     fs::write(file, text).unwrap();
-    let args = ["compose", "-f", &file.display().to_string(), "config", "--no-interpolate"].map(str::to_owned);
+    let args =
+        ["compose", "-f", &file.display().to_string(), "config", "--no-interpolate"].map(str::to_owned);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let ran = engine.docker(&args);
     if ran.code == 0 { Ok(ran.stdout) } else { Err(without_time(&ran.stderr)) }

@@ -142,9 +142,13 @@ fn some(pieces: &'static [&'static str], most: usize) -> impl Strategy<Value = S
 
 /// A Dockerfile of one to three stages.
 pub(super) fn dockerfile() -> impl Strategy<Value = String> {
-    let head = prop::sample::select(&["", "", "# syntax=docker/dockerfile:1\n\n", "# escape=`\n", "ARG CACHE_BUST=0\n"][..]);
-    let stage = (prop::sample::select(FROMS), some(PIECES, 9)).prop_map(|(from, body)| format!("{from}{body}"));
-    (head, prop::collection::vec(stage, 1..=3)).prop_map(|(head, stages)| format!("{head}{}", stages.concat()))
+    let head = prop::sample::select(
+        &["", "", "# syntax=docker/dockerfile:1\n\n", "# escape=`\n", "ARG CACHE_BUST=0\n"][..],
+    );
+    let stage =
+        (prop::sample::select(FROMS), some(PIECES, 9)).prop_map(|(from, body)| format!("{from}{body}"));
+    (head, prop::collection::vec(stage, 1..=3))
+        .prop_map(|(head, stages)| format!("{head}{}", stages.concat()))
 }
 
 /// A service of keys that follow each other; a key that is there twice makes a file that nothing may be done to.
@@ -166,10 +170,12 @@ fn service(name: &'static str) -> impl Strategy<Value = String> {
 /// A compose file.
 pub(super) fn compose() -> impl Strategy<Value = String> {
     let common = "x-common: &common\n  restart: always\n  build:\n    context: .\n\n";
-    (service("web"), service("worker"), some(SERVICES, 2), any::<bool>()).prop_map(move |(web, worker, more, end)| {
-        let end = if end { "volumes: {code: , data: {}}\n" } else { "# the end\n" };
-        format!("# above\n{common}services:\n{web}{more}{worker}{end}")
-    })
+    (service("web"), service("worker"), some(SERVICES, 2), any::<bool>()).prop_map(
+        move |(web, worker, more, end)| {
+            let end = if end { "volumes: {code: , data: {}}\n" } else { "# the end\n" };
+            format!("# above\n{common}services:\n{web}{more}{worker}{end}")
+        },
+    )
 }
 
 /// A project that a failing test shows as texts.

@@ -94,7 +94,9 @@ pub(super) fn project(name: &str, snapshot: &Snapshot, limit: Safety, counts: &m
         }
     }
     if before.files + created.len() != fixed.report.files {
-        counts.wrong.push(format!("{name}: {} files are checked, {} afterwards", before.files, fixed.report.files));
+        counts
+            .wrong
+            .push(format!("{name}: {} files are checked, {} afterwards", before.files, fixed.report.files));
     }
     let again = engine::fix(&fixed.snapshot, &settings, limit);
     if !again.applied.is_empty() || again.changed(&fixed.snapshot).next().is_some() {

@@ -2,7 +2,10 @@
 //!
 //! The judges know a closed list of differences for each rule. They do not see the edits: they compare the texts before
 //! and after as values (instructions, YAML documents, lines of scripts), and line by line.
-#![expect(clippy::disallowed_methods, reason = "the corpus lies outside of the project, the engines are real")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the corpus lies outside of the project, the engines are real"
+)]
 
 mod compose;
 mod corpus;
@@ -28,7 +31,16 @@ const BUST: [&str; 3] = ["cached-fetch", "inert-cache-bust", "missing-cache-bust
 /// Whether a name says that the argument busts the cache. Written anew here: the judge does not ask the judged.
 fn is_bust(name: &str) -> bool {
     let name = name.to_ascii_uppercase().replace('_', "");
-    ["CACHEBUST", "BUSTCACHE", "CACHEDATE", "CACHETIME", "CACHEBREAK", "BREAKCACHE", "NOCACHE", "INVALIDATECACHE"]
-        .iter()
-        .any(|known| name.contains(known))
+    [
+        "CACHEBUST",
+        "BUSTCACHE",
+        "CACHEDATE",
+        "CACHETIME",
+        "CACHEBREAK",
+        "BREAKCACHE",
+        "NOCACHE",
+        "INVALIDATECACHE",
+    ]
+    .iter()
+    .any(|known| name.contains(known))
 }

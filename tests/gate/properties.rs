@@ -28,8 +28,8 @@ static BAD: LazyLock<Vec<Snapshot>> = LazyLock::new(|| {
 
 /// A bad case with a line of one of its files gone, there twice, or changed with the next one.
 fn damaged() -> impl Strategy<Value = Shown> {
-    (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..4_u8).prop_map(
-        |(case, file, line, how)| {
+    (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..4_u8)
+        .prop_map(|(case, file, line, how)| {
             let snapshot = &BAD[case.index(BAD.len())];
             let (id, source) = snapshot.files().nth(file.index(snapshot.files().count())).unwrap();
             let mut lines: Vec<&str> = source.text.split_inclusive('\n').collect();
@@ -46,8 +46,7 @@ fn damaged() -> impl Strategy<Value = Shown> {
                 _ => lines.insert(at, "# between\n"),
             }
             Shown(snapshot.with_text(id, lines.concat()))
-        },
-    )
+        })
 }
 
 fn any_project() -> impl Strategy<Value = Shown> {

@@ -16,7 +16,11 @@ static PUT: LazyLock<Vec<(&str, Regex, &str)>> = LazyLock::new(|| {
         one("unguarded-step", r"(?m)^[ \t]*(?:- )?set -[euo]+(?: pipefail)?\r?\n", ""),
         one("unguarded-step", r"(?m)^([ \t]*(?:- )?set -[a-z]*e[a-z]*?)o pipefail", "$1"),
         one("unguarded-step", r" ?&&", ";"),
-        one("no-cache-alone", r"(?m)^[ \t]*(?:- |@)?docker builder prune --force --filter type=source\.local\r?\n", ""),
+        one(
+            "no-cache-alone",
+            r"(?m)^[ \t]*(?:- |@)?docker builder prune --force --filter type=source\.local\r?\n",
+            "",
+        ),
         one("no-cache-alone", r"docker builder prune --force --filter type=source\.local && ", ""),
         one("up-without-build", r" --build\b", ""),
         one("kept-container", r" --force-recreate\b", ""),
@@ -54,7 +58,7 @@ fn accepts(text: &str) -> bool {
     let Ok(mut bash) = bash else { return true };
     let written = bash.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
     let ended = bash.wait().is_ok_and(|status| status.success());
-    ended || !written.is_some_and(|w| w.is_ok())
+    ended || written.is_none_or(|w| w.is_err())
 }
 
 /// Lines that the rules add to an ignore file.
