@@ -23,7 +23,7 @@ impl Edit {
     }
 
     /// Takes whole lines away, `lines` with the newline behind them. A file without a newline at its end stays without
-    /// one, and a byte order mark stays.
+    /// one (the blank lines above its last one go, too), and a byte order mark stays.
     ///
     /// # Panics
     /// If `lines` is not a span of `text`.
@@ -33,9 +33,8 @@ impl Edit {
         if lines.end() < text.len() || text.ends_with('\n') {
             return Self::replace(Span::new(start, lines.end()), "");
         }
-        let before = text[..start].strip_suffix('\n').unwrap_or(&text[..start]);
-        let before = before.strip_suffix('\r').unwrap_or(before);
-        Self::replace(Span::new(before.len(), lines.end()), "")
+        let kept = text[..start].trim_end_matches(['\r', '\n']).len();
+        Self::replace(Span::new(kept, lines.end()), "")
     }
 }
 
@@ -164,6 +163,7 @@ mod tests {
         assert_eq!(without("a\nb\nc\n", Span::new(2, 4)), "a\nc\n");
         assert_eq!(without("a\nb\n", Span::new(2, 4)), "a\n");
         assert_eq!(without("a\r\nb", Span::new(3, 4)), "a");
+        assert_eq!(without("a\n\nb", Span::new(3, 4)), "a");
         assert_eq!(without("a\nb", Span::new(0, 2)), "b");
         assert_eq!(without("\u{feff}a\nb", Span::new(0, 5)), "\u{feff}b");
         assert_eq!(without("\u{feff}a", Span::new(0, 4)), "\u{feff}");

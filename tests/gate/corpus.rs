@@ -2,7 +2,7 @@
 //! as `owner__name/path`, and `UNSTALE_CORPUS_FACTS` the folder with what BuildKit and Compose say of them.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     time::Instant,
@@ -141,14 +141,14 @@ impl Single {
 
 fn singles(corpus: &Path, facts: &Path) -> Vec<Single> {
     let mut all = Vec::new();
-    let mut seen: HashMap<PathBuf, ()> = HashMap::new();
+    let mut seen: HashSet<PathBuf> = HashSet::new();
     for (list, dockerfile) in [("dockerfiles.jsonl", true), ("compose.jsonl", false)] {
         for line in fs::read_to_string(facts.join(list)).unwrap().lines() {
             let fact: Value = serde_json::from_str(line).unwrap();
             let (repo, path) = (fact["repo"].as_str().unwrap(), fact["path"].as_str().unwrap());
             let name = format!("{}/{path}", repo.replacen('/', "__", 1));
             let Ok(text) = fs::read_to_string(corpus.join(&name)) else { continue };
-            if seen.insert(corpus.join(&name), ()).is_some() {
+            if !seen.insert(corpus.join(&name)) {
                 continue;
             }
             let accepted = if dockerfile {

@@ -467,7 +467,9 @@ fn rest(side: &Side<'_>, without: &HashSet<usize>, with_comments: &HashSet<usize
         last.truncate(last.trim_end_matches(['\r', '\n']).len());
     }
     lines.retain(|line| !line.is_empty());
-    lines.iter_mut().for_each(|line| line.truncate(line.trim_end_matches(['\r', '\n']).len()));
+    for line in &mut lines {
+        line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    }
     lines
 }
 

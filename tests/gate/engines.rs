@@ -40,6 +40,7 @@ static CHANGED: LazyLock<Vec<(Safety, String, Changed)>> = LazyLock::new(|| {
 /// How many of the changed Dockerfiles each builder is asked about; `UNSTALE_GATE_ALL=1` asks about all.
 const SAMPLE: usize = 300;
 
+#[expect(clippy::needless_pass_by_value, reason = "what `run_on` calls")]
 fn builders_read_what_was_fixed(engine: Engine, builder: Builder) {
     if folder("UNSTALE_CORPUS_FULL").is_none() {
         return skipped("UNSTALE_CORPUS_FULL names no folder of repositories");

@@ -58,7 +58,7 @@ fn accepts(text: &str) -> bool {
     let Ok(mut bash) = bash else { return true };
     let written = bash.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
     let ended = bash.wait().is_ok_and(|status| status.success());
-    ended || !written.is_some_and(|w| w.is_ok())
+    ended || written.is_none_or(|w| w.is_err())
 }
 
 /// Lines that the rules add to an ignore file.

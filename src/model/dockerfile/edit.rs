@@ -5,7 +5,7 @@ use std::fmt;
 use super::Dockerfile;
 use crate::{
     syntax::dockerfile::{self as syntax, ItemKind},
-    text::{Edit, Newline, Span},
+    text::{Edit, Newline},
 };
 
 /// Why nothing can be inserted.
@@ -93,7 +93,7 @@ pub fn insert_after(
 /// # Panics
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn remove(text: &str, dockerfile: &Dockerfile, instruction: usize) -> Edit {
-    without_lines(text, dockerfile.instructions[instruction].lines)
+    Edit::remove_lines(text, dockerfile.instructions[instruction].lines)
 }
 
 /// Takes the lines of all instructions from `first` to `last` away, with what stands between them and the comments that
@@ -103,17 +103,7 @@ pub fn remove(text: &str, dockerfile: &Dockerfile, instruction: usize) -> Edit {
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn remove_block(text: &str, dockerfile: &Dockerfile, first: usize, last: usize) -> Edit {
     let start = start_with_comments(text, dockerfile, first);
-    without_lines(text, Span::new(start, dockerfile.instructions[last].lines.end()))
-}
-
-fn without_lines(text: &str, lines: Span) -> Edit {
-    if lines.end() < text.len() || text.ends_with('\n') {
-        return Edit::replace(lines, "");
-    }
-    let before = &text[..lines.start()];
-    let before = before.strip_suffix('\n').unwrap_or(before);
-    let start = before.strip_suffix('\r').unwrap_or(before).len();
-    Edit::replace(Span::new(start, lines.end()), "")
+    Edit::remove_lines(text, Span::new(start, dockerfile.instructions[last].lines.end()))
 }
 
 /// A keyword (given in upper case) as the instruction writes its own: `arg` beside `run`, else `ARG`.
