@@ -3,7 +3,7 @@
 use crate::{
     analysis::{
         Facts,
-        commands::{Effect, Manager},
+        commands::Effect,
         ignoring, paths,
         stages::{Step, What},
         whole::{self, WholeCopy},
@@ -187,7 +187,7 @@ fn installs_modules(copy: &WholeCopy<'_>) -> bool {
     inherited.chain(&copy.stages.all[copy.stage].steps[..copy.step]).any(|step| match &step.what {
         What::Run(run) => run.effects.iter().any(|effect| match effect {
             Effect::Install(install) => {
-                matches!(install.manager, Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun)
+                install.manager.is_node()
             }
             _ => false,
         }),

@@ -16,7 +16,15 @@ use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
 mod context;
 mod scripts;
 
-on_real_engines!(broad_copy, cached_fetch, cache_bust, inert_cache_bust, single_file_bind, syntax_error);
+on_real_engines!(
+    broad_copy,
+    broad_copy_keeps,
+    cached_fetch,
+    cache_bust,
+    inert_cache_bust,
+    single_file_bind,
+    syntax_error
+);
 
 /// A project of the proof's own in the place of the lab's, pulled by the server.
 struct Proof {
@@ -120,6 +128,16 @@ impl Proof {
         fs::read_to_string(copy).expect("the engine has written it").trim_end().to_owned()
     }
 
+    /// Every path of the image below the folders that the proofs fill: owner, mode, size, name.
+    #[track_caller]
+    fn tree(&self, image: &str) -> String {
+        let script = "for d in /app /new; do [ -e $d ] && find $d -exec stat -c '%u:%g %a %F %s %n' {} \\;; done | sort -k 5";
+        let label = format!("com.docker.compose.project={}", self.lab.project());
+        let run =
+            ["run", "--rm", "--label", &label, "--user", "0:0", "--entrypoint", "sh", image, "-c", script];
+        self.lab.engine.docker(&run).ok()
+    }
+
     /// The digests of the image's layers: where a step that writes a nonce ran again, they differ.
     #[track_caller]
     fn layers(&self, image: &str) -> String {
@@ -186,6 +204,105 @@ RUN pip install --no-cache-dir -r requirements.txt
     assert_eq!(proof.holds(&image, "/app/app.py"), "print(333)", "and the file is new");
     proof.bring(&[("requirements.txt", "# @LAB@\nflask==3.1.0\n")]);
     assert_ne!(installed(&proof.build(".", &[])), first, "the manifest makes it run again");
+}
+
+/// Builds whose COPY is broad: name, whether only BuildKit takes it, whether the engine before 23 does, Dockerfile.
+/// `app/mvnw` is a program of the context that reads what Maven's wrapper reads.
+const KEPT: &[(&str, bool, bool, &str)] = &[
+    ("owner", false, true, "WORKDIR /app\nCOPY --chown=7:8 . .\nRUN ./mvnw dependency:go-offline\n"),
+    (
+        "new-folder",
+        false,
+        true,
+        "COPY --chown=7:8 . /new/app\nWORKDIR /new/app\nRUN ./mvnw dependency:go-offline\n",
+    ),
+    (
+        "user",
+        false,
+        true,
+        "RUN mkdir -p /app && chown 7:8 /app && chmod 777 /tmp\nWORKDIR /app\nCOPY --chown=7:8 [\".\", \"/app\"]\nUSER 7:8\n\
+         RUN ./mvnw dependency:go-offline\n",
+    ),
+    (
+        "added",
+        false,
+        true,
+        "WORKDIR /app\nADD . ./\nENV A=b\nRUN mkdir -p /opt/x && ./mvnw dependency:go-offline\n",
+    ),
+    (
+        "mode",
+        true,
+        true,
+        "WORKDIR /app\nCOPY --chmod=755 --chown=7:8 . .\nRUN ./mvnw dependency:go-offline\n",
+    ),
+    ("link", true, false, "WORKDIR /app\nCOPY --link --chown=7:8 . .\nRUN ./mvnw dependency:go-offline\n"),
+    (
+        "link-new",
+        true,
+        false,
+        "COPY --link . /new/app/\nWORKDIR /new/app\nRUN ./mvnw dependency:go-offline\n",
+    ),
+];
+
+/// The fixed forms put every file where the bad ones put it, with the same owner and mode, and what the install reads
+/// is there for it. Their install stays cached after a change of a source, and runs again after one of any file that it
+/// reads.
+fn broad_copy_keeps(engine: Engine, builder: Builder) {
+    const MVNW: &str = "#!/bin/sh\n# @LAB@\nmkdir -p target && cat pom.xml mvnw .mvn/jvm.config .mvn/wrapper/maven-wrapper.properties \
+        >target/read && cat /proc/sys/kernel/random/uuid >/tmp/ran\n";
+    let old = engine.name == "e20";
+    let kept = KEPT
+        .iter()
+        .filter(|(_, buildkit, every, _)| (builder == Builder::BuildKit || !buildkit) && (*every || !old));
+    let kept: Vec<(&str, &str)> = kept.map(|(name, _, _, dockerfile)| (*name, *dockerfile)).collect();
+    let proof = Proof::new(engine, builder, &[]);
+    for (name, dockerfile) in &kept {
+        let file = |path: &str| format!("{name}/{path}");
+        proof.bring(&[
+            (&file("Dockerfile"), &format!("ARG BASE_IMAGE=alpine\nFROM ${{BASE_IMAGE}}\n{dockerfile}")),
+            (&file("pom.xml"), "<project/>\n"),
+            (&file("mvnw"), MVNW),
+            (&file(".mvn/jvm.config"), "-Xmx1g\n"),
+            (&file(".mvn/wrapper/maven-wrapper.properties"), "a=b\n"),
+            (&file("src/deep/App.java"), "class A {}\n"),
+        ]);
+        // git keeps none of these modes.
+        for (path, mode) in [
+            ("mvnw", 0o755),
+            (".mvn", 0o700),
+            (".mvn/jvm.config", 0o604),
+            ("src/deep", 0o711),
+            ("pom.xml", 0o640),
+        ] {
+            set_mode(&proof.lab.server().join(name).join(path), mode);
+        }
+    }
+    let list = |name: &str| {
+        let image = proof.build(name, &[]);
+        (proof.tree(&image), proof.holds(&image, "/tmp/ran"))
+    };
+    let bad: Vec<_> = kept.iter().map(|(name, _)| list(name)).collect();
+    assert_eq!(proof.fix("broad-copy").code, 0);
+    for ((name, _), (tree, _)) in kept.iter().zip(&bad) {
+        let (fixed, ran) = list(name);
+        assert_eq!(&fixed, tree, "{name}: the same files, owners and modes");
+        assert!(fixed.contains("target/read") && fixed.contains("App.java"), "{name}: {fixed}");
+        proof.bring(&[(&format!("{name}/src/deep/App.java"), "class B {}\n")]);
+        assert_eq!(list(name).1, ran, "{name}: a source does not make it run again");
+        let mut before = ran;
+        for (path, text) in [(".mvn/jvm.config", "-Xmx2g\n"), ("pom.xml", "<project><!-- 2 --></project>\n")]
+        {
+            proof.bring(&[(&format!("{name}/{path}"), text)]);
+            let (_, now) = list(name);
+            assert_ne!(now, before, "{name}: {path} makes it run again");
+            before = now;
+        }
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it was pulled just now");
 }
 
 /// The archive of a branch moves on: the rebuilt image holds the old file, until the layer gets a new value.
