@@ -48,9 +48,7 @@ pub fn case<'a>(
     let install = installs.next()?;
     let mut reading = brought.reading(install, workdir)?;
     for other in installs {
-        let more = brought.reading(other, workdir)?;
-        reading.pieces.extend(more.pieces);
-        reading.wants = reading.wants.and(more.wants);
+        reading = reading.and(brought.reading(other, workdir));
     }
     (reading.wants != Wants::Sources).then_some(Mounted { mount, install, reading })
 }
@@ -90,11 +88,6 @@ pub fn edits(
     run: &RunFacts,
     case: &Mounted<'_>,
 ) -> Result<Vec<(FileId, Edit)>, String> {
-    match &case.reading.wants {
-        Wants::Manifests => {}
-        Wants::More(reason) | Wants::Members(reason) => return Err(reason.clone()),
-        Wants::Sources => return Err("it needs the sources".to_owned()),
-    }
     let text = &facts.snapshot.file(model.file).text;
     let options = text[case.mount.span.range()].strip_prefix("--mount=").unwrap_or_default();
     let plain = |option: &str| {

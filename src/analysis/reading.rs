@@ -33,6 +33,23 @@ pub struct Reading {
     pub fills: Vec<(String, &'static str)>,
 }
 
+impl Reading {
+    /// With what another install of the same RUN reads; `None`: nobody knows.
+    #[must_use]
+    pub fn and(mut self, other: Option<Self>) -> Self {
+        let unknown =
+            || Wants::More("another install in the same RUN reads files that are not known".to_owned());
+        let Some(other) = other else {
+            self.wants = self.wants.and(unknown());
+            return self;
+        };
+        self.pieces.extend(other.pieces);
+        self.fills.extend(other.fills);
+        self.wants = self.wants.and(other.wants);
+        self
+    }
+}
+
 /// A COPY of a context.
 #[derive(Clone, Copy)]
 pub struct Brought<'a> {

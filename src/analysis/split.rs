@@ -218,8 +218,10 @@ fn order(text: &str, parts: &Parts<'_>, written: &Copy) -> Result<(), Reason> {
             (Kind::Workdir(_), _) => {
                 return Err("the working folder, from which the COPY's destination counts, changes before the install".to_owned());
             }
-            (_, Some(What::Run(run))) => between(parts, run)
-                .map_err(|()| format!("`{}` stands between the two, and may need the rest", said()))?,
+            (_, Some(What::Run(run))) if between(parts, run) => {}
+            (Kind::Run(_), _) => {
+                return Err(format!("`{}` stands between the two, and may need the rest", said()));
+            }
             (_, Some(What::Copy(other))) if apart(parts, other) => {}
             (Kind::Copy(_) | Kind::Add(_), _) => {
                 return Err(format!(
@@ -237,15 +239,14 @@ fn order(text: &str, parts: &Parts<'_>, written: &Copy) -> Result<(), Reason> {
 }
 
 /// A RUN that does not look at the files.
-fn between(parts: &Parts<'_>, run: &RunFacts) -> Result<(), ()> {
+fn between(parts: &Parts<'_>, run: &RunFacts) -> bool {
     let blind = |effect: &Effect| {
         matches!(
             effect,
             Effect::Nothing | Effect::Checks | Effect::Other { reads: Reads::Nothing | Reads::Index, .. }
         )
     };
-    let all = run.effects.iter().all(blind) && run.context_mounts.is_empty();
-    if all && undone(parts, run).is_ok() { Ok(()) } else { Err(()) }
+    run.effects.iter().all(blind) && run.context_mounts.is_empty() && undone(parts, run).is_ok()
 }
 
 /// Whether another COPY fills nothing that this one fills, too.

@@ -11,8 +11,8 @@ use crate::{
         split::{self, Parts},
         stages::{CopyFacts, CopyFrom, RunFacts, Step, What},
     },
-    diag::{Safety, Severity, Sink},
-    text::Location,
+    diag::{Draft, Safety, Severity, Sink},
+    text::{Edit, FileId, Location},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -30,8 +30,8 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
                 for case in &cases {
                     report(facts, dockerfile, context, case, sink);
                 }
-                let mounted = own.iter().filter(|step| mounted(facts, dockerfile, context, step, sink).is_some()).count();
-                !cases.is_empty() || mounted > 0
+                let mounts = own.iter().filter_map(|step| mounted(facts, dockerfile, context, step, sink)).count();
+                !cases.is_empty() || mounts > 0
             });
         }
     }
@@ -49,27 +49,34 @@ struct Case<'a> {
     missing: Vec<Piece>,
 }
 
-fn report(facts: &Facts<'_>, dockerfile: &DockerfileFacts, context: &Context, case: &Case<'_>, sink: &mut Sink<'_>) {
+fn report(
+    facts: &Facts<'_>,
+    dockerfile: &DockerfileFacts,
+    context: &Context,
+    case: &Case<'_>,
+    sink: &mut Sink<'_>,
+) {
     let model = &dockerfile.model;
     let text = &facts.snapshot.file(model.file).text;
     let copy = &model.instructions[case.copy.0.instruction];
     let said = text[copy.span.range()].lines().next().unwrap_or_default();
-    let command = split::one_line(&text[case.install.span.range()]);
+    let manager = case.install.manager.name();
     let manifest = &case.reading.pieces[0].source;
-    let message =
-        format!("`{said}` stands before the dependency install `{command}`: every change of any file installs all of them again");
-    let needs = match case.reading.wants {
-        Wants::Manifests => format!("needs no more than `{manifest}`, and runs again after every change"),
-        _ => format!("installs what `{manifest}` names, and runs again after every change"),
-    };
-    let finding = sink
-        .report(Location::new(model.file, copy.span), message)
-        .label(Location::new(model.file, case.install.span), needs);
-    let names: Vec<&str> = case.missing.iter().map(|piece| piece.source.as_str()).collect();
-    let mut title = match names[..] {
-        [] => "copy the rest after the install".to_owned(),
-        _ => format!("copy `{}` first, the rest after the install", names.join("`, `")),
-    };
+    let draft = sink
+        .report(
+            Location::new(model.file, copy.span),
+            format!(
+                "`{said}` stands before the dependency install of {manager}: \
+                 every change of any file installs all of them again"
+            ),
+        )
+        .label(
+            Location::new(model.file, case.install.span),
+            match case.reading.wants {
+                Wants::Manifests => format!("needs no more than `{manifest}`, and runs again after every change"),
+                _ => format!("installs what `{manifest}` names, and runs again after every change"),
+            },
+        );
     let edits = match &case.reading.wants {
         Wants::Manifests => split::edits(&Parts {
             facts,
@@ -81,42 +88,56 @@ fn report(facts: &Facts<'_>, dockerfile: &DockerfileFacts, context: &Context, ca
             reading: &case.reading,
             missing: &case.missing.iter().collect::<Vec<_>>(),
         }),
-        Wants::More(reason) | Wants::Members(reason) => Err(reason.clone()),
-        Wants::Sources => return,
+        wants => Err(wants.reason().to_owned()),
     };
+    let names: Vec<&str> = case.missing.iter().map(|piece| piece.source.as_str()).collect();
+    let title = match (&case.reading.wants, &names[..]) {
+        (Wants::Members(_), _) => "copy the manifests and what they name first, the rest after the install".to_owned(),
+        (_, []) => "copy the rest after the install".to_owned(),
+        (_, names) => format!("copy `{}` first, the rest after the install", names.join("`, `")),
+    };
+    conclude(draft, &case.reading.wants, edits, title);
+}
+
+/// The fix, or why a person has to make it. What only a person can choose is no more than worth knowing.
+fn conclude(draft: Draft<'_>, wants: &Wants, edits: Result<Vec<(FileId, Edit)>, String>, title: String) {
+    let level = if matches!(wants, Wants::Members(_)) { Severity::Info } else { Severity::Warning };
     match edits {
-        Ok(edits) => finding.fix(Safety::Unsafe, title, edits),
+        Ok(edits) => draft.fix(Safety::Unsafe, title, edits),
         Err(reason) => {
-            let level = if matches!(case.reading.wants, Wants::Members(_)) { Severity::Info } else { Severity::Warning };
-            if level == Severity::Info {
-                title = "copy the manifests and what they name first, the rest after the install".to_owned();
-            }
-            finding.at_most(level).help(format!("not done by itself: {reason}")).fix(Safety::Manual, title, Vec::new())
+            let help = format!("not done by itself: {reason}");
+            draft.at_most(level).help(help).fix(Safety::Manual, title, Vec::new())
         }
     };
 }
 
 /// The same with a mount of the whole context in the place of the COPY.
-fn mounted(facts: &Facts<'_>, dockerfile: &DockerfileFacts, context: &Context, step: &Step, sink: &mut Sink<'_>) -> Option<()> {
+fn mounted(
+    facts: &Facts<'_>,
+    dockerfile: &DockerfileFacts,
+    context: &Context,
+    step: &Step,
+    sink: &mut Sink<'_>,
+) -> Option<()> {
     let What::Run(run) = &step.what else { return None };
     let model = &dockerfile.model;
     let case = mounted::case(facts, model, context, step)?;
     let text = &facts.snapshot.file(model.file).text;
-    let (said, command) = (&text[case.mount.span.range()], split::one_line(&text[case.install.span.range()]));
+    let said = &text[case.mount.span.range()];
     let names: Vec<&str> = case.reading.pieces.iter().map(|piece| piece.source.as_str()).collect();
-    let finding = sink.report(
+    let draft = sink.report(
         Location::new(model.file, case.mount.span),
-        format!("`{said}` shows the dependency install `{command}` every file: every change of any file installs all of them again"),
+        format!(
+            "`{said}` shows every file to the dependency install of {}: \
+             a change of any of them installs all dependencies again",
+            case.install.manager.name()
+        ),
     );
-    let title = format!("mount `{}` only", names.join("`, `"));
-    match mounted::edits(facts, model, run, &case) {
-        Ok(edits) => finding.fix(Safety::Unsafe, title, edits),
-        Err(reason) => {
-            let members = matches!(case.reading.wants, Wants::Members(_));
-            let level = if members { Severity::Info } else { Severity::Warning };
-            finding.at_most(level).help(format!("not done by itself: {reason}")).fix(Safety::Manual, title, Vec::new())
-        }
+    let edits = match &case.reading.wants {
+        Wants::Manifests => mounted::edits(facts, model, run, &case),
+        wants => Err(wants.reason().to_owned()),
     };
+    conclude(draft, &case.reading.wants, edits, format!("mount `{}` only", names.join("`, `")));
     Some(())
 }
 
@@ -134,22 +155,15 @@ fn case<'a>(facts: &Facts<'_>, context: &Context, steps: &[&'a Step]) -> Option<
         What::Copy(copy) => Brought { facts, context, copy }.reading(install, run.workdir.known().unwrap_or("?")),
         _ => None,
     };
-    let (at, install) =
-        installs.iter().find_map(|install| Some((before.iter().position(|step| read(step, install).is_some())?, *install)))?;
+    let first = |install: &Install| before.iter().position(|step| read(step, install).is_some());
+    let (at, install) = installs.iter().find_map(|install| Some((first(install)?, *install)))?;
     let (copy_step, What::Copy(copy)) = (before[at], &before[at].what) else { return None };
     if before[..at].iter().any(|step| installs_too(step, install)) {
         return None;
     }
     let mut reading = read(copy_step, install)?;
     for other in installs.iter().filter(|other| **other != install) {
-        match read(copy_step, other) {
-            Some(more) => {
-                reading.pieces.extend(more.pieces);
-                reading.fills.extend(more.fills);
-                reading.wants = reading.wants.and(more.wants);
-            }
-            None => reading.wants = reading.wants.and(Wants::More("another install in the same RUN reads files that are not known".to_owned())),
-        }
+        reading = reading.and(read(copy_step, other));
     }
     // Where the install may read more than the manifest, a step before it may have made what it reads; these also take
     // what such a step has put into the machine's own repository (`mvn install`).
@@ -162,7 +176,8 @@ fn case<'a>(facts: &Facts<'_>, context: &Context, steps: &[&'a Step]) -> Option<
     let missing = reading.pieces.iter().filter(|piece| !before[..at].iter().any(|step| brings(step, piece)));
     let mut missing: Vec<Piece> = missing.cloned().collect();
     missing.dedup();
-    Some(Case { copy: (copy_step, copy), between: before[at + 1..].to_vec(), run: (last, run), install, reading, missing })
+    let between = before[at + 1..].to_vec();
+    Some(Case { copy: (copy_step, copy), between, run: (last, run), install, reading, missing })
 }
 
 /// Whether the step copies the piece to its place.

@@ -128,10 +128,11 @@ impl Proof {
         fs::read_to_string(copy).expect("the engine has written it").trim_end().to_owned()
     }
 
-    /// Every path of the image below the folders that the proofs fill: owner, mode, size, name.
+    /// Every path of the image below the folders that the proofs fill: owner, mode, kind, name; and what the files hold.
     #[track_caller]
     fn tree(&self, image: &str) -> String {
-        let script = "for d in /app /new; do [ -e $d ] && find $d -exec stat -c '%u:%g %a %F %s %n' {} \\;; done | sort -k 5";
+        let script = "for d in /app /new; do [ ! -e $d ] || find $d -exec stat -c '%u:%g %a %F %n' {} \\; ; \
+            [ ! -e $d ] || find $d -type f -exec md5sum {} \\; ; done | sort";
         let label = format!("com.docker.compose.project={}", self.lab.project());
         let run =
             ["run", "--rm", "--label", &label, "--user", "0:0", "--entrypoint", "sh", image, "-c", script];
@@ -260,6 +261,7 @@ fn broad_copy_keeps(engine: Engine, builder: Builder) {
         let file = |path: &str| format!("{name}/{path}");
         proof.bring(&[
             (&file("Dockerfile"), &format!("ARG BASE_IMAGE=alpine\nFROM ${{BASE_IMAGE}}\n{dockerfile}")),
+            (&file(".dockerignore"), "Dockerfile\n"),
             (&file("pom.xml"), "<project/>\n"),
             (&file("mvnw"), MVNW),
             (&file(".mvn/jvm.config"), "-Xmx1g\n"),

@@ -64,6 +64,28 @@ impl Manager {
         matches!(self, Self::Npm | Self::Yarn | Self::Pnpm | Self::Bun)
     }
 
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Npm => "npm",
+            Self::Yarn => "Yarn",
+            Self::Pnpm => "pnpm",
+            Self::Bun => "Bun",
+            Self::Pip => "pip",
+            Self::UvPip | Self::Uv => "uv",
+            Self::Poetry => "Poetry",
+            Self::Pipenv => "Pipenv",
+            Self::Bundler => "Bundler",
+            Self::Go => "Go",
+            Self::Cargo => "cargo",
+            Self::Composer => "Composer",
+            Self::Maven => "Maven",
+            Self::Gradle => "Gradle",
+            Self::Dotnet => ".NET",
+            Self::Mix => "Mix",
+        }
+    }
+
     /// Its row of the table.
     #[expect(clippy::too_many_lines, reason = "a table")]
     pub const fn beside(self) -> &'static Beside {

@@ -27,6 +27,15 @@ impl Wants {
         if other.rank() > self.rank() { other } else { self }
     }
 
+    /// Why the manifest alone will not do; empty where it does.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Manifests => "",
+            Self::More(reason) | Self::Members(reason) => reason,
+            Self::Sources => "it needs the sources",
+        }
+    }
+
     const fn rank(&self) -> u8 {
         match self {
             Self::Manifests => 0,
