@@ -142,7 +142,9 @@ fn head(text: &str, facts: &CopyFacts, copy: &Instruction, written: &Copy) -> St
     }
     let head = &text[copy.span.start()..written.sources[0].span.start()];
     let head = if written.json { head.rsplit_once('[').map_or(head, |(head, _)| head) } else { head };
-    head.to_owned()
+    // Comments between its lines speak of the COPY as it was.
+    let own = |(at, line): &(usize, &str)| *at == 0 || !line.trim_start().starts_with('#');
+    head.split_inclusive('\n').enumerate().filter(own).map(|(_, line)| line).collect()
 }
 
 /// A path that means itself in a COPY: no quotes, no pattern, no variable.
@@ -157,11 +159,13 @@ fn only_installs(text: &str, parts: &Parts<'_>) -> Result<(), Reason> {
         return Err("the RUN mounts files of the context itself".to_owned());
     }
     let other = run.effects.iter().find_map(|effect| match effect {
-        Effect::Install(_) | Effect::Nothing | Effect::Checks => None,
-        Effect::Other { reads: Reads::Nothing | Reads::Index, .. } => None,
+        Effect::Install(_)
+        | Effect::Nothing
+        | Effect::Checks
+        | Effect::Other { reads: Reads::Nothing | Reads::Index, .. } => None,
         Effect::Other { span, .. } | Effect::PrintsClock { span } => Some(Some(*span)),
         Effect::Fetch(fetch) => Some(Some(fetch.span)),
-        _ => Some(None),
+        Effect::Pins { .. } => Some(None),
     });
     match other {
         None => {}
@@ -216,7 +220,8 @@ fn order(text: &str, parts: &Parts<'_>, written: &Copy) -> Result<(), Reason> {
             }
             (Kind::Workdir(_), _) if written.dest.value.starts_with('/') => {}
             (Kind::Workdir(_), _) => {
-                return Err("the working folder, from which the COPY's destination counts, changes before the install".to_owned());
+                return Err("the destination of the COPY counts from a working folder that changes before the install"
+                    .to_owned());
             }
             (_, Some(What::Run(run))) if between(parts, run) => {}
             (Kind::Run(_), _) => {

@@ -192,15 +192,13 @@ fn line<'a>(call: &Call<'a>, takes: &Takes) -> Option<Line<'a>> {
         };
         line.options.push(word);
         let (dir, file) = (takes.dir.contains(&name), takes.file.contains(&name));
-        if !dir && !file && !(takes.other.contains(&name) && !word.contains('=')) {
-            continue;
-        }
-        let value = match word.split_once('=') {
-            Some((_, value)) => Some(value).filter(|_| !word.contains('$')),
-            None => {
-                index += 1;
-                call.words.get(index - 1).and_then(|w| w.literal.as_deref())
-            }
+        let attached = word.split_once('=').map(|(_, value)| value);
+        let apart = attached.is_none() && (dir || file || takes.other.contains(&name));
+        let value = if apart {
+            index += 1;
+            call.words.get(index - 1).and_then(|w| w.literal.as_deref())
+        } else {
+            attached.filter(|value| !value.contains('$'))
         };
         // A folder or a file that the shell computes is not known.
         if dir {
@@ -296,7 +294,7 @@ pub(super) fn install(call: &Call<'_>, dir: Option<&str>) -> Option<Install> {
     };
     // A named manifest decides the folder.
     if let Some(named) = install.named.first() {
-        install.dir = paths::parent(named).to_owned();
+        paths::parent(named).clone_into(&mut install.dir);
         if named.starts_with('/') && install.dir.is_empty() {
             "/".clone_into(&mut install.dir);
         }

@@ -1,4 +1,4 @@
-//! Manifests of compiled languages: `go.mod`, `Cargo.toml`, `pom.xml`, MSBuild's projects and solutions.
+//! Manifests of compiled languages: `go.mod`, `Cargo.toml`, `pom.xml`, projects and solutions of .NET.
 
 use toml::de::{DeTable, DeValue};
 
@@ -130,7 +130,7 @@ pub(super) fn maven(text: &str, around: &Around<'_>) -> Wants {
     }
 }
 
-/// An MSBuild project, or a solution of exactly one.
+/// A project of .NET, or a solution of exactly one.
 pub(super) fn dotnet(text: &str, around: &Around<'_>) -> Judged {
     if !around.name.ends_with("proj") {
         return solution(text, around);
@@ -183,7 +183,7 @@ fn project(text: &str, around: &Around<'_>, folder: &str) -> Wants {
     wants
 }
 
-/// What one MSBuild file takes from others.
+/// What a project file takes from others.
 fn imports(text: &str) -> Wants {
     let text = without_comments(text);
     if text.contains("<ProjectReference") {

@@ -93,7 +93,7 @@ pub fn judge(around: &Around<'_>) -> Judged {
     };
     match around.install.manager {
         Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun => node::judge(text, around),
-        Manager::Pip | Manager::UvPip if !around.name.ends_with(".toml") => python::list(text, around),
+        Manager::Pip | Manager::UvPip if around.name != "pyproject.toml" => python::list(text, around),
         Manager::Pip | Manager::UvPip | Manager::Poetry | Manager::Uv => python::project(text, around),
         Manager::Pipenv => python::pipfile(text),
         Manager::Bundler => scripted::bundler(text),
