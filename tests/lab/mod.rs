@@ -11,7 +11,7 @@ use std::process::Command;
 use unstale::settings::Settings;
 
 use crate::projects::{cases, fixtures};
-use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
+use crate::support::{Builder, Engine, Lab, Ran, on_real_engines, skipped};
 
 mod context;
 mod scripts;
@@ -19,6 +19,7 @@ mod scripts;
 on_real_engines!(
     broad_copy,
     broad_copy_keeps,
+    broad_copy_mounted,
     cached_fetch,
     cache_bust,
     inert_cache_bust,
@@ -211,9 +212,12 @@ RUN pip install --no-cache-dir -r requirements.txt
 /// `app/mvnw` is a program of the context that reads what Maven's wrapper reads.
 const KEPT: &[(&str, bool, bool, &str)] = &[
     ("owner", false, true, "WORKDIR /app\nCOPY --chown=7:8 . .\nRUN ./mvnw dependency:go-offline\n"),
+    ("new-top", false, true, "COPY --chown=7:8 . /new\nWORKDIR /new\nRUN ./mvnw dependency:go-offline\n"),
+    // Under the classic builder `/new` gets another owner: a COPY of files gives away every folder that it makes, one of
+    // a folder only the last.
     (
         "new-folder",
-        false,
+        true,
         true,
         "COPY --chown=7:8 . /new/app\nWORKDIR /new/app\nRUN ./mvnw dependency:go-offline\n",
     ),
@@ -257,49 +261,99 @@ fn broad_copy_keeps(engine: Engine, builder: Builder) {
         .filter(|(_, buildkit, every, _)| (builder == Builder::BuildKit || !buildkit) && (*every || !old));
     let kept: Vec<(&str, &str)> = kept.map(|(name, _, _, dockerfile)| (*name, *dockerfile)).collect();
     let proof = Proof::new(engine, builder, &[]);
-    for (name, dockerfile) in &kept {
-        let file = |path: &str| format!("{name}/{path}");
-        proof.bring(&[
-            (&file("Dockerfile"), &format!("ARG BASE_IMAGE=alpine\nFROM ${{BASE_IMAGE}}\n{dockerfile}")),
-            (&file(".dockerignore"), "Dockerfile\n"),
-            (&file("pom.xml"), "<project/>\n"),
-            (&file("mvnw"), MVNW),
-            (&file(".mvn/jvm.config"), "-Xmx1g\n"),
-            (&file(".mvn/wrapper/maven-wrapper.properties"), "a=b\n"),
-            (&file("src/deep/App.java"), "class A {}\n"),
-        ]);
-        // git keeps none of these modes.
-        for (path, mode) in [
-            ("mvnw", 0o755),
-            (".mvn", 0o700),
-            (".mvn/jvm.config", 0o604),
-            ("src/deep", 0o711),
-            ("pom.xml", 0o640),
-        ] {
+    let every = |path: &str, text: &dyn Fn(&str) -> String| {
+        for (name, dockerfile) in &kept {
+            write(&proof.lab.dev(), &format!("{name}/{path}"), &text(dockerfile));
+        }
+    };
+    every("Dockerfile", &|dockerfile| format!("ARG BASE_IMAGE=alpine\nFROM ${{BASE_IMAGE}}\n{dockerfile}"));
+    for (path, text) in [
+        (".dockerignore", "Dockerfile\n"),
+        ("pom.xml", "<project/>\n"),
+        ("mvnw", &MVNW.replace("@LAB@", proof.lab.project())),
+        (".mvn/jvm.config", "-Xmx1g\n"),
+        (".mvn/wrapper/maven-wrapper.properties", "a=b\n"),
+        ("src/deep/App.java", "class A {}\n"),
+    ] {
+        every(path, &|_| text.to_owned());
+    }
+    proof.pull();
+    // git keeps none of these modes.
+    let modes = [
+        ("mvnw", 0o755),
+        (".mvn", 0o700),
+        (".mvn/jvm.config", 0o604),
+        ("src/deep", 0o711),
+        ("pom.xml", 0o640),
+    ];
+    for (name, _) in &kept {
+        for (path, mode) in modes {
             set_mode(&proof.lab.server().join(name).join(path), mode);
         }
     }
-    let list = |name: &str| {
-        let image = proof.build(name, &[]);
-        (proof.tree(&image), proof.holds(&image, "/tmp/ran"))
+    let images = || -> Vec<String> { kept.iter().map(|(name, _)| proof.build(name, &[])).collect() };
+    let ran = |images: &[String]| -> Vec<String> {
+        images.iter().map(|image| proof.holds(image, "/tmp/ran")).collect()
     };
-    let bad: Vec<_> = kept.iter().map(|(name, _)| list(name)).collect();
+
+    let bad: Vec<String> = images().iter().map(|image| proof.tree(image)).collect();
     assert_eq!(proof.fix("broad-copy").code, 0);
-    for ((name, _), (tree, _)) in kept.iter().zip(&bad) {
-        let (fixed, ran) = list(name);
-        assert_eq!(&fixed, tree, "{name}: the same files, owners and modes");
-        assert!(fixed.contains("target/read") && fixed.contains("App.java"), "{name}: {fixed}");
-        proof.bring(&[(&format!("{name}/src/deep/App.java"), "class B {}\n")]);
-        assert_eq!(list(name).1, ran, "{name}: a source does not make it run again");
-        let mut before = ran;
-        for (path, text) in [(".mvn/jvm.config", "-Xmx2g\n"), ("pom.xml", "<project><!-- 2 --></project>\n")]
-        {
-            proof.bring(&[(&format!("{name}/{path}"), text)]);
-            let (_, now) = list(name);
-            assert_ne!(now, before, "{name}: {path} makes it run again");
-            before = now;
-        }
+    let fixed = images();
+    for ((image, (name, _)), bad) in fixed.iter().zip(&kept).zip(&bad) {
+        let tree = proof.tree(image);
+        assert_eq!(&tree, bad, "{name}: the same files, owners and modes");
+        assert!(tree.contains("target/read") && tree.contains("App.java"), "{name}: {tree}");
     }
+    let first = ran(&fixed);
+    every("src/deep/App.java", &|_| "class B {}\n".to_owned());
+    proof.pull();
+    assert_eq!(ran(&images()), first, "a source makes no install run again");
+    every(".mvn/jvm.config", &|_| "-Xmx2g\n".to_owned());
+    proof.pull();
+    for ((now, first), (name, _)) in ran(&images()).iter().zip(&first).zip(&kept) {
+        assert_ne!(now, first, "{name}: what the install reads makes it run again");
+    }
+}
+
+/// A mount of the whole context makes the install run again after every change, mounts of its files do not. They leave
+/// nothing behind; up to engine 20.10 an empty file stands where one was mounted.
+fn broad_copy_mounted(engine: Engine, builder: Builder) {
+    if builder == Builder::Classic {
+        return skipped("the classic builder knows no mounts");
+    }
+    let clean = if engine.name == "e20" { ":" } else { "[ ! -e lists ] && [ ! -e constraints.txt ]" };
+    let dockerfile = format!(
+        "ARG BASE_IMAGE=python:3.12-slim\nFROM ${{BASE_IMAGE}}\nWORKDIR /app\n\
+         RUN --mount=target=. pip install -r lists/requirements.txt -c constraints.txt\n\
+         RUN {clean} && mkdir /app/clean\nCOPY . .\n"
+    );
+    let proof = Proof::new(
+        engine,
+        builder,
+        &[
+            ("Dockerfile", &dockerfile),
+            (".dockerignore", "Dockerfile\n.git\n"),
+            ("lists/requirements.txt", "# @LAB@\nflask\n"),
+            ("constraints.txt", "flask==3.0.3\n"),
+            ("app.py", "print(1)\n"),
+        ],
+    );
+    let built = || {
+        let image = proof.build(".", &[]);
+        (proof.holds(&image, "/var/lib/pip-ran"), proof.tree(&image))
+    };
+    let (first, _) = built();
+    proof.bring(&[("app.py", "print(22)\n")]);
+    let (second, tree) = built();
+    assert_ne!(second, first, "bad: one file makes the install run again");
+
+    assert_eq!(proof.fix("broad-copy").code, 0);
+    let (first, fixed) = built();
+    assert_eq!(fixed, tree, "the same files, owners and modes");
+    proof.bring(&[("app.py", "print(333)\n")]);
+    assert_eq!(built().0, first, "fixed: the install is cached");
+    proof.bring(&[("constraints.txt", "flask==3.1.0\n")]);
+    assert_ne!(built().0, first, "each of its files makes it run again");
 }
 
 fn set_mode(path: &Path, mode: u32) {
