@@ -1,8 +1,8 @@
 //! Package managers: which files beside its manifest an install reads if they are there, and what it writes there.
 //!
-//! Measured where the manager could be run (`strace` of an install in a folder of its own: npm 10, Yarn 1.22 and 4.18,
-//! pnpm 9.15, Bun 1.4, pip, Poetry 2, uv, Pipenv, cargo, Composer 2.5, Bundler 2.3, mix 1.14, Gradle 4.4); from the
-//! documentation for Go, Maven and .NET.
+//! Measured with `strace` of an install in a folder of its own (npm 11, Yarn 1.22 and 4.18, pnpm 9.15, Bun 1.4, pip,
+//! Poetry 2, uv, Pipenv, Go 1.19, cargo 1.95, Composer 2.5, Bundler 2.3, Maven 3.8, Gradle 4.4, mix 1.14); from the
+//! documentation for .NET.
 
 /// A package manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,7 +30,7 @@ fn above(around: &Around<'_>, name: &str) -> bool {
 }
 
 /// `Cargo.toml`, for `cargo fetch`. Cargo reads no manifest without a target, and finds a target by its file, unless the
-/// manifest says its path (measured with cargo 1.9x: a `[[bin]]` with a `path` whose file is not there will do).
+/// manifest says its path (measured with cargo 1.95: a `[[bin]]` with a `path` whose file is not there will do).
 pub(super) fn cargo(text: &str, around: &Around<'_>) -> Wants {
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
