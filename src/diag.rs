@@ -1,6 +1,6 @@
 //! What is found: findings with their places, their severity and their fix.
 
-use crate::text::{Edit, FileId, Location, SourceFile};
+use crate::text::{Changes, Edit, FileId, Location, SourceFile};
 
 /// How bad a finding is. Ordered: worse is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -181,14 +181,16 @@ impl Draft<'_> {
         self
     }
 
-    /// Adds a fix that writes a file which is not there, trusted at most as far as the page allows.
-    pub fn create(self, safety: Safety, title: impl Into<String>, file: SourceFile) -> Self {
-        if let Some(cap) = self.cap {
-            let fix =
-                Fix { safety: safety.min(cap), title: title.into(), edits: Vec::new(), creates: vec![file] };
-            self.finding.fix = Some(fix);
+    /// The same for changes that may write files which are not there.
+    pub fn change(self, safety: Safety, title: impl Into<String>, changes: Changes) -> Self {
+        let Changes { edits, creates } = changes;
+        match self.cap {
+            Some(cap) if !creates.is_empty() => {
+                self.finding.fix = Some(Fix { safety: safety.min(cap), title: title.into(), edits, creates });
+                self
+            }
+            _ => self.fix(safety, title, edits),
         }
-        self
     }
 }
 

@@ -17,6 +17,7 @@ mod hard;
 mod hooks;
 mod hostile;
 mod incident;
+mod installs;
 mod lab;
 mod pages;
 mod projects;

@@ -309,6 +309,11 @@ pub fn fills_from(copy: &CopyFacts, place: &str) -> Vec<String> {
     let sources = copy.sources.iter().filter_map(Val::known).filter(|s| !is_url(s));
     let mut all: Vec<String> = Vec::new();
     for source in sources {
+        if copy.parents {
+            let base = source.split_once("/./").map_or("", |(base, _)| base);
+            all.push(paths::join(&anchor(base), below));
+            continue;
+        }
         let source = anchor(source);
         if is_glob(&source) {
             let dir = paths::parent(&source);

@@ -10,19 +10,11 @@ use super::{
 };
 use crate::{
     syntax::dockerignore::Patterns,
-    text::{Edit, FileId, Newline, SourceFile},
+    text::{Changes, Edit, FileId, Newline, SourceFile},
 };
 
-/// How lines come into the ignore file of a context.
-#[derive(Debug)]
-pub enum Added {
-    /// At the end of the one that it has, in its style.
-    Edit(FileId, Edit),
-    /// As a new file, with the newlines of the Dockerfile.
-    File(SourceFile),
-}
-
-/// Lines more for the ignore file that applies to a Dockerfile's build in the context.
+/// Lines more for the ignore file that applies to a Dockerfile's build in the context: at its end in its style, or a new
+/// one with the newlines of the Dockerfile.
 ///
 /// # Errors
 /// With the reason, where a build from this context asks for what the lines keep out, and where a path of the ignore
@@ -32,7 +24,7 @@ pub fn add(
     context: &Context,
     dockerfile: FileId,
     lines: &[&str],
-) -> Result<Added, String> {
+) -> Result<Changes, String> {
     if let Some(reason) = asked_for(facts, context, lines) {
         return Err(reason);
     }
@@ -43,14 +35,23 @@ pub fn add(
             return Err(format!("`{path}` is there, and cannot be read"));
         }
         let newline = Newline::of(&snapshot.file(dockerfile).text).as_str();
-        return Ok(Added::File(SourceFile { path, text: lines.join(newline) + newline }));
+        let file = SourceFile { path, text: lines.join(newline) + newline };
+        return Ok(Changes { creates: vec![file], ..Changes::default() });
     };
     let text = &snapshot.file(ignore.file).text;
     let newline = Newline::of(text).as_str();
     let body = lines.join(newline);
     let ended = text.is_empty() || text.ends_with('\n');
     let added = if ended { format!("{body}{newline}") } else { format!("{newline}{body}") };
-    Ok(Added::Edit(ignore.file, Edit::insert(text.len(), added)))
+    Ok(vec![(ignore.file, Edit::insert(text.len(), added))].into())
+}
+
+/// What the change is called: a new file is said.
+pub fn title(title: String, changes: &Changes) -> String {
+    match changes.creates.first() {
+        Some(file) => format!("{title} by a `{}`", file.path),
+        None => title,
+    }
 }
 
 /// Which build from the context, this one or another's, would miss something. Where nobody says which context a

@@ -26,9 +26,14 @@ pub fn wants(path: &str) -> bool {
 }
 
 /// Whether a file of that name with these bytes can matter. Most scripts of a large repository have nothing to do with
-/// docker: their text is not kept, and whether it is UTF-8 is nobody's concern.
+/// docker: their text is not kept, and whether it is UTF-8 is nobody's concern; nor is it with manifests, which are
+/// often written in the encoding of their tool.
 pub fn keeps(path: &str, bytes: &[u8]) -> bool {
-    !FileKind::of(path).is_some_and(FileKind::is_script) || script::concerns(bytes)
+    match FileKind::of(path) {
+        Some(FileKind::Manifest) => std::str::from_utf8(bytes).is_ok(),
+        Some(kind) if kind.is_script() => script::concerns(bytes),
+        _ => true,
+    }
 }
 
 /// Everything that the rules find in the snapshot.

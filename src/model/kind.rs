@@ -50,7 +50,7 @@ impl FileKind {
         if name == "unstale.toml" {
             return Some(Self::Config);
         }
-        if is_manifest(&lower) {
+        if is_manifest(path, &lower) {
             return Some(Self::Manifest);
         }
         script(path, &lower)
@@ -130,9 +130,37 @@ fn script(path: &str, name: &str) -> Option<FileKind> {
     (folders.next() == Some("workflows") && folders.next() == Some(".github")).then_some(FileKind::GitHub)
 }
 
-fn is_manifest(name: &str) -> bool {
-    matches!(name, "package.json" | "go.mod" | "gemfile" | "pipfile")
-        || name.strip_prefix("requirements").is_some_and(|rest| rest.strip_suffix(".txt").is_some())
+/// Manifests of package managers, and the files beside them that say what else is read.
+fn is_manifest(path: &str, name: &str) -> bool {
+    const NAMES: [&str; 20] = [
+        ".yarnrc",
+        "build.gradle",
+        "build.gradle.kts",
+        "cargo.toml",
+        "composer.json",
+        "directory.build.props",
+        "directory.build.targets",
+        "directory.packages.props",
+        "gemfile",
+        "gems.rb",
+        "go.mod",
+        "mix.exs",
+        "nuget.config",
+        "package.json",
+        "pipfile",
+        "pnpm-workspace.yaml",
+        "pom.xml",
+        "pyproject.toml",
+        "settings.gradle",
+        "settings.gradle.kts",
+    ];
+    let ends = |ending: &str| name.strip_suffix(ending);
+    let list = ends(".txt").or_else(|| ends(".in"));
+    NAMES.contains(&name)
+        || list.is_some_and(|stem| stem.contains("requirements") || stem.contains("constraints"))
+        // `requirements/base.txt`
+        || list.is_some() && path.rsplit('/').nth(1).is_some_and(|folder| folder == "requirements")
+        || [".csproj", ".fsproj", ".vbproj", ".sln", ".slnx"].iter().any(|ending| ends(ending).is_some())
 }
 
 #[cfg(test)]
@@ -157,6 +185,10 @@ mod tests {
             ("web/.gitignore", Some(FileKind::Gitignore)),
             (".git/info/exclude", Some(FileKind::Gitignore)),
             ("package.json", Some(FileKind::Manifest)),
+            ("requirements/base.txt", Some(FileKind::Manifest)),
+            ("requirements/notes.md", None),
+            ("src/App/App.csproj", Some(FileKind::Manifest)),
+            ("notes.txt", None),
             ("src/main.rs", None),
             ("bin/deploy.sh", Some(FileKind::Shell)),
             ("bin/deploy", Some(FileKind::Shell)),

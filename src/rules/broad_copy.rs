@@ -3,15 +3,16 @@
 use crate::{
     analysis::{
         DockerfileFacts, Facts,
-        commands::{Effect, Install, Needs, Reads},
-        context::{Context, Lands, fills_from, lands, names},
-        manifest, paths,
+        commands::{Effect, Install, Manager, Reads},
+        context::{Context, Lands, lands},
+        manifest::Wants,
+        mounted,
+        reading::{Brought, Piece, Reading},
+        split::{self, Parts},
         stages::{CopyFacts, CopyFrom, RunFacts, Step, What},
-        vars::Val,
     },
-    diag::{Safety, Sink},
-    model::dockerfile::{Dockerfile, Instruction, Kind, edit},
-    text::{Edit, EntryKind, Location, Span},
+    diag::{Draft, Safety, Severity, Sink},
+    text::{Changes, Location},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -22,7 +23,16 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             let own = &dockerfile.stages.all[stage].steps;
             let steps: Vec<&Step> = inherited.chain(own).collect();
             let first_own = steps.len() - own.len();
-            dockerfile.contexts.iter().any(|context| look(facts, dockerfile, context, &steps, first_own, sink).is_some());
+            // The first context in which it holds.
+            dockerfile.contexts.iter().any(|context| {
+                let cases: Vec<Case<'_>> =
+                    (first_own..steps.len()).filter_map(|at| case(facts, context, &steps[..=at])).collect();
+                for case in &cases {
+                    report(facts, dockerfile, context, case, sink);
+                }
+                let mounts = own.iter().filter_map(|step| mounted(facts, dockerfile, context, step, sink)).count();
+                !cases.is_empty() || mounts > 0
+            });
         }
     }
 }
@@ -30,47 +40,104 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
 /// A broad COPY and the install behind it.
 struct Case<'a> {
     copy: (&'a Step, &'a CopyFacts),
+    between: Vec<&'a Step>,
     run: (&'a Step, &'a RunFacts),
     install: &'a Install,
-    /// Manifest and lock files that the context holds, from the context.
-    manifests: Vec<String>,
-    /// Those of them that no COPY before the broad one brings.
-    missing: Vec<String>,
-    needs: Needs,
+    /// What the installs of the RUN read of the COPY.
+    reading: Reading,
+    /// Those pieces that no COPY before the broad one brings.
+    missing: Vec<Piece>,
 }
 
-fn look(
+fn report(
     facts: &Facts<'_>,
     dockerfile: &DockerfileFacts,
     context: &Context,
-    steps: &[&Step],
-    first_own: usize,
+    case: &Case<'_>,
     sink: &mut Sink<'_>,
-) -> Option<()> {
-    let case = (first_own..steps.len()).find_map(|at| case(facts, context, &steps[..=at]))?;
+) {
     let model = &dockerfile.model;
     let text = &facts.snapshot.file(model.file).text;
     let copy = &model.instructions[case.copy.0.instruction];
     let said = text[copy.span.range()].lines().next().unwrap_or_default();
-    let manifest = &case.manifests[0];
-    let finding = sink
+    let manager = case.install.manager.name();
+    let manifest = &case.reading.pieces[0].source;
+    let draft = sink
         .report(
             Location::new(model.file, copy.span),
-            format!("`{said}` stands before the dependency install: every change of any file installs all of them again"),
+            format!(
+                "`{said}` stands before the dependency install of {manager}: \
+                 every change of any file installs all of them again"
+            ),
         )
         .label(
             Location::new(model.file, case.install.span),
-            match case.needs {
-                Needs::Manifests => format!("needs no more than `{manifest}`, and runs again after every change"),
+            match case.reading.wants {
+                Wants::Manifests => format!("needs no more than `{manifest}`, and runs again after every change"),
                 _ => format!("installs what `{manifest}` names, and runs again after every change"),
             },
         );
-    let title = match case.missing.as_slice() {
-        [] => "copy the rest after the install".to_owned(),
-        missing => format!("copy `{}` first, the rest after the install", missing.join("`, `")),
+    let edits = match &case.reading.wants {
+        Wants::Manifests => split::edits(&Parts {
+            facts,
+            model,
+            context,
+            copy: case.copy,
+            between: &case.between,
+            run: case.run,
+            reading: &case.reading,
+            missing: &case.missing.iter().collect::<Vec<_>>(),
+        }),
+        wants => Err(wants.reason().to_owned()),
     };
-    let edits = split(text, model, &case).unwrap_or_default();
-    finding.fix(Safety::Unsafe, title, edits.into_iter().map(|e| (model.file, e)).collect());
+    let names: Vec<&str> = case.missing.iter().map(|piece| piece.source.as_str()).collect();
+    let title = match (&case.reading.wants, &names[..]) {
+        (Wants::Members(_), _) => "copy the manifests and what they name first, the rest after the install".to_owned(),
+        (_, []) => "copy the rest after the install".to_owned(),
+        (_, names) => format!("copy `{}` first, the rest after the install", names.join("`, `")),
+    };
+    conclude(draft, &case.reading.wants, edits, title);
+}
+
+/// The fix, or why a person has to make it. What only a person can choose is no more than worth knowing.
+fn conclude(draft: Draft<'_>, wants: &Wants, changes: Result<Changes, String>, title: String) {
+    let level = if matches!(wants, Wants::Members(_)) { Severity::Info } else { Severity::Warning };
+    match changes {
+        Ok(changes) => draft.change(Safety::Unsafe, title, changes),
+        Err(reason) => {
+            let help = format!("not done by itself: {reason}");
+            draft.at_most(level).help(help).fix(Safety::Manual, title, Vec::new())
+        }
+    };
+}
+
+/// The same with a mount of the whole context in the place of the COPY.
+fn mounted(
+    facts: &Facts<'_>,
+    dockerfile: &DockerfileFacts,
+    context: &Context,
+    step: &Step,
+    sink: &mut Sink<'_>,
+) -> Option<()> {
+    let What::Run(run) = &step.what else { return None };
+    let model = &dockerfile.model;
+    let case = mounted::case(facts, model, context, step)?;
+    let text = &facts.snapshot.file(model.file).text;
+    let said = &text[case.mount.span.range()];
+    let names: Vec<&str> = case.reading.pieces.iter().map(|piece| piece.source.as_str()).collect();
+    let draft = sink.report(
+        Location::new(model.file, case.mount.span),
+        format!(
+            "`{said}` shows every file to the dependency install of {}: \
+             a change of any of them installs all dependencies again",
+            case.install.manager.name()
+        ),
+    );
+    let edits = match &case.reading.wants {
+        Wants::Manifests => mounted::edits(facts, model, run, &case).map(Changes::from),
+        wants => Err(wants.reason().to_owned()),
+    };
+    conclude(draft, &case.reading.wants, edits, format!("mount `{}` only", names.join("`, `")));
     Some(())
 }
 
@@ -78,67 +145,46 @@ fn look(
 fn case<'a>(facts: &Facts<'_>, context: &Context, steps: &[&'a Step]) -> Option<Case<'a>> {
     let (last, before) = steps.split_last()?;
     let What::Run(run) = &last.what else { return None };
-    let install = run.effects.iter().find_map(|e| match e {
+    let installs = run.effects.iter().filter_map(|e| match e {
         Effect::Install(install) => Some(install),
         _ => None,
-    })?;
-    // An absolute path needs no working folder.
-    let manifest = install.manifests.first()?;
-    let dir = run.workdir.known().or(manifest.starts_with('/').then_some("/"))?;
-    let place = paths::join(dir, manifest);
-    let at = before.iter().position(|step| broad(facts, context, step, &place).is_some())?;
+    });
+    let installs: Vec<&Install> = installs.collect();
+    let read = |step: &Step, install: &Install| match &step.what {
+        // A path from the root needs no working folder.
+        What::Copy(copy) => Brought { facts, context, copy }.reading(install, run.workdir.known().unwrap_or("?")),
+        _ => None,
+    };
+    let first = |install: &Install| before.iter().position(|step| read(step, install).is_some());
+    let (at, install) = installs.iter().find_map(|install| Some((first(install)?, *install)))?;
     let (copy_step, What::Copy(copy)) = (before[at], &before[at].what) else { return None };
     if before[..at].iter().any(|step| installs_too(step, install)) {
         return None;
     }
-    let main = broad(facts, context, copy_step, &place)?;
-    let (mut manifests, mut missing) = (Vec::new(), Vec::new());
-    for name in install.manifests.iter().chain(&install.locks) {
-        let place = paths::join(dir, name);
-        let Some(file) = broad(facts, context, copy_step, &place) else { continue };
-        if !before[..at].iter().any(|step| brings(step, &file, &place)) {
-            missing.push(file.clone());
-        }
-        manifests.push(file);
+    let mut reading = read(copy_step, install)?;
+    for other in installs.iter().filter(|other| **other != install) {
+        reading = reading.and(read(copy_step, other));
     }
-    let needs = manifest::needs(facts.snapshot, install, &paths::join(&context.dir, &main));
-    // Where the install may read more than the manifest, a step before it may have made what it reads.
-    let prepared = needs == Needs::More && before[at..].iter().any(|step| prepares(step));
-    (needs != Needs::Sources && !prepared).then_some(Case { copy: (copy_step, copy), run: (last, run), install, manifests, missing, needs })
-}
-
-/// The file of the context that a step puts at `place`, if the step copies the whole context or a folder around it.
-fn broad(facts: &Facts<'_>, context: &Context, step: &Step, place: &str) -> Option<String> {
-    let What::Copy(copy) = &step.what else { return None };
-    if copy.from != CopyFrom::Context || copy.selects() {
+    // Where the install may read more than the manifest, a step before it may have made what it reads; these also take
+    // what such a step has put into the machine's own repository (`mvn install`).
+    let local = matches!(install.manager, Manager::Maven | Manager::Gradle | Manager::Dotnet);
+    let may = local || reading.wants != Wants::Manifests;
+    let prepared = may && before[at..].iter().any(|step| prepares(step));
+    if reading.wants == Wants::Sources || prepared {
         return None;
     }
-    fills_from(copy, place).into_iter().find(|source| {
-        let lands_there = matches!(lands(copy, source), Lands::At(at) if at.iter().any(|a| a == place));
-        let named = names(copy, source);
-        let path = paths::join(&context.dir, source);
-        let comes = facts.snapshot.entry(&path) == Some(EntryKind::File) && context.ignored(source).is_none();
-        lands_there && !named && comes && !only_lists(facts, context, copy, source)
-    })
+    let missing = reading.pieces.iter().filter(|piece| !before[..at].iter().any(|step| brings(step, piece)));
+    let mut missing: Vec<Piece> = missing.cloned().collect();
+    missing.dedup();
+    let between = before[at + 1..].to_vec();
+    Some(Case { copy: (copy_step, copy), between, run: (last, run), install, reading, missing })
 }
 
-/// Whether the COPY brings one folder, the manifest's, which holds nothing but lists like it (`requirements/base.txt`).
-fn only_lists(facts: &Facts<'_>, context: &Context, copy: &CopyFacts, manifest: &str) -> bool {
-    let folder = paths::parent(manifest);
-    let is_folder = |source: &Val| source.known().is_some_and(|source| paths::clean(source) == folder);
-    !folder.is_empty()
-        && copy.sources.iter().all(is_folder)
-        && facts
-            .snapshot
-            .below(&paths::join(&context.dir, folder))
-            .all(|(path, _)| [".txt", ".in", ".lock"].iter().any(|list| path.ends_with(list)))
-}
-
-/// Whether the step copies the file of the context to the place.
-fn brings(step: &Step, file: &str, place: &str) -> bool {
+/// Whether the step copies the piece to its place.
+fn brings(step: &Step, piece: &Piece) -> bool {
     match &step.what {
         What::Copy(copy) if copy.from == CopyFrom::Context => {
-            matches!(lands(copy, file), Lands::At(at) if at.iter().any(|a| a == place))
+            matches!(lands(copy, &piece.source), Lands::At(at) if at.contains(&piece.place))
         }
         _ => false,
     }
@@ -156,57 +202,4 @@ fn installs_too(step: &Step, install: &Install) -> bool {
         }
         _ => false,
     }
-}
-
-/// Manifests first, then the install, then the COPY as it was. `None` where that could change what the image holds.
-fn split(text: &str, model: &Dockerfile, case: &Case<'_>) -> Option<Vec<Edit>> {
-    let instructions = &model.instructions;
-    let (copy_at, run_at) = (case.copy.0.instruction, case.run.0.instruction);
-    let copy = &instructions[copy_at];
-    let Kind::Copy(written) = &copy.kind else { return None };
-    let plain = written.sources.len() == 1 && written.heredocs.is_empty() && !written.json;
-    let between = instructions.get(copy_at + 1..run_at)?;
-    if case.needs != Needs::Manifests || !plain || !between.iter().all(harmless) || !only_installs(case.run.1) {
-        return None;
-    }
-    let dest = if matches!(written.dest.value.as_str(), "." | "./") {
-        "./".to_owned()
-    } else {
-        format!("{}/", case.copy.1.dest.known()?.trim_end_matches('/'))
-    };
-    let folder = paths::parent(&case.manifests[0]);
-    let source = paths::clean(&written.sources[0].value.replace('\\', "/"));
-    // A manifest in a folder below the copied one would land elsewhere.
-    if case.manifests.iter().any(|m| paths::parent(m) != folder) || folder != source.trim_start_matches('/') {
-        return None;
-    }
-    let words = case.missing.iter().map(|m| word(m)).collect::<Option<Vec<_>>>()?.join(" ");
-    let arguments = written.sources[0].span.join(written.dest.span);
-    // The COPY takes the comments above it along. That they are replaced, too, makes a cache-bust layer, which goes
-    // above the sources, wait for the next round.
-    let whole = Span::new(edit::start_with_comments(text, model, copy_at), copy.span.end());
-    let moved = edit::insert_after(text, model, run_at, &[text[whole.range()].to_owned()]).ok()?;
-    if words.is_empty() {
-        let line = Span::new(whole.start(), copy.lines.end());
-        return Some(vec![Edit::replace(line, ""), moved]);
-    }
-    let head = &text[copy.span.start()..arguments.start()];
-    Some(vec![Edit::replace(whole, format!("{head}{words} {dest}")), moved])
-}
-
-/// A name that needs no quoting in a COPY.
-fn word(path: &str) -> Option<String> {
-    path.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b)).then(|| path.to_owned())
-}
-
-/// Instructions whose order against the COPY does not matter.
-fn harmless(instruction: &Instruction) -> bool {
-    matches!(instruction.kind, Kind::Env(_) | Kind::Arg(_) | Kind::Label(_) | Kind::Other)
-}
-
-fn only_installs(run: &RunFacts) -> bool {
-    run.context_mounts.is_empty()
-        && run.effects.iter().all(|e| {
-            matches!(e, Effect::Install(_) | Effect::Nothing | Effect::Checks | Effect::Other { reads: Reads::Nothing | Reads::Index, .. })
-        })
 }

@@ -3,9 +3,8 @@
 use crate::{
     analysis::{
         Facts,
-        commands::{Effect, Manager},
-        ignoring::{self, Added},
-        paths,
+        commands::Effect,
+        ignoring, paths,
         stages::{Step, What},
         whole::{self, WholeCopy},
     },
@@ -96,8 +95,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         let lines: Vec<&str> = found.iter().map(|s| s.line).collect();
         let title = format!("keep {names} out of the context");
         match ignoring::add(facts, copy.context, model.file, &lines) {
-            Ok(Added::Edit(file, edit)) => draft.fix(Safety::Safe, title, vec![(file, edit)]),
-            Ok(Added::File(file)) => draft.create(Safety::Safe, format!("{title} by a `{}`", file.path), file),
+            Ok(changes) => draft.change(Safety::Safe, ignoring::title(title, &changes), changes),
             Err(reason) => draft.help(reason).fix(Safety::Manual, title, Vec::new()),
         };
     }
@@ -181,7 +179,7 @@ fn installs_modules(copy: &WholeCopy<'_>) -> bool {
     inherited.chain(&copy.stages.all[copy.stage].steps[..copy.step]).any(|step| match &step.what {
         What::Run(run) => run.effects.iter().any(|effect| match effect {
             Effect::Install(install) => {
-                matches!(install.manager, Manager::Npm | Manager::Yarn | Manager::Pnpm | Manager::Bun)
+                install.manager.is_node()
             }
             _ => false,
         }),

@@ -3,7 +3,7 @@
 use crate::{
     analysis::{
         Facts,
-        ignoring::{self, Added},
+        ignoring,
         stages::{Stages, What},
         whole,
     },
@@ -25,8 +25,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         let title = "keep `.git` out of the context";
         let draft = sink.report(at, "`.git` is copied along: every commit misses the cache here, and the history ships in the image");
         match ignoring::add(facts, copy.context, dockerfile.model.file, &[".git"]) {
-            Ok(Added::Edit(file, edit)) => draft.fix(safety, title, vec![(file, edit)]),
-            Ok(Added::File(file)) => draft.create(safety, format!("{title} by a `{}`", file.path), file),
+            Ok(changes) => draft.change(safety, ignoring::title(title.to_owned(), &changes), changes),
             Err(reason) => draft.help(reason).fix(Safety::Manual, title, Vec::new()),
         };
     }

@@ -1,6 +1,6 @@
 //! Text changes: sorted, never overlapping; two sets merge or the merge fails.
 
-use super::Span;
+use super::{FileId, SourceFile, Span};
 
 /// One replacement: the bytes of `span` become `text`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,21 @@ impl Edit {
         }
         let kept = text[..start].trim_end_matches(['\r', '\n']).len();
         Self::replace(Span::new(kept, lines.end()), "")
+    }
+}
+
+/// What a change of a project consists of: all of it is made or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Edits of texts.
+    pub edits: Vec<(FileId, Edit)>,
+    /// Files that are not there yet, whole.
+    pub creates: Vec<SourceFile>,
+}
+
+impl From<Vec<(FileId, Edit)>> for Changes {
+    fn from(edits: Vec<(FileId, Edit)>) -> Self {
+        Self { edits, creates: Vec::new() }
     }
 }
 

@@ -5,7 +5,7 @@ mod lines;
 mod snapshot;
 mod span;
 
-pub use edit::{Edit, EditSet, Inserted, Overlap};
+pub use edit::{Changes, Edit, EditSet, Inserted, Overlap};
 pub use lines::{LineIndex, Position};
 pub use snapshot::{EntryKind, FileId, Located, Location, Newline, Snapshot, SourceFile, is_outside};
 pub use span::{Span, Spanned};

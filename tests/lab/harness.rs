@@ -307,6 +307,17 @@ impl Proof {
         fs::read_to_string(copy).expect("the engine has written it").trim_end().to_owned()
     }
 
+    /// Every path of the image below the folders that the proofs fill: owner, mode, kind, name; and what the files hold.
+    #[track_caller]
+    pub(super) fn tree(&self, image: &str) -> String {
+        let script = "for d in /app /new; do [ ! -e $d ] || find $d -exec stat -c '%u:%g %a %F %n' {} \\; ; \
+            [ ! -e $d ] || find $d -type f -exec md5sum {} \\; ; done | sort";
+        let label = format!("com.docker.compose.project={}", self.lab.project());
+        let run =
+            ["run", "--rm", "--label", &label, "--user", "0:0", "--entrypoint", "sh", image, "-c", script];
+        self.lab.engine.docker(&run).ok()
+    }
+
     /// The digests of the image's layers: where a step that writes a nonce ran again, they differ.
     #[track_caller]
     pub(super) fn layers(&self, image: &str) -> String {

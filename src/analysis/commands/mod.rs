@@ -3,12 +3,14 @@
 mod cargo;
 mod fetch;
 mod install;
+mod managers;
 mod packages;
 mod write;
 
 pub use cargo::{Cargo, cargo};
 pub use fetch::{Fetch, Moves};
-pub use install::{Install, Manager, Needs};
+pub use install::{Flags, Install, Needs};
+pub use managers::{Beside, Manager};
 pub use packages::{Packages, System, packages};
 pub use write::{How, Write, writes};
 
@@ -282,16 +284,32 @@ fn reads(call: &Call<'_>) -> Reads {
     let verb = call.plain().next().unwrap_or("");
     match call.program() {
         "apt-get" | "apt" | "apk" | "dnf" | "yum" | "microdnf" | "corepack" => Reads::Index,
+        // What is removed by a computed name may be a file of the application.
+        "rm" if call.words.iter().any(|word| word.literal.is_none()) => Reads::Names,
         "mkdir" | "set" | "useradd" | "adduser" | "addgroup" | "groupadd" | "export" | "cd" | "rm" => {
             Reads::Nothing
         }
         "chown" | "chmod" | "chgrp" | "ln" | "touch" => Reads::Names,
+        // A tool for all projects, from the registry.
+        "npm" | "pnpm" | "bun" if call.args().any(|a| matches!(a, "-g" | "--global")) && !local(call) => {
+            Reads::Index
+        }
+        "yarn" if verb == "global" && !local(call) => Reads::Index,
         "npm" | "yarn" | "pnpm" | "bun" if matches!(verb, "cache" | "config" | "set" | "store") => {
             Reads::Nothing
         }
         "bundle" if verb == "config" => Reads::Nothing,
         "go" if matches!(verb, "version" | "env") => Reads::Nothing,
+        // What was downloaded is compared with `go.sum`.
+        "go" if call.text(1) == "mod" && call.text(2) == "verify" => Reads::Nothing,
+        "mix" if matches!(verb, "local.hex" | "local.rebar") => Reads::Index,
         _ if install::pip_arguments(call).is_some() => Reads::Index,
         _ => Reads::Unknown,
     }
+}
+
+/// Whether an argument may name a folder or a file, or is not known.
+fn local(call: &Call<'_>) -> bool {
+    let path = |a: &str| a.starts_with(['.', '/', '~']) || a.contains("file:");
+    call.words.iter().any(|word| word.literal.as_deref().is_none_or(path)) || call.plain().count() < 2
 }

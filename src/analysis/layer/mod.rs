@@ -79,7 +79,7 @@ pub fn place<'a>(
 
 /// Whether a RUN installs what a manifest names.
 fn installs(step: &What) -> bool {
-    let reads_manifest = |e: &Effect| matches!(e, Effect::Install(i) if i.needs != Needs::Sources);
+    let reads_manifest = |e: &Effect| matches!(e, Effect::Install(i) if i.needs == Needs::Manifests);
     matches!(step, What::Run(run) if run.effects.iter().any(reads_manifest))
 }
 

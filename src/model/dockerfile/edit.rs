@@ -5,7 +5,7 @@ use std::fmt;
 use super::Dockerfile;
 use crate::{
     syntax::dockerfile::{self as syntax, ItemKind},
-    text::{Edit, Newline},
+    text::{Edit, Newline, Span},
 };
 
 /// Why nothing can be inserted.
