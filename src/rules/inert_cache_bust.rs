@@ -4,14 +4,13 @@ use crate::{
     analysis::{
         DockerfileFacts, Facts,
         cache::{self, Passing},
-        commands::Effect,
         deploys,
         layer, names,
         stages::{Base, What},
     },
     diag::{Safety, Severity, Sink},
-    model::dockerfile::{Kind, Pair},
-    text::{Edit, Location, Span},
+    model::dockerfile::{Kind, Pair, edit},
+    text::{Location, Span},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -45,29 +44,29 @@ fn filters(facts: &Facts<'_>, sink: &mut Sink<'_>) {
 /// `RUN echo $(date)`: the key is the text.
 fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mut Sink<'_>) {
     for (stage, resolved) in dockerfile.stages.all.iter().enumerate() {
-        let mut replaced = false;
-        for (at, step) in resolved.steps.iter().enumerate() {
-            let What::Run(run) = &step.what else { continue };
-            let clock = run.effects.iter().any(|e| matches!(e, Effect::PrintsClock { .. }));
-            let only = run.effects.iter().all(|e| matches!(e, Effect::PrintsClock { .. } | Effect::Nothing));
-            if !clock || !only || cache::bust(facts, index, &dockerfile.stages, stage, at).is_some() {
+        let all: Vec<usize> = layer::clocks(&resolved.steps).collect();
+        for (number, &at) in all.iter().enumerate() {
+            let step = resolved.steps.iter().position(|step| step.instruction == at).unwrap_or_default();
+            if cache::bust(facts, index, &dockerfile.stages, stage, step).is_some() {
                 continue;
             }
             let model = &dockerfile.model;
-            let instruction = &model.instructions[step.instruction];
-            let said = facts.snapshot.file(model.file).text[instruction.span.range()].lines().next().unwrap_or_default();
+            let text = &facts.snapshot.file(model.file).text;
+            let instruction = &model.instructions[at];
+            let said = text[instruction.span.range()].lines().next().unwrap_or_default();
             let finding = sink.report(
                 Location::new(model.file, instruction.span),
                 format!("`{said}` busts nothing: the cache key is this text, not what the shell makes of it"),
             );
             // One layer is enough for the stage.
-            if std::mem::replace(&mut replaced, true) {
-                let edits = vec![(model.file, Edit::replace(instruction.lines, ""))];
+            if number > 0 {
+                let edits = vec![(model.file, edit::remove(text, model, at))];
                 finding.fix(Safety::Safe, "remove it: the first of its kind becomes the cache-bust", edits);
                 continue;
             }
             let title = "bust by a build argument instead";
-            match layer::replace(facts, index, stage, step.instruction) {
+            let place = layer::above(facts, dockerfile, stage).unwrap_or(at);
+            match layer::insert(facts, index, &dockerfile.stages, &[(stage, place)]) {
                 Ok(edits) => finding.fix(Safety::Safe, title, edits),
                 Err(reason) => finding.help(reason).fix(Safety::Manual, title, Vec::new()),
             };

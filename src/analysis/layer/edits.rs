@@ -7,13 +7,13 @@ use crate::{
         DockerfileFacts, Facts,
         cache::{Passing, has_variable, passing},
         commands::Effect,
-        stages::{Shell, Stages, What},
+        stages::{Shell, Stages, Step, What},
     },
     model::{
         compose::edit as compose_edit,
         dockerfile::{Dockerfile, Instruction, Kind, edit as dockerfile_edit},
     },
-    text::{Edit, FileId},
+    text::{Edit, FileId, Newline},
 };
 
 /// The label that stands for the RUN where nothing runs one; it also tells which value an image was built with.
@@ -44,8 +44,8 @@ fn user(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &s
     }
 }
 
-/// Edits that put the layer before each of these instructions (stage, instruction) and pass the argument. A layer that
-/// stands too low in the stage is moved.
+/// Edits that put the layer before each of these instructions (stage, instruction) and pass the argument. What the stage
+/// has instead is repaired: a layer that stands too low is moved, a RUN that prints the clock gives way to it.
 ///
 /// # Errors
 /// With the reason, if a compose file cannot be edited without guessing.
@@ -55,29 +55,72 @@ pub fn insert(
     stages: &Stages,
     places: &[(usize, usize)],
 ) -> Result<Vec<(FileId, Edit)>, Reason> {
-    let model = &facts.dockerfiles[dockerfile].model;
-    let text = &facts.snapshot.file(model.file).text;
-    let name = name(model);
+    insert_as(facts, dockerfile, stages, places, &name(&facts.dockerfiles[dockerfile].model))
+}
+
+/// The same for the argument of that name.
+pub(super) fn insert_as(
+    facts: &Facts<'_>,
+    dockerfile: usize,
+    stages: &Stages,
+    places: &[(usize, usize)],
+    name: &str,
+) -> Result<Vec<(FileId, Edit)>, Reason> {
+    let file = facts.dockerfiles[dockerfile].model.file;
     let mut edits = Vec::new();
     for &(stage, instruction) in places {
-        if is_there(stages, stage, instruction, &name) {
-            continue;
+        if !is_there(stages, stage, instruction, name) {
+            let made = layer(facts, dockerfile, stages, stage, instruction, name);
+            edits.extend(made.into_iter().map(|edit| (file, edit)));
         }
-        let lines = match below(&facts.dockerfiles[dockerfile], stages, stage, instruction, &name) {
-            Some(Low { arg, user: own }) => {
-                let last = own.unwrap_or(arg);
-                let start = dockerfile_edit::start_with_comments(text, model, arg);
-                let mut lines = vec![text[start..model.instructions[last].span.end()].to_owned()];
-                lines.extend(own.is_none().then(|| user(model, stages, stage, instruction, &name)));
-                edits.push((model.file, dockerfile_edit::remove_block(text, model, arg, last)));
-                lines
-            }
-            None => lines(model, stages, stage, instruction, &name),
-        };
-        edits.push((model.file, dockerfile_edit::insert_before(text, model, instruction, &lines)));
     }
-    edits.extend(pass(facts, dockerfile, &name)?);
+    edits.extend(pass(facts, dockerfile, name)?);
     Ok(edits)
+}
+
+/// The layer in one stage.
+fn layer(
+    facts: &Facts<'_>,
+    dockerfile: usize,
+    stages: &Stages,
+    stage: usize,
+    instruction: usize,
+    name: &str,
+) -> Vec<Edit> {
+    let model = &facts.dockerfiles[dockerfile].model;
+    let text = &facts.snapshot.file(model.file).text;
+    let own = |near: usize| lines(model, stages, stage, near, name);
+    if let Some(low) = below(&facts.dockerfiles[dockerfile], stages, stage, instruction, name) {
+        let last = low.user.unwrap_or(low.arg);
+        let start = dockerfile_edit::start_with_comments(text, model, low.arg);
+        let mut lines = vec![text[start..model.instructions[last].span.end()].to_owned()];
+        lines.extend(low.user.is_none().then(|| user(model, stages, stage, instruction, name)));
+        return vec![
+            dockerfile_edit::remove_block(text, model, low.arg, last),
+            dockerfile_edit::insert_before(text, model, instruction, &lines),
+        ];
+    }
+    match clocks(&stages.all[stage].steps).next() {
+        Some(clock) if clock <= instruction => {
+            let newline = Newline::of(text).as_str();
+            vec![Edit::replace(model.instructions[clock].span, own(clock).join(newline))]
+        }
+        Some(clock) => vec![
+            dockerfile_edit::remove(text, model, clock),
+            dockerfile_edit::insert_before(text, model, instruction, &own(instruction)),
+        ],
+        None => vec![dockerfile_edit::insert_before(text, model, instruction, &own(instruction))],
+    }
+}
+
+/// The RUNs that print the clock and do nothing else, by their instructions: meant as a bust, and none.
+pub fn clocks(steps: &[Step]) -> impl Iterator<Item = usize> {
+    let prints = |e: &Effect| matches!(e, Effect::PrintsClock { .. });
+    let only = move |effects: &[Effect]| {
+        effects.iter().any(prints) && effects.iter().all(|e| prints(e) || matches!(e, Effect::Nothing))
+    };
+    let is_one = move |step: &&Step| matches!(&step.what, What::Run(run) if only(&run.effects));
+    steps.iter().filter(is_one).map(|step| step.instruction)
 }
 
 /// A layer of the file's own that stands below the place where one is needed.

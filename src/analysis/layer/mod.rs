@@ -13,8 +13,8 @@ use super::{
 };
 use crate::model::dockerfile::{Dockerfile, Kind};
 
-pub use edits::{LABEL, insert, pass};
-pub use repair::{followed, moved, replace};
+pub use edits::{LABEL, clocks, insert, pass};
+pub use repair::{followed, moved};
 
 /// The name of the argument where the Dockerfile has none yet.
 pub const NAME: &str = "CACHE_BUST";

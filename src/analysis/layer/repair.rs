@@ -1,31 +1,11 @@
 //! A cache-bust of the file's own that busts nothing, as edits that make it work.
 
-use super::{Reason, edits::lines, insert, name, pass, place};
+use super::{edits::insert_as, pass, place};
 use crate::{
     analysis::{Facts, stages::mentions},
     model::dockerfile::{Kind, Pair, edit},
-    text::{Edit, FileId, Newline},
+    text::{Edit, FileId},
 };
-
-/// The layer in the place of an instruction that was meant as one.
-///
-/// # Errors
-/// As [`insert`].
-pub fn replace(
-    facts: &Facts<'_>,
-    dockerfile: usize,
-    stage: usize,
-    instruction: usize,
-) -> Result<Vec<(FileId, Edit)>, Reason> {
-    let facts_of = &facts.dockerfiles[dockerfile];
-    let model = &facts_of.model;
-    let name = name(model);
-    let newline = Newline::of(&facts.snapshot.file(model.file).text).as_str();
-    let lines = lines(model, &facts_of.stages, stage, instruction, &name).join(newline);
-    let mut edits = vec![(model.file, Edit::replace(model.instructions[instruction].span, lines))];
-    edits.extend(pass(facts, dockerfile, &name)?);
-    Ok(edits)
-}
 
 /// The ARG where it is needed: in its own stage, or in the first one that needs it. `None` if nothing needs it, or if what
 /// it declares is used where it stands.
@@ -36,7 +16,10 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
     let [pair] = pairs.as_slice() else { return None };
     let all = [stage].into_iter().chain(0..facts_of.stages.all.len());
     let needed = all.into_iter().find_map(|s| place(facts, facts_of, s, &[]))?;
-    let mut edits = insert(facts, dockerfile, &facts_of.stages, &[(needed.stage, needed.before)]).ok()?;
+    let mut edits = {
+        let place = (needed.stage, needed.before);
+        insert_as(facts, dockerfile, &facts_of.stages, &[place], &pair.name.value).ok()?
+    };
     if needed.stage != stage {
         let text = &facts.snapshot.file(model.file).text;
         let last = model.stages[stage].body.end - 1;
