@@ -101,10 +101,12 @@ fn shell(text: &str) -> Result<(), String> {
         let mut words = command.words.iter();
         let name = words.next().and_then(|word| word.literal.as_deref()).unwrap_or_default();
         let name = name.rsplit('/').next().unwrap_or(name);
-        (reads(name) && words.any(own))
-            || command.redirects.iter().any(|r| r.operator.ends_with('<') && own(&r.target))
+        reads(name) && words.any(own)
     });
-    if marked || itself {
+    // Redirections of a loop are no part of a command.
+    let plain = text.replace([' ', '"'], "");
+    let fed = ["<$0", "<${0", "<$BASH_SOURCE", "<${BASH_SOURCE"].iter().any(|from| plain.contains(from));
+    if marked || itself || fed {
         return Err("the script reads its own text, so that a comment may change what it does".to_owned());
     }
     Ok(())
@@ -235,10 +237,10 @@ fn tag(text: &[u8]) -> Option<usize> {
     for (at, byte) in text.iter().enumerate() {
         match (quote, byte) {
             (Some(open), byte) if open == *byte => quote = None,
-            (Some(_), _) => {}
+            (Some(_), _) => continue,
             (None, b'"' | b'\'') if last == b'=' => quote = Some(*byte),
             (None, b'>') => return Some(at + 1),
-            _ => {}
+            (None, _) => {}
         }
         if !byte.is_ascii_whitespace() {
             last = *byte;
@@ -256,7 +258,7 @@ fn xml(text: &str) -> Result<(), String> {
     markup(text, &[])
 }
 
-/// What closes a block of HTML that blank lines do not (CommonMark 0.31, section 4.6, kinds 1 to 5).
+/// What closes a block of HTML that blank lines do not (`CommonMark` 0.31, section 4.6, kinds 1 to 5).
 fn html_block(line: &str) -> Option<&'static str> {
     let lower = line.trim_start().to_ascii_lowercase();
     let blocks = [

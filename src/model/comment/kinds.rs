@@ -65,42 +65,16 @@ const ENDINGS: &[(Marks, Grammar, &[&str])] = &[
     (HASH, Grammar::Ruby, &["rb", "rake", "gemspec", "ru", "podspec"]),
     (HASH, Grammar::Perl, &["pm"]),
     (HASH, Grammar::PowerShell, &["ps1", "psm1", "psd1"]),
+    // Scripts and modules.
     (
         HASH,
         Grammar::Code,
-        &[
-            "py",
-            "pyi",
-            "pyx",
-            "pxd",
-            "bzl",
-            "bazel",
-            "star",
-            "toml",
-            "tf",
-            "tfvars",
-            "hcl",
-            "nix",
-            "r",
-            "jl",
-            "nim",
-            "cr",
-            "tcl",
-            "awk",
-            "fish",
-            "ex",
-            "exs",
-            "coffee",
-            "cmake",
-            "graphql",
-            "gql",
-            "rego",
-            "properties",
-            "service",
-            "timer",
-            "socket",
-        ],
+        &["py", "pyi", "pyx", "pxd", "r", "jl", "nim", "cr", "tcl", "awk", "fish", "ex", "exs"],
     ),
+    (HASH, Grammar::Code, &["coffee", "graphql", "gql", "rego"]),
+    // Settings and build files.
+    (HASH, Grammar::Code, &["toml", "tf", "tfvars", "hcl", "nix", "cmake", "bzl", "bazel", "star"]),
+    (HASH, Grammar::Code, &["properties", "service", "timer", "socket"]),
     (
         SLASHES,
         Grammar::Code,
@@ -218,14 +192,14 @@ fn find(table: &[(Marks, Grammar, &[&str])], name: &str) -> Option<Kind> {
     Some(Kind { marks: *marks, grammar: *grammar })
 }
 
-/// nginx and MySQL write `#`, PHP and Asterisk `;`, and take the other for a directive: the file shows which.
+/// nginx and `MySQL` write `#`, PHP and Asterisk `;`, and take the other for a directive: the file shows which.
 fn configuration(text: &str) -> Result<Kind, String> {
     let own = |mark: &str| {
         let shows = |line: &str| {
             line.strip_prefix(mark)
                 .is_some_and(|rest| rest.trim().is_empty() || rest.starts_with([' ', '\t']))
         };
-        text.lines().any(shows)
+        text.trim_start_matches('\u{feff}').lines().any(shows)
     };
     let marks = match (own("#"), own(";")) {
         (true, false) => HASH,

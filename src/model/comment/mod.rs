@@ -164,7 +164,7 @@ fn in_line(line: &str, open: &str, close: &str) -> Option<Found> {
     let at = body.len().checked_sub(DATE)?;
     let date = body.get(at..)?;
     let before = body.get(..at)?.strip_suffix(MARK)?.strip_suffix(' ')?.strip_suffix(open)?;
-    is_date(date).then(|| Found { comment: before.len()..line.len(), date: at..body.len() })
+    is_date(date).then_some(Found { comment: before.len()..line.len(), date: at..body.len() })
 }
 
 /// The length of `2026-11-28T01:02:03Z`.
