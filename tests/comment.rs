@@ -16,11 +16,15 @@ fn at(path: &str, text: &str, date: &str) -> Result<Commented, String> {
 }
 
 /// The text without the comment, as a person would take it out: the line, or what was put behind the last one.
-fn without(commented: &Commented) -> String {
+fn without(path: &str, commented: &Commented) -> String {
     let start = commented.text.rfind(&commented.comment).unwrap();
     let (before, after) = (&commented.text[..start], &commented.text[start + commented.comment.len()..]);
     let newline = |text: &str| if text.starts_with("\r\n") { 2 } else { usize::from(text.starts_with('\n')) };
-    if before.trim_start_matches('\u{feff}').is_empty() || before.ends_with('\n') && newline(after) > 0 {
+    let alone = before.trim_start_matches('\u{feff}').is_empty();
+    if alone && [".html", ".vue"].iter().any(|ending| path.ends_with(ending)) {
+        return format!("{before}{after}");
+    }
+    if alone || before.ends_with('\n') && newline(after) > 0 {
         return format!("{before}{}", &after[newline(after)..]);
     }
     if before.ends_with('\n') {
@@ -114,7 +118,7 @@ fn every_kind_takes_a_comment_in_its_own_syntax_and_keeps_one() {
             assert_eq!(first.text.contains("\r\n"), text.contains("\r\n"), "{path}");
             let line = first.text.lines().nth(first.line - 1).unwrap();
             assert!(line.ends_with(end), "{path}: {line}");
-            assert_eq!(without(&first), text, "{path}");
+            assert_eq!(without(path, &first), text, "{path}");
 
             let second = at(path, &first.text, SECOND).unwrap();
             assert_eq!(second.text, first.text.replace(FIRST, SECOND), "{path}");
@@ -236,7 +240,7 @@ fn code_that_was_added_below_stays_below_and_what_only_looks_like_the_comment_st
     ] {
         match at(path, &text, SECOND) {
             Err(_) => {}
-            Ok(done) => assert_eq!(without(&done), text, "{path}"),
+            Ok(done) => assert_eq!(without(path, &done), text, "{path}"),
         }
     }
     // Not in its form: of somebody else, or a sentence about it.
@@ -247,7 +251,7 @@ fn code_that_was_added_below_stays_below_and_what_only_looks_like_the_comment_st
         "x # unstale cache bust: 2026-11-28T01:02:03Z\n",
         "  # unstale cache bust: 2026-11-28T01:02:03Z\n",
     ] {
-        assert_eq!(without(&at("a.py", other, SECOND).unwrap()), other);
+        assert_eq!(without("a.py", &at("a.py", other, SECOND).unwrap()), other);
     }
 }
 
@@ -370,7 +374,7 @@ proptest! {
             prop_assert_eq!(first.text.replacen(SECOND, FIRST, 1), text.clone());
         } else {
             prop_assert_eq!(marks(&first.text), marks(&text) + 1);
-            prop_assert_eq!(without(&first), text.clone());
+            prop_assert_eq!(without(&path, &first), text.clone());
         }
         prop_assert!(first.text != text);
         let again = at(&path, &first.text, "2028-01-01T00:00:00Z");

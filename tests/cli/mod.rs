@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests run the program on files that they write")]
 
 mod baseline;
+mod bust;
 mod check;
 mod fix;
 mod others;
