@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod deploy;
 mod explain;
+mod init;
 mod progress;
 mod target;
 mod trace;
@@ -46,6 +47,8 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
+    /// Write the configuration, the pre-commit hook and the CI job of a checkout
+    Init(init::InitArgs),
     /// Print the syntax tree of a Dockerfile as JSON, for tools
     Ast(ast::AstArgs),
     /// Print the completions of a shell
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Bust(args) => bust::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Ast(args) => ast::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),

@@ -1,11 +1,13 @@
 //! The file system: finds the files of a project, reads them, writes changed ones back, whole or not at all, and asks git about them.
 
+mod create;
 mod git;
 mod read;
 mod since;
 mod touch;
 mod write;
 
+pub use create::{create, is_there, obstacle};
 pub use git::{checkout, origin};
 pub use read::{Problem, Project, Wanted, find_root, read, standard_input, text};
 pub use since::{Touched, touched};

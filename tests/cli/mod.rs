@@ -5,6 +5,7 @@ mod baseline;
 mod bust;
 mod check;
 mod fix;
+mod init;
 mod others;
 mod settings;
 mod since;
