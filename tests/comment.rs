@@ -135,6 +135,24 @@ fn every_kind_takes_a_comment_in_its_own_syntax_and_keeps_one() {
 }
 
 #[test]
+fn what_stands_behind_the_file_stays_out_of_the_comment_and_white_space_where_it_shows() {
+    let comment = format!("{MARK}{FIRST}");
+    for (path, text, expected) in [
+        ("a.js", "f()", format!("f()\n/* {comment} */")),
+        ("a.js", "f()\n", format!("f()\n// {comment}\n")),
+        ("a.sql", "SELECT 1;", format!("SELECT 1;\n/* {comment} */")),
+        ("a.py", "f()", format!("f()\n# {comment}")),
+        ("part.html", "<b>x</b>\r\n", format!("<b>x</b><!-- {comment} -->\r\n")),
+        ("page.html", "</HTML>\r\n", format!("</HTML>\r\n<!-- {comment} -->\r\n")),
+        ("page.html", "</html>", format!("</html>\n<!-- {comment} -->")),
+        ("A.vue", "<style></style>\n", format!("<style></style>\n<!-- {comment} -->\n")),
+        ("__init__.py", "", format!("# {comment}\n")),
+    ] {
+        assert_eq!(at(path, text, FIRST).unwrap().text, expected, "{path} {text:?}");
+    }
+}
+
+#[test]
 fn what_has_no_comment_or_no_safe_end_is_refused() {
     for (path, text, why) in [
         ("a.json", "{}\n", "JSON has no comments"),

@@ -301,6 +301,9 @@ fn shells_take_the_completions() {
         ("unstale check --fo", &["--format"]),
         ("unstale check --format s", &["sarif"]),
         ("unstale completions f", &["fish"]),
+        ("unstale bu", &["bust"]),
+        ("unstale bust --to", &["--touch"]),
+        ("unstale init --ci git", &["github", "gitlab"]),
     ] {
         let asked = format!(
             "source '{}'; COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; read -ra COMP_WORDS <<<\"$COMP_LINE\"; \

@@ -68,11 +68,18 @@ struct Done {
     comment: Option<Commented>,
 }
 
+/// How many of the files that are left out are named.
+const SHOWN: usize = 10;
+
 fn touch(args: &BustArgs) -> Result<Vec<Done>, Stop> {
     let files = if args.all {
         let (files, left) = project::all_tracked(Path::new("."))?;
-        for name in left {
+        for name in left.iter().take(SHOWN) {
             note(&format!("{name}: left alone: it is no regular file here"));
+        }
+        if left.len() > SHOWN {
+            // A sparse checkout lacks thousands.
+            note(&format!("and {} more", left.len() - SHOWN));
         }
         files
     } else {
@@ -102,7 +109,10 @@ fn comment(files: &[PathBuf]) -> Result<Vec<Done>, Stop> {
             continue;
         }
         let text = project::text(file).map_err(refused)?;
-        let new = comment::renew(&real.to_string_lossy(), &text, &|old| stamp(now, old)).map_err(refused)?;
+        // The names of the folders above the checkout say nothing about it.
+        let root = project::checkout(&real);
+        let path = root.and_then(|root| real.strip_prefix(root).ok()).unwrap_or(file);
+        let new = comment::renew(&path.to_string_lossy(), &text, &|old| stamp(now, old)).map_err(refused)?;
         done.push(Done { path: file.to_string_lossy().into_owned(), comment: Some(new.clone()) });
         texts.insert(real, (text, new));
     }

@@ -212,6 +212,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_have_their_old_times_if_one_cannot_have_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "gone"].map(|name| folder.path().join(name));
+        let old = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
+        for path in &paths[..2] {
+            fs::write(path, "").unwrap();
+            open(path).unwrap().set_modified(old).unwrap();
+        }
+        let error = touch(paths.iter().map(PathBuf::as_path)).unwrap_err();
+        assert!(
+            error.contains("gone` cannot be set: ") && error.ends_with("; no file was changed"),
+            "{error}"
+        );
+        assert!(paths[..2].iter().all(|path| modified(path).unwrap() == old));
+        touch(paths[..2].iter().map(PathBuf::as_path)).unwrap();
+        assert!(paths[..2].iter().all(|path| modified(path).unwrap() > old));
+    }
+
+    #[test]
     fn a_time_that_is_now_already_becomes_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");

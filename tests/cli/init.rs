@@ -73,6 +73,7 @@ fn what_it_writes_is_accepted_by_check_and_adds_no_finding() {
         ends(folder.run(&["init", "--ci", ci]), 0);
         assert_eq!(found(&folder), before);
         ends(folder.run(&["check", name]), 0);
+        runs_as_written(&folder, name);
         // With every explained key taken for true, too.
         let config = folder.get("unstale.toml");
         let all: String = config
@@ -90,6 +91,28 @@ fn what_it_writes_is_accepted_by_check_and_adds_no_finding() {
         let ran = folder.run(&["check", "--format", "json"]);
         assert!(ran.code <= 1 && !ran.stdout.contains("config-error"), "{}", ran.stdout);
         assert!(!ran.stdout.contains("\"broad-copy\""), "the level holds: {}", ran.stdout);
+    }
+}
+
+/// Runs the command of the job as a runner does: it ends with 1, for what is wrong in the project.
+fn runs_as_written(folder: &Folder, name: &str) {
+    let job: serde_yaml::Value = serde_yaml::from_str(&folder.get(name)).unwrap();
+    let line = match name {
+        WORKFLOW => &job["jobs"]["unstale"]["steps"][1]["run"],
+        _ => &job["unstale"]["script"][0],
+    };
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-eo", "pipefail", "-c", line.as_str().unwrap()]).current_dir(folder.path());
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_unstale")).parent().unwrap().to_path_buf();
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    let ran = ends(Ran::new(shell.env("PATH", path)), 1);
+    if name == WORKFLOW {
+        assert!(ran.stdout.starts_with("::warning file="), "{}", ran.stdout);
+    } else {
+        let report = job["unstale"]["artifacts"]["reports"]["codequality"].as_str().unwrap();
+        let report: Value = serde_json::from_str(&folder.get(report)).unwrap();
+        assert!(report[0]["fingerprint"].is_string(), "{report}");
     }
 }
 
