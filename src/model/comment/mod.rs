@@ -55,9 +55,7 @@ pub fn renew(path: &str, text: &str, stamp: &dyn Fn(Option<&str>) -> String) -> 
         added(kind, text, &stamp(None))
     };
     let changed = [before.as_str(), &comment, &after].concat();
-    if !same::same(kind.grammar, text, &changed) {
-        return Err("the comment would become part of what it says".to_owned());
-    }
+    same::same(kind.grammar, text, &changed)?;
     Ok(Commented { line: before.matches('\n').count() + 1, text: changed, comment })
 }
 

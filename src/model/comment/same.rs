@@ -16,20 +16,28 @@ pub(super) fn reads(grammar: Grammar) -> bool {
     matches!(grammar, Data | Dockerfile | Dotenv | Make | Shell | Yaml)
 }
 
-/// Whether the second text means what the first means; `true` for a kind that has no parser here.
-pub(super) fn same(grammar: Grammar, before: &str, after: &str) -> bool {
-    match grammar {
+/// Whether the second text means what the first means; nothing is said of a kind that has no parser here.
+///
+/// # Errors
+/// It does not, or what the first means cannot be told.
+pub(super) fn same(grammar: Grammar, before: &str, after: &str) -> Result<(), &'static str> {
+    let same = match grammar {
         Grammar::Dockerfile => dockerfiles(before, after),
+        // Comments or not, what go-yaml does not read means nothing that could be compared.
+        Grammar::Yaml if !Tree::parse(before).errors().is_empty() => {
+            return Err("it cannot be read as YAML, and may be a template of another tool");
+        }
         Grammar::Yaml => yamls(before, after),
         Grammar::Shell => shells(before, after),
         Grammar::Make => makefiles(before, after),
         // Reading stops at a mistake: what stands behind it is not known.
-        Grammar::Dotenv => {
-            let (old, new) = (Env::parse(before), Env::parse(after));
-            old.1.is_empty() && old == new
+        Grammar::Dotenv if !Env::parse(before).1.is_empty() => {
+            return Err("it cannot be read to its end, as Compose reads it");
         }
+        Grammar::Dotenv => Env::parse(before) == Env::parse(after),
         _ => true,
-    }
+    };
+    if same { Ok(()) } else { Err("the comment would become part of what it says") }
 }
 
 fn dockerfiles(before: &str, after: &str) -> bool {
@@ -43,7 +51,6 @@ fn dockerfiles(before: &str, after: &str) -> bool {
             == (new.directives, new.escape, new.open_end, new.errors)
 }
 
-/// A file that go-yaml does not read (a template of another tool) means nothing that could be compared.
 fn yamls(before: &str, after: &str) -> bool {
     let (old, new) = (Tree::parse(before), Tree::parse(after));
     let last = |tree: &Tree| tree.more_documents().last().map(|span| span.start()).filter(|at| *at > 0);
