@@ -271,6 +271,19 @@ fn comment_refuses_and_changes_nothing() {
 }
 
 #[test]
+fn folders_above_the_checkout_say_nothing_about_a_file() {
+    let outer = Folder::new();
+    outer.put("migrations/shop/.git/HEAD", "");
+    outer.put("migrations/shop/seed.sql", "SELECT 1;\n");
+    outer.put("migrations/shop/db/migrations/1.sql", "SELECT 1;\n");
+    let below = "migrations/shop/db";
+    let ran = ends(outer.run_in(below, &["bust", "--comment", "../seed.sql"]), 0);
+    assert!(ran.stdout.starts_with("../seed.sql:2: -- unstale cache bust: 20"), "{}", ran.stdout);
+    let ran = ends(outer.run_in(&format!("{below}/migrations"), &["bust", "--comment", "1.sql"]), 2);
+    assert!(ran.stderr.starts_with("error: `1.sql`: it is a migration, "), "{}", ran.stderr);
+}
+
+#[test]
 fn one_technique_is_named() {
     let folder = Folder::new();
     folder.put("a.py", "");
