@@ -84,6 +84,38 @@ for name in sys.argv[1:]:
 }
 
 #[test]
+fn what_init_writes_is_valid_by_the_schemas() {
+    let script = r#"
+import json, os, sys
+import jsonschema, requests_cache, schemastore
+cache = requests_cache.SQLiteCache(os.path.join(os.path.dirname(schemastore.__file__), "cache.sqlite"))
+for name in sys.argv[1:]:
+    case = json.load(open(name, encoding="utf-8"))
+    [schema] = [json.loads(r.content) for r in cache.responses.values() if r.url.endswith(case["schema"])]
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    errors = list(validator.iter_errors(case["document"]))
+    assert not errors, [(e.json_path, e.message[:300]) for e in errors[:5]]
+    assert list(validator.iter_errors(case["broken"])), "the validator finds nothing at all"
+"#;
+    for (ci, path, schema, breaks) in [
+        ("none", ".pre-commit-config.yaml", "/pre-commit-config.json", "/repos/0/hooks/0/language"),
+        ("github", ".github/workflows/unstale.yml", "/github-workflow.json", "/jobs/unstale/steps"),
+        ("gitlab", ".gitlab-ci.yml", "/editor/schema/ci.json", "/unstale/artifacts/reports"),
+    ] {
+        let folder = Folder::new();
+        ends(folder.run(&["init", "--ci", ci]), 0);
+        let document: Value = serde_yaml::from_str(&folder.get(path)).unwrap();
+        let mut broken = document.clone();
+        *broken.pointer_mut(breaks).unwrap() = Value::from(1);
+        let case = serde_json::json!({"schema": schema, "document": document, "broken": broken});
+        folder.put("case.json", case.to_string());
+        if let Some(ran) = python(script, &[&folder.join("case.json")]) {
+            ran.ok();
+        }
+    }
+}
+
+#[test]
 fn sarif_has_rules_places_and_fixes() {
     let folder = Folder::scichart();
     folder.put("sub/Dockerfile", folder.get("Dockerfile").replace("COPY . .", "COPY --chown=é😀 . ."));

@@ -151,6 +151,52 @@ fn pre_commit_builds_the_hook_and_runs_it_without_a_network() {
     assert!(folder.get("Dockerfile").contains("ARG CACHE_BUST=unset"), "{}", folder.get("Dockerfile"));
 }
 
+/// What `init` writes is the published hook with the program of the PATH; the real pre-commit takes it and runs it.
+#[test]
+fn pre_commit_runs_what_init_writes() {
+    let folder = Folder::scichart();
+    folder.put("notes.txt", "x");
+    folder.commit();
+    ends(folder.run(&["init"]), 0);
+    let written: serde_yaml::Value = serde_yaml::from_str(&folder.get(".pre-commit-config.yaml")).unwrap();
+    let (own, published) = (&written["repos"][0]["hooks"][0], &yaml(".pre-commit-hooks.yaml")[0]);
+    for key in ["id", "name", "entry", "types", "files", "exclude", "require_serial"] {
+        assert!(!own[key].is_null() && own[key] == published[key], "{key}");
+    }
+    let Some(pre_commit) = pre_commit() else { return };
+    folder.commit();
+    let home = Folder::new();
+    let run = |args: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.arg("--net").arg(&pre_commit).args(args).current_dir(folder.path());
+        let binary = Path::new(env!("CARGO_BIN_EXE_unstale")).parent().unwrap().to_path_buf();
+        let path = std::env::var_os("PATH").unwrap();
+        let path = std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&path))).unwrap();
+        command.env("PRE_COMMIT_HOME", home.path()).env("PATH", path);
+        Ran::new(command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("NO_COLOR", "1"))
+    };
+    assert_eq!(run(&["validate-config", "--color=never"]).ok(), "");
+    let found = run(&["run", "--all-files"]);
+    assert_eq!(found.code, 1, "{}\n{}", found.stdout, found.stderr);
+    assert!(found.stdout.contains("warning[broad-copy]"), "{}", found.stdout);
+    assert!(!found.stdout.to_lowercase().contains("deprecat") && found.stderr.is_empty(), "{found:?}");
+    let none = run(&["run", "--files", "notes.txt"]);
+    assert!(none.code == 0 && none.stdout.contains("Skipped"), "{}", none.stdout);
+    // And with git itself.
+    run(&["install"]).ok();
+    folder.put("Dockerfile", folder.get("Dockerfile").replace("EXPOSE", "# x\nEXPOSE"));
+    folder.git(&["add", "-A"]).ok();
+    let mut commit = Command::new("git");
+    commit.args(["-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "x"]);
+    let binary = Path::new(env!("CARGO_BIN_EXE_unstale")).parent().unwrap().to_path_buf();
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    let refused =
+        Ran::new(commit.current_dir(folder.path()).env("PATH", path).env("PRE_COMMIT_HOME", home.path()));
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("warning[broad-copy]"), "{}", refused.stderr);
+}
+
 /// Runs the steps of the action as the runner does: expressions become variables, outputs are read from a file.
 fn action(folder: &Folder, inputs: &[(&str, &str)]) -> (Ran, std::collections::BTreeMap<String, String>) {
     let action = yaml("action.yml");
@@ -255,6 +301,9 @@ fn shells_take_the_completions() {
         ("unstale check --fo", &["--format"]),
         ("unstale check --format s", &["sarif"]),
         ("unstale completions f", &["fish"]),
+        ("unstale bu", &["bust"]),
+        ("unstale bust --to", &["--touch"]),
+        ("unstale init --ci git", &["github", "gitlab"]),
     ] {
         let asked = format!(
             "source '{}'; COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; read -ra COMP_WORDS <<<\"$COMP_LINE\"; \

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod comment;
 mod compose;
 mod config;
 mod context;

@@ -5,11 +5,26 @@ use std::{fs, path::Path, process::Command};
 
 use unstale::rules::RULES;
 
+use crate::cli::{Folder, ends};
+
 /// What `unstale` prints in a folder of the repository.
 fn printed(folder: &str, args: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let output = Command::new(env!("CARGO_BIN_EXE_unstale")).args(args).current_dir(root).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a command prints in a checkout of the incident, with one date and one place.
+fn in_incident(line: &str) -> String {
+    let folder = Folder::scichart();
+    folder.commit();
+    folder.git(&["remote", "add", "origin", "git@github.com:team/shop.git"]).ok();
+    let args: Vec<&str> = line.split(' ').collect();
+    let printed = ends(folder.run(&args), 0).stdout;
+    let root = folder.path().canonicalize().unwrap();
+    let date = regex::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap();
+    date.replace_all(&printed.replace(root.to_str().unwrap(), "/home/ann/shop"), "2026-11-28T01:02:03Z")
+        .into_owned()
 }
 
 fn table() -> String {
@@ -37,6 +52,7 @@ fn block(mark: &str) -> String {
             // In a checkout of its own, the folder is the root.
             fenced("text", &text.replace(&format!("{folder}/"), ""))
         }
+        Some(("incident", line)) => fenced("text", &in_incident(line)),
         _ if mark == "rules" => table(),
         _ => panic!("README: unknown mark {mark:?}"),
     }

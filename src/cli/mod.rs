@@ -1,11 +1,13 @@
 //! The command line: what was typed becomes what is meant, and the result becomes text and an exit code.
 
 mod ast;
+mod bust;
 mod candidates;
 mod check;
 mod completions;
 mod deploy;
 mod explain;
+mod init;
 mod progress;
 mod target;
 mod trace;
@@ -39,10 +41,14 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show where a repository file ends up in the containers, and what stops it
     Trace(trace::TraceArgs),
+    /// End a stale cache for single files: a new time, or a dated comment
+    Bust(bust::BustArgs),
     /// Deploy a service by the protocol, and prove that the new code runs
     Deploy(deploy::DeployArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
+    /// Write the configuration, the pre-commit hook and the CI job of a checkout
+    Init(init::InitArgs),
     /// Print the syntax tree of a Dockerfile as JSON, for tools
     Ast(ast::AstArgs),
     /// Print the completions of a shell
@@ -94,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => explain::rules(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Bust(args) => bust::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Ast(args) => ast::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),

@@ -2,6 +2,7 @@
 
 mod keys;
 mod levels;
+mod starter;
 
 use toml::de::DeTable;
 
@@ -12,6 +13,8 @@ use crate::{
     text::{FileId, Snapshot},
 };
 use keys::Keys;
+
+pub use starter::starter;
 
 /// The file's name.
 pub const NAME: &str = "unstale.toml";

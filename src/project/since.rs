@@ -1,12 +1,8 @@
 //! Which lines of a checkout changed since a revision: git is asked, and its answer read.
-#![expect(clippy::disallowed_methods, reason = "asks git, which knows what changed")]
 
-use std::{
-    collections::BTreeMap,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path};
+
+use super::git::git;
 
 /// The lines of each file that changed, committed or not, new files included.
 #[derive(Debug, Clone, Default)]
@@ -33,11 +29,6 @@ impl Touched {
             }
         }
     }
-}
-
-/// The root of the git checkout that holds the path.
-pub fn checkout(path: &Path) -> Option<PathBuf> {
-    path.ancestors().find(|dir| dir.join(".git").exists()).map(Path::to_path_buf)
 }
 
 /// What changed in a checkout since its history left that of a revision: what `git diff REV...` shows, what is not
@@ -94,23 +85,6 @@ fn commit(root: &Path, revision: &str) -> Result<String, String> {
     }
     let found = git(root, &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")])?;
     found.map(|sha| String::from_utf8_lossy(&sha).trim().to_owned()).map_err(|_| unknown())
-}
-
-/// What git prints, or what it says instead.
-fn git(root: &Path, args: &[&str]) -> Result<Result<Vec<u8>, String>, String> {
-    let mut command = Command::new("git");
-    command.arg("--no-optional-locks").args(["-c", "core.quotePath=false"]).args(args).current_dir(root);
-    // Inside a hook these name another index or folder than the files that are checked.
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
-        command.env_remove(name);
-    }
-    command.env("LC_ALL", "C");
-    let output = command.output().map_err(|e| format!("`--since` needs git, which does not start: {e}"))?;
-    Ok(if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
-    })
 }
 
 /// The new lines of each file of a diff without context.

@@ -2,8 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "the tests run the program on files that they write")]
 
 mod baseline;
+mod bust;
 mod check;
 mod fix;
+mod init;
 mod others;
 mod settings;
 mod since;

@@ -1,5 +1,4 @@
 //! The proofs of `broad-copy`: what runs again, and that the split leaves every file as it was.
-#![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,34 @@
+//! The `unstale.toml` that a project starts with.
+
+use super::levels::Ruleset;
+
+/// The text, with every key explained and only the ruleset set.
+pub fn starter() -> String {
+    format!(
+        r#"# What `unstale check` makes of the files in this folder and below. `unstale rules` lists the rules,
+# `unstale explain RULE` shows why each is there. A key without `#` holds; take it away from others that shall.
+
+# The rules and levels of this version: an update turns nothing red by itself.
+ruleset = "{}"
+
+# A finding from this level on fails the run: "error", "warning" (without this line), "info".
+# fail-on = "error"
+
+# Findings from this level on are listed, the others counted.
+# show = "info"
+
+# Patterns as in a .gitignore beside this file: what they match is read, and not reported.
+# exclude = ["vendor/"]
+
+# Levels of single rules: "off", "info", "warning", "error".
+# [rules]
+# broad-copy = "off"
+
+# The same for some paths only; a later entry wins.
+# [[per-path]]
+# paths = ["legacy/**"]
+# rules = {{ cached-fetch = "info" }}
+"#,
+        Ruleset::newest()
+    )
+}
