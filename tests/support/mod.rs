@@ -18,9 +18,6 @@ pub(crate) use sshd::HOST;
 /// Tests start in the order of their names, and one engine serves one test at a time: the builder stands first, so that
 /// neighbours are on different engines.
 ///
-/// What does not depend on the builder runs once on each engine (`each engine:`), and what docker-compose 1.29 does not
-/// have on 26.1 alone (`e26:`).
-///
 /// What was measured on every pair and is watched on the two that differ most, classic 20.10 and BuildKit 26.1, stands
 /// behind `corners:`; `UNSTALE_HARD=all` runs it on the other two as well.
 ///
@@ -47,31 +44,6 @@ macro_rules! on_real_engines {
 
             #[test]
             fn buildkit_e26() {
-                run_on("e26", Builder::BuildKit, super::$function);
-            }
-        }
-    )+};
-    (each engine: $($function:ident),+ $(,)?) => {$(
-        mod $function {
-            use crate::support::{Builder, run_on};
-
-            #[test]
-            fn e20() {
-                run_on("e20", Builder::BuildKit, super::$function);
-            }
-
-            #[test]
-            fn e26() {
-                run_on("e26", Builder::BuildKit, super::$function);
-            }
-        }
-    )+};
-    (e26: $($function:ident),+ $(,)?) => {$(
-        mod $function {
-            use crate::support::{Builder, run_on};
-
-            #[test]
-            fn e26() {
                 run_on("e26", Builder::BuildKit, super::$function);
             }
         }
