@@ -117,8 +117,10 @@ fn comment(files: &[PathBuf]) -> Result<Vec<Done>, Stop> {
         texts.insert(real, (text, new));
     }
     let times: Vec<_> = texts.keys().map(|path| project::modified(path)).collect();
-    let changed: Vec<Changed<'_>> =
-        texts.iter().map(|(path, (before, new))| Changed { path, before: Some(before), after: &new.text }).collect();
+    let changed: Vec<Changed<'_>> = texts
+        .iter()
+        .map(|(path, (before, new))| Changed { path, before: Some(before), after: &new.text })
+        .collect();
     project::write(&changed)?;
     for (path, old) in texts.keys().zip(times) {
         let renewed = old.and_then(|old| project::not_from(path, old));
@@ -128,8 +130,11 @@ fn comment(files: &[PathBuf]) -> Result<Vec<Done>, Stop> {
     Ok(done)
 }
 
-/// The time now, or the second after the one that stands there already: the bytes are to change.
+/// The time now, with a fraction where the old one has none: the size is to change, too.
 fn stamp(now: i64, old: Option<&str>) -> String {
     let new = Moment(now).rfc3339();
-    if old == Some(&new) { Moment(now + 1).rfc3339() } else { new }
+    match old {
+        Some(old) if old.len() == new.len() => new.replace('Z', ".000Z"),
+        _ => new,
+    }
 }

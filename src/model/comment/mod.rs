@@ -23,7 +23,8 @@ pub struct Commented {
 }
 
 /// Dates the comment of an earlier run anew, or adds one: behind everything else, where no reader of the file obeys it.
-/// `stamp` is given the date that stands there (`2026-11-28T01:02:03Z`) and makes another one of the same form.
+/// `stamp` is given the date that stands there (`2026-11-28T01:02:03Z`, or with `.000` before the `Z`) and makes another one of the
+/// other form.
 ///
 /// # Errors
 /// Why nothing is changed: the kind of file has no comments or is not known, or it ends where a comment would be
@@ -159,17 +160,19 @@ fn find(kind: Kind, text: &str) -> Option<Found> {
 fn in_line(line: &str, open: &str, close: &str) -> Option<Found> {
     let body = line.strip_suffix(close)?;
     let body = if close.is_empty() { body } else { body.strip_suffix(' ')? };
-    let at = body.len().checked_sub(DATE)?;
-    let date = body.get(at..)?;
-    let before = body.get(..at)?.strip_suffix(MARK)?.strip_suffix(' ')?.strip_suffix(open)?;
-    is_date(date).then_some(Found { comment: before.len()..line.len(), date: at..body.len() })
+    FORMS.iter().find_map(|form| {
+        let at = body.len().checked_sub(form.len())?;
+        let date = body.get(at..)?;
+        let before = body.get(..at)?.strip_suffix(MARK)?.strip_suffix(' ')?.strip_suffix(open)?;
+        is_date(date, form).then_some(Found { comment: before.len()..line.len(), date: at..body.len() })
+    })
 }
 
-/// The length of `2026-11-28T01:02:03Z`.
-const DATE: usize = 20;
+/// The two forms of a date. A comment has them in turn: where a checkout's times are normalised, BuildKit tells a file
+/// from the one before by its size alone (measured: dated anew in one form, the file stays old).
+const FORMS: [&str; 2] = ["0000-00-00T00:00:00Z", "0000-00-00T00:00:00.000Z"];
 
-fn is_date(text: &str) -> bool {
-    let form = b"0000-00-00T00:00:00Z";
-    let fits = |(a, b): (u8, &u8)| if *b == b'0' { a.is_ascii_digit() } else { a == *b };
-    text.len() == form.len() && text.bytes().zip(form).all(fits)
+fn is_date(text: &str, form: &str) -> bool {
+    let fits = |(a, b): (u8, u8)| if b == b'0' { a.is_ascii_digit() } else { a == b };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
 }
