@@ -191,7 +191,7 @@ fn annotations_are_one_line_each_and_nothing_breaks_out() {
     assert_eq!(
         ran.stdout,
         "::warning file=Dockerfile,line=6,endLine=6,col=1,endColumn=9,title=unstale%3A broad-copy::`COPY . .` stands before \
-         the dependency install: every change of any file installs all of them again%0Acopy `requirements.txt` first, the rest \
+         the dependency install of pip: every change of any file installs all of them again%0Acopy `requirements.txt` first, the rest \
          after the install\n3 files: 1 warning, 1 info; --fix ends 1, with --unsafe-fixes 1 more; --show info lists the rest\n"
     );
     let ran = ends(hostile().run(&["check", "--format", "github", "--show", "info"]), 1);

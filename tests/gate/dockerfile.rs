@@ -78,7 +78,7 @@ static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
 /// Names of manifests and locks, written anew here.
 static MANIFEST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?:^|/)(?:package(?:-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|\.yarnrc(?:\.yml)?|\.npmrc|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?|[\w.-]*requirements[\w.-]*\.(?:txt|in)|(?:dev|prod|base|test|production|development|common)\.txt|constraints\.txt|pyproject\.toml|poetry\.(?:lock|toml)|uv\.lock|Pipfile(?:\.lock)?|pdm\.lock|Gemfile(?:\.lock)?|gems\.(?:rb|locked)|go\.(?:mod|sum|work|work\.sum)|Cargo\.(?:toml|lock)|composer\.(?:json|lock)|pom\.xml|mix\.(?:exs|lock)|[\w.-]+\.(?:csproj|fsproj|sln)|(?:build|settings)\.gradle(?:\.kts)?|gradle\.properties)$",
+        r"(?:^|/)(?:package(?:-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|\.yarnrc(?:\.yml)?|\.npmrc|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?|[\w.-]*requirements[\w.-]*\.(?:txt|in)|(?:dev|prod|base|test|production|development|common)\.txt|constraints\.txt|pyproject\.toml|poetry\.(?:lock|toml)|uv\.lock|Pipfile(?:\.lock)?|pdm\.lock|Gemfile(?:\.lock)?|gems\.(?:rb|locked)|go\.(?:mod|sum|work|work\.sum)|Cargo\.(?:toml|lock)|composer\.(?:json|lock)|pom\.xml|mix\.(?:exs|lock)|[\w.-]+\.(?:csproj|fsproj|sln)|(?:build|settings)\.gradle(?:\.kts)?|gradle\.properties|Directory\.(?:Build|Packages)\.(?:props|targets)|[Nn]u[Gg]et\.[Cc]onfig|global\.json|packages\.lock\.json|gradle\.lockfile|gradlew|mvnw|bunfig\.toml|rust-toolchain(?:\.toml)?|auth\.json|symfony\.lock|pylock\.toml|\.python-versions?|uv\.toml|(?:\.yarn/(?:releases|plugins|patches|cache)|\.mvn|gradle|\.bundle|vendor/cache)/?)$",
     )
     .expect("it is well formed")
 });
@@ -245,7 +245,7 @@ impl Walk<'_, '_> {
         if goes {
             found.push((vec![Change::Gone(i)], Some(next.clone())));
         }
-        if (self.has("broad-copy") && old.cmd == "COPY")
+        if (self.has("broad-copy") && matches!(old.cmd.as_str(), "COPY" | "ADD"))
             || (self.has("discarded-write") && old.cmd == "VOLUME")
         {
             let pending = at.pending.iter().copied().chain([i]).collect();
@@ -335,7 +335,10 @@ fn copies_manifests(step: &Step<'_>) -> bool {
     let manifest = |word: &Value| word.as_str().is_some_and(|word| MANIFEST.is_match(word));
     let from =
         list(&step.value["flags"]).iter().any(|flag| flag.as_str().is_some_and(|f| f.starts_with("--from")));
-    step.cmd == "COPY" && !from && !sources.is_empty() && sources.iter().all(manifest)
+    matches!(step.cmd.as_str(), "COPY" | "ADD")
+        && !from
+        && !sources.is_empty()
+        && sources.iter().all(manifest)
 }
 
 /// Whether `after` is `before` with nothing more than `apt-get update && ` put in, in one place or several.
