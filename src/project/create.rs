@@ -64,16 +64,11 @@ impl Made {
         }
         let temporary = to.with_file_name(format!(".unstale-{}-{number}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-        let linked = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
-            // Takes the name only if nothing has it. Not every file system has a second name for a file.
-            fs::hard_link(&temporary, &to).or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => Err(error),
-                _ => directly(&to, text),
-            })
-        });
+        let filled = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let named = filled.and_then(|()| name(&temporary, &to));
         // It has its own name now, or is of no use.
         let _ = fs::remove_file(&temporary);
-        linked?;
+        named?;
         self.files.push(to);
         Ok(())
     }
@@ -89,9 +84,18 @@ impl Made {
     }
 }
 
-fn directly(to: &Path, text: &str) -> io::Result<()> {
+/// Gives a whole file its name, if nothing has it; the temporary one stays.
+pub(super) fn name(temporary: &Path, to: &Path) -> io::Result<()> {
+    // Not every file system has a second name for a file.
+    fs::hard_link(temporary, to).or_else(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Err(error),
+        _ => directly(to, &fs::read(temporary)?),
+    })
+}
+
+fn directly(to: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(to)?;
-    let filled = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let filled = file.write_all(bytes).and_then(|()| file.sync_all());
     if filled.is_err() {
         let _ = fs::remove_file(to);
     }
@@ -123,8 +127,8 @@ mod tests {
         create(root, &[("a", "1"), ("b/c/d", "2")]).unwrap();
         assert_eq!(fs::read_to_string(root.join("b/c/d")).unwrap(), "2");
         assert_eq!(names(), ["a", "b", "old", "there"]);
-        assert_eq!(directly(&root.join("a"), "2").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        directly(&root.join("e"), "5").unwrap();
+        assert_eq!(directly(&root.join("a"), b"2").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        directly(&root.join("e"), b"5").unwrap();
         assert_eq!(fs::read_to_string(root.join("e")).unwrap(), "5");
     }
 }

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::create;
+
 /// One file to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct Changed<'a> {
@@ -151,8 +153,15 @@ fn unmoved(path: &Path, before: Option<&str>) -> Result<(), WriteError> {
 }
 
 fn replace(ready: &[Ready<'_>]) -> Result<(), WriteError> {
-    for (done, Ready { temporary, path, .. }) in ready.iter().enumerate() {
-        if let Err(error) = fs::rename(temporary, path) {
+    for (done, Ready { temporary, path, before }) in ready.iter().enumerate() {
+        let put = match before {
+            Some(_) => fs::rename(temporary, path),
+            // A file that came there meanwhile stays.
+            None => create::name(temporary, path).inspect(|()| {
+                let _ = fs::remove_file(temporary);
+            }),
+        };
+        if let Err(error) = put {
             for Ready { temporary, path, before } in &ready[..done] {
                 // It could be written a moment ago; if that has changed, the first error says more than the second.
                 let _ = match before {
