@@ -32,6 +32,16 @@ pub(super) fn compose(file: FileId, text: &str, env: &Env) -> Compose {
     Compose { tree, ..out }
 }
 
+/// Reads the services without asking whether Compose would take the rest: enough to compare two states of a file.
+pub(super) fn plain(file: FileId, text: &str) -> Compose {
+    let tree = Tree::parse(text);
+    let source = [Source { file, text, env: Env::default(), base: String::new() }];
+    let mut reader = Reader { tree: &tree, sources: &source, of: &[], errors: tree.errors().to_vec() };
+    let mut out = reader.document(file);
+    out.errors = reader.errors;
+    Compose { tree, ..out }
+}
+
 /// Reads a tree that was merged from several files. Their errors are reported for each file alone.
 pub(super) fn merged(file: FileId, tree: Tree, sources: &[Source<'_>], of: &[u32]) -> Compose {
     let mut reader = Reader { tree: &tree, sources, of, errors: Vec::new() };

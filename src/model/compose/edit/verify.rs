@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Editor, Refused, refuse};
 use crate::{
-    model::compose::{Compose, Env, MountKind, Service, Value, parse},
+    model::compose::{Compose, MountKind, Service, Value, read::plain},
     syntax::yaml::{Kind, NodeId, Tree},
     text::{Edit, EditSet, Span},
 };
@@ -67,7 +67,7 @@ impl Editor<'_> {
     pub(super) fn became(&self, compose: &Compose, edits: &[Edit], at: Span) -> Result<Vec<Became>, Refused> {
         let mut set = EditSet::default();
         let clash = edits.iter().any(|edit| set.insert(edit.clone()).is_err());
-        let read = |text: &str| parse(compose.file, text, &Env::default());
+        let read = |text: &str| plain(compose.file, text);
         let (before, after) = (read(self.text), read(&set.apply(self.text)));
         let right = !clash
             // It may give a value to a key that Compose refuses without one.
