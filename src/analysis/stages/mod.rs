@@ -203,9 +203,9 @@ pub struct RunFacts {
     pub workdir: Val,
     /// What its commands do.
     pub effects: Vec<Effect>,
-    /// Names of the ARGs that say that they change with every deploy ([`is_moving_name`](super::names::is_moving_name)) and whose values are part of
-    /// the cache key: those in scope, used or not, and those that stand in an ENV, also of a parent stage (measured on
-    /// engines 20.10, 26.1 and 28.5).
+    /// Names of the ARGs that say that they change with every deploy
+    /// ([`is_moving_name`](super::names::is_moving_name)) and whose values are part of the cache key: those in scope, used
+    /// or not, and those that stand in an ENV, also of a parent stage (measured on engines 20.10, 26.1 and 28.5).
     pub args: Arc<[String]>,
     /// The stage's or image's own `--mount=type=bind` sources of the context: (source, target).
     pub context_mounts: Vec<(Val, Val)>,
