@@ -11,7 +11,7 @@ use std::{
 
 use unstale::project::{Changed, WriteError, write};
 
-use super::{Folder, ends, program};
+use super::{Folder, copy_program, ends};
 use crate::support::Ran;
 
 fn projects() -> Vec<Folder> {
@@ -283,9 +283,7 @@ impl Nobody {
 
     fn of(folder: Folder) -> Self {
         let bin = Folder::new();
-        // By another process: a file that this one had open for writing cannot be started while a test beside it forks.
-        let mut cp = std::process::Command::new("cp");
-        Ran::new(cp.arg(program().get_program()).arg(bin.join("unstale"))).ok();
+        copy_program(&bin.join("unstale"));
         let is_root = fs::metadata(folder.path()).unwrap().uid() == 0;
         let nobody = Self { folder, bin, is_root };
         for dir in [nobody.folder.path(), nobody.bin.path()] {

@@ -21,6 +21,12 @@ use tempfile::TempDir;
 
 use crate::{projects::fixtures, support::Ran};
 
+/// Copies the program. By another process: a file that this one had open for writing cannot be started while a test
+/// beside it forks.
+fn copy_program(to: &Path) {
+    Ran::new(Command::new("cp").arg(program().get_program()).arg(to)).ok();
+}
+
 /// A folder of its own, gone with the value.
 pub(crate) struct Folder(TempDir);
 

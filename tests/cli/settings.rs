@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::process::CommandExt as _};
 
-use super::{Folder, ends, program};
+use super::{Folder, copy_program, ends, program};
 use crate::support::Ran;
 
 const FETCH: &str = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/team/widgets.git /widgets\n";
@@ -175,7 +175,7 @@ fn a_folder_that_cannot_be_entered_is_named() {
     // Root enters everything.
     if fs::read_dir(folder.join("data")).is_ok() {
         let binary = folder.join("unstale");
-        fs::copy(env!("CARGO_BIN_EXE_unstale"), &binary).unwrap();
+        copy_program(&binary);
         command = std::process::Command::new(binary);
         command.args(["check"]).current_dir(folder.path()).uid(65_534).gid(65_534);
     }
