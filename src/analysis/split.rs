@@ -288,8 +288,9 @@ fn kept_out(parts: &Parts<'_>) -> Result<Changes, Reason> {
         return Ok(Changes::default());
     }
     let all: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let of = parts.model.file;
-    ignoring::add(facts, context, of, &all).map_err(|reason| {
+    let model = |d: &super::DockerfileFacts| d.model.file == parts.model.file;
+    let dockerfile = facts.dockerfiles.iter().position(model).unwrap_or_default();
+    ignoring::add(facts, context, dockerfile, &all).map(|added| added.changes).map_err(|reason| {
         format!(
             "`{}` of the machine that builds would replace what is installed ({reason})",
             all.join("`, `")

@@ -94,8 +94,11 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             .at_most(severity);
         let lines: Vec<&str> = found.iter().map(|s| s.line).collect();
         let title = format!("keep {names} out of the context");
-        match ignoring::add(facts, copy.context, model.file, &lines) {
-            Ok(changes) => draft.change(Safety::Safe, ignoring::title(title, &changes), changes),
+        match ignoring::add(facts, copy.context, copy.dockerfile, &lines) {
+            Ok(added) => {
+                let safety = if added.alone { Safety::Safe } else { Safety::Unsafe };
+                draft.change(safety, ignoring::title(title, &added.changes), added.changes)
+            }
             Err(reason) => draft.help(reason).fix(Safety::Manual, title, Vec::new()),
         };
     }

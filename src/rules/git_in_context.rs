@@ -20,12 +20,20 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             continue;
         }
         let runs = runs_after(copy.stages, copy.stage, copy.step);
-        let safety = if runs { Safety::Unsafe } else { Safety::Safe };
         let at = Location::new(dockerfile.model.file, dockerfile.model.instructions[copy.instruction].span);
         let title = "keep `.git` out of the context";
         let draft = sink.report(at, "`.git` is copied along: every commit misses the cache here, and the history ships in the image");
-        match ignoring::add(facts, copy.context, dockerfile.model.file, &[".git"]) {
-            Ok(changes) => draft.change(safety, ignoring::title(title.to_owned(), &changes), changes),
+        let other = ignoring::sharers(facts, copy.context).find(|&other| mentions_git(facts, &facts.dockerfiles[other].model));
+        if let Some(other) = other {
+            let path = &facts.snapshot.file(facts.dockerfiles[other].model.file).path;
+            draft.help(format!("`{path}` is built from there, too, and runs git")).fix(Safety::Manual, title, Vec::new());
+            continue;
+        }
+        match ignoring::add(facts, copy.context, copy.dockerfile, &[".git"]) {
+            Ok(added) => {
+                let safety = if runs || !added.alone { Safety::Unsafe } else { Safety::Safe };
+                draft.change(safety, ignoring::title(title.to_owned(), &added.changes), added.changes)
+            }
             Err(reason) => draft.help(reason).fix(Safety::Manual, title, Vec::new()),
         };
     }
