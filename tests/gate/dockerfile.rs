@@ -214,8 +214,14 @@ impl Walk<'_, '_> {
                 let declared = Some((name, Some(from)));
                 found.push((vec![Change::Moved(from, j)], Some(State { ahead, declared, ..next.clone() })));
             }
-            if let Some((name, None | Some("unset"))) = argument(new).as_ref().map(|(n, d)| (n, d.as_deref()))
-                && is_bust(name)
+            // Anew, or as another stage has it, where it busts nothing.
+            let as_elsewhere = |name: &str| {
+                let same = |old: &Step<'_>| old.value == new.value;
+                is_bust(name) && self.has("inert-cache-bust") && self.before.steps.iter().any(same)
+            };
+            if let Some((name, default)) = argument(new)
+                && is_bust(&name)
+                && (default.as_deref().is_none_or(|default| default == "unset") || as_elsewhere(&name))
             {
                 let declared = Some((name.clone(), None));
                 found.push((vec![Change::New(j)], Some(State { declared, ..next.clone() })));
@@ -237,7 +243,7 @@ impl Walk<'_, '_> {
             let again = |step: &Step<'_>| argument(step).map(|(name, _)| name) == name;
             name.is_some() && self.after.steps.iter().any(again)
         };
-        let goes = (self.has("inert-cache-bust") && run && CLOCK.is_match(&text))
+        let goes = (super::BUST.iter().any(|rule| self.has(rule)) && run && CLOCK.is_match(&text))
             || (self.has("inert-cache-bust") && old.cmd == "ARG" && elsewhere())
             || (self.has("split-apt-update") && run && FETCHES.is_match(&text))
             || (self.has("volume-over-code") && old.cmd == "VOLUME");

@@ -7,7 +7,7 @@ use crate::{
         DockerfileFacts, Facts,
         cache::{Passing, has_variable, passing},
         commands::Effect,
-        stages::{Shell, Stages, Step, What},
+        stages::{Shell, Stages, Step, What, mentions},
     },
     model::{
         compose::edit as compose_edit,
@@ -35,7 +35,7 @@ pub(super) fn lines(
 }
 
 /// The instruction that uses the argument.
-fn user(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &str) -> String {
+pub(super) fn user(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &str) -> String {
     let keyword = |upper| dockerfile_edit::keyword(model, near, upper);
     if stages.shell_at(model, stage, near) == Shell::Posix {
         format!("{} echo \"cache bust: ${{{name}}}\"", keyword("RUN"))
@@ -90,7 +90,7 @@ fn layer(
     let model = &facts.dockerfiles[dockerfile].model;
     let text = &facts.snapshot.file(model.file).text;
     let own = |near: usize| lines(model, stages, stage, near, name);
-    if let Some(low) = below(&facts.dockerfiles[dockerfile], stages, stage, instruction, name) {
+    if let Some(low) = below(text, &facts.dockerfiles[dockerfile], stages, stage, instruction, name) {
         let last = low.user.unwrap_or(low.arg);
         let start = dockerfile_edit::start_with_comments(text, model, low.arg);
         let mut lines = vec![text[start..model.instructions[last].span.end()].to_owned()];
@@ -131,6 +131,7 @@ struct Low {
 }
 
 fn below(
+    text: &str,
     dockerfile: &DockerfileFacts,
     stages: &Stages,
     stage: usize,
@@ -150,8 +151,13 @@ fn below(
     let mut all = body.clone().filter(|&at| at > instruction && is_it(&instructions[at]));
     let (arg, None) = (all.next()?, all.next()) else { return None };
     let idle = |e: &Effect| matches!(e, Effect::Nothing | Effect::PrintsClock { .. });
+    let shows = |at: usize| {
+        let (above, own) = (&instructions[arg], &instructions[at]);
+        above.lines.end() == own.lines.start() && mentions(&text[own.span.range()], name)
+    };
     let user = stages.all[stage].steps.iter().find(|step| step.instruction == arg + 1).filter(|step| {
         matches!(&step.what, What::Run(run) if !run.heredoc && run.mounts.is_empty() && run.effects.iter().all(idle))
+            && shows(step.instruction)
     });
     Some(Low { arg, user: user.map(|step| step.instruction) })
 }

@@ -1,6 +1,9 @@
 //! A cache-bust of the file's own that busts nothing, as edits that make it work.
 
-use super::{edits::insert_as, pass, place};
+use super::{
+    edits::{insert_as, user},
+    pass, place,
+};
 use crate::{
     analysis::{Facts, stages::mentions},
     model::dockerfile::{Kind, Pair, edit},
@@ -16,19 +19,27 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
     let [pair] = pairs.as_slice() else { return None };
     let all = [stage].into_iter().chain(0..facts_of.stages.all.len());
     let needed = all.into_iter().find_map(|s| place(facts, facts_of, s, &[]))?;
-    let mut edits = {
-        let place = (needed.stage, needed.before);
-        insert_as(facts, dockerfile, &facts_of.stages, &[place], &pair.name.value).ok()?
-    };
-    if needed.stage != stage {
-        let text = &facts.snapshot.file(model.file).text;
-        let last = model.stages[stage].body.end - 1;
-        let later = &text[model.instructions[arg].lines.end()..model.instructions[last].lines.end()];
-        if mentions(later, &pair.name.value) {
-            return None;
-        }
-        edits.push((model.file, edit::remove_block(text, model, arg, arg)));
+    let (stages, name) = (&facts_of.stages, &pair.name.value);
+    if needed.stage == stage {
+        return insert_as(facts, dockerfile, stages, &[(needed.stage, needed.before)], name).ok();
     }
+    let text = &facts.snapshot.file(model.file).text;
+    let last = model.stages[stage].body.end - 1;
+    let later = &text[model.instructions[arg].lines.end()..model.instructions[last].lines.end()];
+    // A default that a variable gives could be another one there.
+    let moves = pair.value.as_ref().is_some_and(|value| value.value.contains('$'));
+    if mentions(later, name) || moves {
+        return None;
+    }
+    // It takes its comments along.
+    let start = edit::start_with_comments(text, model, arg);
+    let own = text[start..model.instructions[arg].span.end()].to_owned();
+    let lines = [own, user(model, stages, needed.stage, needed.before, name)];
+    let mut edits = vec![
+        (model.file, edit::insert_before(text, model, needed.before, &lines)),
+        (model.file, edit::remove_block(text, model, arg, arg)),
+    ];
+    edits.extend(pass(facts, dockerfile, name).ok()?);
     Some(edits)
 }
 
