@@ -26,8 +26,8 @@ fn container() -> Container {
         image: ImageId("sha256:aaaaaaaaaaaaaaaa".into()),
         status: "running".into(),
         pid: 77,
-        created: Some(Moment(1000)),
-        started: Some(Moment(1000)),
+        created: Some(Moment::seconds(1000)),
+        started: Some(Moment::seconds(1000)),
         restarts: 0,
         health: Health::None,
         mounts: Vec::new(),
@@ -67,7 +67,7 @@ fn seen() -> Observed {
         server: Server {
             dir: Some("/opt/my repo".into()),
             named: Some("/opt/link".into()),
-            now: Moment(2000),
+            now: Moment::seconds(2000),
             git: Some(Ok(ServerGit {
                 toplevel: "/opt/my repo".into(),
                 git_dir: "/opt/my repo/.git".into(),
@@ -85,7 +85,7 @@ fn seen() -> Observed {
             images: Some(vec![Image {
                 id: container().image,
                 tags: vec!["shop-web:latest".into()],
-                tagged: Some(Moment(900)),
+                tagged: Some(Moment::seconds(900)),
             }]),
             snapshots: None,
             ledger: None,
@@ -425,10 +425,37 @@ fn moments_are_read_and_written() {
         ("2026-13-22T14:03:47Z", None),
         ("2026-11-22T14:03:47", None),
     ] {
-        assert_eq!(Moment::parse(text), seconds.map(Moment), "{text}");
+        assert_eq!(Moment::parse(text).map(Moment::whole), seconds, "{text}");
     }
-    assert_eq!(Moment(1_795_356_227).rfc3339(), "2026-11-22T14:03:47Z");
-    assert_eq!(Moment(1_709_251_199).compact(), "20240229T235959Z");
+    assert_eq!(Moment::seconds(1_795_356_227).rfc3339(), "2026-11-22T14:03:47Z");
+    assert_eq!(Moment::seconds(1_709_251_199).compact(), "20240229T235959Z");
+}
+
+/// Within one second, too, what is later is later; and a file counts as changed at the latest moment that its stamp allows.
+#[test]
+fn parts_of_a_second_count() {
+    let engine = |text: &str| Moment::parse(&format!("2026-11-22T14:03:47{text}Z")).expect("a moment");
+    let file = |text: &str| Moment::of_file(1_795_356_227, &format!("2026-11-22 14:03:47{text} +0000"));
+    assert!(
+        engine("") < engine(".1")
+            && engine(".123456788") < engine(".123456789")
+            && engine(".9") > engine(".12")
+    );
+    assert!(file(".200000000") > engine(".2"), "the kernel's stamp may lie a tick behind");
+    assert!(file(".200000000") < engine(".22"));
+    assert_eq!(file(".999000000").whole(), 1_795_356_228);
+    for unknown in ["", ".000000000"] {
+        assert!(file(unknown) > engine(".99") && file(unknown).whole() == 1_795_356_227, "{unknown:?}");
+    }
+    let after = |tagged: &str, changed: &str| {
+        let mut evidence = recipe(Makes::Image, 0, true);
+        evidence.recipes[0].when = Some(file(changed));
+        evidence.tagged.as_mut().expect("there is one").tagged = Some(engine(tagged));
+        judge(&evidence).verdict
+    };
+    assert_eq!(after(".2", ".700000000"), Verdict::Inconclusive, "built, then changed, in one second");
+    assert_eq!(after(".7", ".200000000"), Verdict::Verified, "changed, then built, in one second");
+    assert_eq!(after(".7", ".000000000"), Verdict::Inconclusive, "which came first is not known");
 }
 
 // ---- verdicts -------------------------------------------------------------------------------------------------------
@@ -438,7 +465,7 @@ fn bytes(name: &str) -> Bytes {
 }
 
 fn stat() -> Stat {
-    Stat { links: 1, inode: "1:7".into(), changed: Moment(500), executable: None }
+    Stat { links: 1, inode: "1:7".into(), changed: Moment::seconds(500), executable: None }
 }
 
 /// A changed file that the container has as it should.
@@ -465,7 +492,7 @@ fn stale() -> FileEvidence {
         actual: bytes("old"),
         older: Some(sha(OLD)),
         image: Some(bytes("old")),
-        checkout: Some((bytes("new"), Stat { changed: Moment(800), ..stat() })),
+        checkout: Some((bytes("new"), Stat { changed: Moment::seconds(800), ..stat() })),
         ..fresh()
     }
 }
@@ -476,7 +503,7 @@ fn odd() -> FileEvidence {
 
 /// A file that the container has with bytes of its own since a moment.
 fn written(when: i64) -> FileEvidence {
-    FileEvidence { seen: Some(Stat { changed: Moment(when), ..stat() }), ..odd() }
+    FileEvidence { seen: Some(Stat { changed: Moment::seconds(when), ..stat() }), ..odd() }
 }
 
 /// As [`stale`], but no snapshot of the context explains it.
@@ -491,7 +518,7 @@ fn deleted(image: Option<Bytes>) -> FileEvidence {
 }
 
 fn recipe(makes: Makes, when: i64, changed: bool) -> Evidence {
-    let recipe = Recipe { path: "Dockerfile".into(), makes, changed, when: Some(Moment(when)) };
+    let recipe = Recipe { path: "Dockerfile".into(), makes, changed, when: Some(Moment::seconds(when)) };
     with(vec![same(fresh())], |e| e.recipes = vec![recipe])
 }
 
@@ -511,7 +538,7 @@ fn evidence(files: Vec<FileEvidence>) -> Evidence {
         tagged: Some(Image {
             id: container().image,
             tags: vec!["shop-web:latest".into()],
-            tagged: Some(Moment(900)),
+            tagged: Some(Moment::seconds(900)),
         }),
         builder: Some(Builder::BuildKit),
         built: Built::Unknown,
@@ -645,7 +672,7 @@ fn only_complete_evidence_verifies() {
         ("the compose file is younger", Inconclusive, recipe(Makes::Container, 1001, true)),
         ("the compose file is younger than the container only", Inconclusive, {
             let mut e = recipe(Makes::Container, 1001, true);
-            e.tagged.as_mut().expect("there is one").tagged = Some(Moment(1002));
+            e.tagged.as_mut().expect("there is one").tagged = Some(Moment::seconds(1002));
             e
         }),
         ("nobody knows what ran before, and the recipe is younger", Inconclusive, {
@@ -744,7 +771,7 @@ fn every_cause_has_its_mechanism_and_its_cure() {
     let orphan = || FileEvidence { seen: Some(Stat { links: 0, ..stat() }), ..stale() };
     let moved = || FileEvidence { host: Some(Stat { inode: "1:8".into(), ..stat() }), ..stale() };
     let built_before = || FileEvidence {
-        checkout: Some((bytes("new"), Stat { changed: Moment(901), ..stat() })),
+        checkout: Some((bytes("new"), Stat { changed: Moment::seconds(901), ..stat() })),
         ..stale()
     };
     // The image is new, and something else keeps the container from it.
@@ -861,7 +888,7 @@ fn every_cause_has_its_mechanism_and_its_cure() {
 
 #[test]
 fn a_new_file_under_an_older_process_is_not_verified() {
-    let young = || FileEvidence { seen: Some(Stat { changed: Moment(1001), ..stat() }), ..fresh() };
+    let young = || FileEvidence { seen: Some(Stat { changed: Moment::seconds(1001), ..stat() }), ..fresh() };
     let bind = || mounted(MountSource::Bind("/opt/my repo".into()), "/app");
     let judgement = judge(&with(vec![young()], bind()));
     assert_eq!(judgement.verdict, Verdict::Inconclusive);
@@ -912,7 +939,7 @@ fn the_ledger_gives_back_the_last_verified_commit() {
             next: Vec::new(),
             sample: None,
         };
-        report.ledger_line("id-1", Moment(0), Some(&sha(OLD)))
+        report.ledger_line("id-1", Moment::seconds(0), Some(&sha(OLD)))
     };
     let lines = vec![
         line(Verdict::Verified, OLD, "web"),

@@ -132,7 +132,7 @@ fn comment(files: &[PathBuf]) -> Result<Vec<Done>, Stop> {
 
 /// The time now, with a fraction where the old one has none: the size is to change, too.
 fn stamp(now: i64, old: Option<&str>) -> String {
-    let new = Moment(now).rfc3339();
+    let new = Moment::seconds(now).rfc3339();
     match old {
         Some(old) if old.len() == new.len() => new.replace('Z', ".000Z"),
         _ => new,

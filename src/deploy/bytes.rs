@@ -22,7 +22,7 @@ const CONTROL: &str = "/proc/self/status";
 /// How many files are fetched one by one, where nothing in the container can hash.
 const ONE_BY_ONE: usize = 200;
 const HASH: &str = "xargs -0 sha256sum";
-const STAT: &str = "xargs -0 stat -L -c '%h %d:%i %Z %a %n'";
+const STAT: &str = "xargs -0 stat -L -c '%h %d:%i %a %Z %z|%n'";
 
 /// What the process of the container sees at each path.
 pub(super) fn in_container(
@@ -176,12 +176,13 @@ fn hashes(answer: &Answer) -> HashMap<String, Digest> {
 
 fn stats(answer: &Answer) -> HashMap<String, Stat> {
     let line = |line: &String| {
-        let mut words = line.splitn(5, ' ');
+        let (facts, name) = line.split_once('|')?;
+        let mut words = facts.splitn(5, ' ');
         let links = words.next()?.parse().ok()?;
         let inode = words.next()?.to_owned();
-        let changed = Moment(words.next()?.parse().ok()?);
         let executable = u32::from_str_radix(words.next()?, 8).ok().map(|mode| mode & 0o100 != 0);
-        Some((words.next()?.to_owned(), Stat { links, inode, changed, executable }))
+        let changed = Moment::of_file(words.next()?.parse().ok()?, words.next()?);
+        Some((name.to_owned(), Stat { links, inode, changed, executable }))
     };
     answer.lines().iter().filter_map(line).collect()
 }
@@ -205,7 +206,7 @@ pick() {
   done
 }
 echo "= hash"; pick file | xargs -0 sha256sum
-echo "= stat"; pick file | xargs -0 stat -c "%h %d:%i %Z %a %n"
+echo "= stat"; pick file | xargs -0 stat -c "%h %d:%i %a %Z %z|%n"
 echo "= missing"; pick missing
 true"#;
 
@@ -399,11 +400,12 @@ mod tests {
         let found = hashes(&Answer { out: out.into_bytes(), code: 1 });
         assert_eq!(found.len(), 1);
         assert!(found.contains_key("/app/a b"));
-        let found = stats(&Answer { out: b"0 1:22 1700000000 755 /app/a b\njunk\n".to_vec(), code: 0 });
-        assert_eq!(
-            found["/app/a b"],
-            Stat { links: 0, inode: "1:22".into(), changed: Moment(1_700_000_000), executable: Some(true) }
-        );
+        let human = "2023-11-14 22:13:20.500000000 +0000";
+        let out = format!("0 1:22 755 1700000000 {human}|/app/a |b\njunk\n");
+        let found = stats(&Answer { out: out.into_bytes(), code: 0 });
+        let changed = Moment::of_file(1_700_000_000, human);
+        let stat = Stat { links: 0, inode: "1:22".into(), changed, executable: Some(true) };
+        assert_eq!(found["/app/a |b"], stat);
     }
 
     #[test]

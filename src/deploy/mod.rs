@@ -402,7 +402,7 @@ impl<'a> Session<'a> {
             let mut open = HashMap::new();
             for container in server.replicas().filter(|c| c.status != "exited" && c.status != "created") {
                 let restarts = *first.entry(container.id.clone()).or_insert(container.restarts);
-                let age = container.started.map_or(0, |s| server.now.0 - s.0);
+                let age = container.started.map_or(0, |s| server.now.whole() - s.whole());
                 let why = if container.restarts != restarts {
                     format!("it was restarted {} times", container.restarts)
                 } else if !container.runs() {

@@ -131,7 +131,7 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
     let mut server = Server {
         dir: answers.get("dir").text(),
         named: answers.get("named").text(),
-        now: Moment(answers.get("now").words().parse().unwrap_or(0)),
+        now: Moment::seconds(answers.get("now").words().parse().unwrap_or(0)),
         git: asked(Question::Git).then(|| read_git(answers)),
         engine: asked(Question::Engine).then(|| read_engine(answers)),
         compose: None,

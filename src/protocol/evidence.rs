@@ -95,7 +95,7 @@ pub struct Stat {
     pub links: u64,
     /// Device and inode.
     pub inode: String,
-    /// When its inode last changed, by the server's clock.
+    /// The latest moment at which its inode can have changed, by the server's clock.
     pub changed: Moment,
     /// Whether its owner may execute it, where that was asked.
     pub executable: Option<bool>,

@@ -43,11 +43,39 @@ impl ImageId {
     }
 }
 
-/// A moment of the server's clock: whole seconds since 1970, rounded down. Clocks of two machines are never compared.
+/// A moment of the server's clock, since 1970. Clocks of two machines are never compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub i64);
+pub struct Moment {
+    seconds: i64,
+    nanos: u32,
+}
+
+/// How far the kernel's stamp of a file may lie behind the clock that a daemon reads: one tick of the slowest kernel
+/// (`CONFIG_HZ=100`; `ktime_get_coarse_real_ts64`).
+const TICK: u32 = 10_000_000;
 
 impl Moment {
+    /// A whole second.
+    pub const fn seconds(seconds: i64) -> Self {
+        Self { seconds, nanos: 0 }
+    }
+
+    /// The latest that a file can have changed, of which `stat` says `%Z` and `%z`. Some file systems and tools know
+    /// whole seconds only and write zeros: then it is the end of that second.
+    pub fn of_file(seconds: i64, human: &str) -> Self {
+        let fraction = human.split_once('.').map_or("", |(_, rest)| rest);
+        match nanos(fraction) {
+            0 => Self { seconds, nanos: 999_999_999 },
+            nanos if nanos + TICK < 1_000_000_000 => Self { seconds, nanos: nanos + TICK },
+            nanos => Self { seconds: seconds.saturating_add(1), nanos: nanos + TICK - 1_000_000_000 },
+        }
+    }
+
+    /// The whole seconds, rounded down.
+    pub const fn whole(self) -> i64 {
+        self.seconds
+    }
+
     /// Reads RFC 3339 as the engine writes it. `None` for Docker's zero time and for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -60,7 +88,8 @@ impl Moment {
         if year < 1970 || !(1..=12).contains(&month) {
             return None;
         }
-        let zone = text.get(19..)?.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+        let rest = text.get(19..)?;
+        let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
         let offset = match zone.as_bytes() {
             [b'Z' | b'z'] => 0,
             [sign @ (b'+' | b'-'), a, b, b':', c, d] if [a, b, c, d].iter().all(|x| x.is_ascii_digit()) => {
@@ -71,12 +100,13 @@ impl Moment {
             _ => return None,
         };
         let days = days_from_civil(year, month, day);
-        Some(Self(days * 86_400 + hour * 3600 + minute * 60 + second - offset))
+        let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset;
+        Some(Self { seconds, nanos: nanos(rest.strip_prefix('.').unwrap_or("")) })
     }
 
     /// As `20261122T140347Z`: sorts like time, and may stand in a tag or a build argument.
     pub fn compact(self) -> String {
-        let (days, rest) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
+        let (days, rest) = (self.seconds.div_euclid(86_400), self.seconds.rem_euclid(86_400));
         let (year, month, day) = civil_from_days(days);
         let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
         format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
@@ -96,6 +126,12 @@ impl Moment {
             &time[4..]
         )
     }
+}
+
+/// The digits in front, as a decimal fraction of a second.
+fn nanos(fraction: &str) -> u32 {
+    let mut digits = fraction.bytes().take_while(u8::is_ascii_digit);
+    (0..9).fold(0, |sum, _| sum * 10 + digits.next().map_or(0, |b| u32::from(b - b'0')))
 }
 
 // Howard Hinnant's algorithms: exact for the proleptic Gregorian calendar.

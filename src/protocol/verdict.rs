@@ -388,7 +388,9 @@ fn in_place(
     }
     if image.is_some() && image == want {
         let at_start = match (&file.seen, container.started) {
-            (Some(seen), Some(started)) => (started.0 - 1..=started.0 + START).contains(&seen.changed.0),
+            (Some(seen), Some(started)) => {
+                (started.whole() - 1..=started.whole() + START).contains(&seen.changed.whole())
+            }
             _ => false,
         };
         return (!at_start).then(|| {
