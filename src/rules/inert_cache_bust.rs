@@ -128,7 +128,7 @@ fn before_from(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut S
             format!("`{name}` stands before the first FROM: no stage sees it, and it busts nothing"),
         )
         .help(format!("declare `ARG {name}` in the stage, above what has to run again"));
-    let stages = 0..dockerfile.stages.all.len();
+    let stages = layer::needed(facts, index);
     let place = stages.into_iter().find_map(|s| layer::place(facts, dockerfile, s, &[])).map(|p| (p.stage, p.before));
     let edits = place.and_then(|place| layer::insert(facts, index, &dockerfile.stages, &[place]).ok());
     finding.fix(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());

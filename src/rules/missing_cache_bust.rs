@@ -28,13 +28,7 @@ fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mu
     if in_vain() {
         return;
     }
-    // Where no service says what is built, it is the last stage.
-    let mut targets: Vec<usize> = facts.builders(index).filter_map(|s| s.build.as_ref()?.target).collect();
-    if targets.is_empty() {
-        targets.extend(stages.target(None));
-    }
-    let needed: BTreeSet<usize> = targets.into_iter().flat_map(|target| stages.needed(target)).collect();
-    let places = places(facts, index, dockerfile, &needed);
+    let places = places(facts, index, dockerfile, &layer::needed(facts, index));
     // The layer that `cached-fetch` proposes serves the source, too.
     if places.iter().any(|place| place.follows) {
         return;

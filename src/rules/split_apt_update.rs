@@ -3,7 +3,7 @@
 use crate::{
     analysis::{
         DockerfileFacts, Facts, cache,
-        commands::{How, Packages, System},
+        commands::{Effect, How, Packages, System},
         stages::{RunFacts, Step, What},
     },
     diag::{Safety, Sink},
@@ -141,7 +141,11 @@ fn edits(dockerfile: &DockerfileFacts, stage: usize, split: &Split) -> Option<Ve
     }
     let (from, at) = split.fetched;
     let alone = matches!(&steps.get(at)?.what, What::Run(run) if run.effects.len() == 1);
-    let next = steps.iter().enumerate().skip(at + 1).find(|(_, step)| matches!(step.what, What::Run(_)));
+    // A RUN that only prints, as a layer against the cache does, needs no index.
+    let needs = |run: &RunFacts| {
+        !run.effects.iter().all(|e| matches!(e, Effect::Nothing | Effect::PrintsClock { .. }))
+    };
+    let next = steps.iter().enumerate().skip(at + 1).find(|(_, step)| matches!(&step.what, What::Run(run) if needs(run)));
     // What the next RUN fetches anew, this one need not leave for it or for those after it.
     if from == stage && alone && next.is_some_and(|(at, _)| done.contains(&at)) {
         let lines = dockerfile.model.instructions[steps[at].instruction].lines;

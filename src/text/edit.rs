@@ -22,19 +22,40 @@ impl Edit {
         Self::replace(Span::point(at), text)
     }
 
-    /// Takes whole lines away, `lines` with the newline behind them. A file without a newline at its end stays without
-    /// one (the blank lines above its last one go, too), and a byte order mark stays.
+    /// Takes whole lines away, `lines` with the newline behind them. At the end of the file the blank lines above them go,
+    /// too; a file without a newline at its end stays without one, and a byte order mark stays.
     ///
     /// # Panics
     /// If `lines` is not a span of `text`.
     pub fn remove_lines(text: &str, lines: Span) -> Self {
         let mark = if lines.start() == 0 && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let start = lines.start() + mark;
-        if lines.end() < text.len() || text.ends_with('\n') {
+        if lines.end() < text.len() {
             return Self::replace(Span::new(start, lines.end()), "");
         }
-        let kept = text[..start].trim_end_matches(['\r', '\n']).len();
+        let mut kept = text[..start].trim_end_matches(['\r', '\n']).len();
+        if text.ends_with('\n') && kept > mark {
+            kept += text[kept..start].find('\n').map_or(0, |at| at + 1);
+        }
         Self::replace(Span::new(kept, lines.end()), "")
+    }
+
+    /// The same for several groups of lines, in order: what would touch is one edit.
+    ///
+    /// # Panics
+    /// If one of them is not a span of `text`.
+    pub fn remove_all_lines(text: &str, all: &[Span]) -> Vec<Self> {
+        let mut made: Vec<Self> = Vec::new();
+        for &lines in all {
+            let edit = Self::remove_lines(text, lines);
+            match made.last_mut() {
+                Some(last) if edit.span.start() <= last.span.end() => {
+                    *last = Self::remove_lines(text, Span::new(last.span.start(), lines.end()));
+                }
+                _ => made.push(edit),
+            }
+        }
+        made
     }
 }
 

@@ -382,6 +382,7 @@ pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<St
     let mut walk = Walk { before: &old, after: &new, rules, failed: HashSet::new(), deepest: (0, 0) };
     let mut changes = Vec::new();
     if walk.explain(State::default(), &mut changes) {
+        across_stages(&old, &new, &mut changes);
         wrong.extend(bytes(&old, &new, &changes, rules.contains(&"unused-allow")));
     } else {
         let (i, j) = walk.deepest;
@@ -393,6 +394,21 @@ pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<St
     wrong.extend(super::judge::ends(before, after));
     wrong.extend(others(before, after));
     wrong
+}
+
+/// An argument that goes in one stage and comes in another has moved, with its comments, where it is written as before.
+fn across_stages(old: &Side<'_>, new: &Side<'_>, changes: &mut Vec<Change>) {
+    let gone: Vec<usize> =
+        changes.iter().filter_map(|c| if let Change::Gone(i) = c { Some(*i) } else { None }).collect();
+    for i in gone.into_iter().filter(|&i| old.steps[i].cmd == "ARG") {
+        let comes =
+            |change: &Change| matches!(*change, Change::New(j) if new.steps[j].value == old.steps[i].value);
+        if let Some(at) = changes.iter().position(comes) {
+            let Change::New(j) = changes[at] else { continue };
+            changes[at] = Change::Moved(i, j);
+            changes.retain(|change| *change != Change::Gone(i));
+        }
+    }
 }
 
 /// What stands outside of the changed instructions is the same, byte for byte and in the same order.
@@ -450,8 +466,8 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
         ));
     }
     let moved = |side: &Side<'_>, at: &HashSet<usize>| {
-        let mut all: Vec<String> =
-            at.iter().flat_map(|&i| comments_above(side, i)).map(|(_, line)| line).collect();
+        let lines = at.iter().flat_map(|&i| comments_above(side, i)).map(|(_, line)| line);
+        let mut all: Vec<String> = lines.filter(|l| !allows_go || !l.contains("unstale: allow")).collect();
         all.sort();
         all
     };

@@ -13,7 +13,7 @@ use crate::{
         compose::edit as compose_edit,
         dockerfile::{Dockerfile, Instruction, Kind, edit as dockerfile_edit},
     },
-    text::{Edit, FileId, Newline},
+    text::{Edit, FileId, Newline, Span},
 };
 
 /// The label that stands for the RUN where nothing runs one; it also tells which value an image was built with.
@@ -89,28 +89,33 @@ fn layer(
 ) -> Vec<Edit> {
     let model = &facts.dockerfiles[dockerfile].model;
     let text = &facts.snapshot.file(model.file).text;
-    let own = |near: usize| lines(model, stages, stage, near, name);
-    if let Some(low) = below(text, &facts.dockerfiles[dockerfile], stages, stage, instruction, name) {
-        let last = low.user.unwrap_or(low.arg);
-        let start = dockerfile_edit::start_with_comments(text, model, low.arg);
-        let mut lines = vec![text[start..model.instructions[last].span.end()].to_owned()];
-        lines.extend(low.user.is_none().then(|| user(model, stages, stage, instruction, name)));
-        return vec![
-            dockerfile_edit::remove_block(text, model, low.arg, last),
-            dockerfile_edit::insert_before(text, model, instruction, &lines),
-        ];
-    }
-    match clocks(&stages.all[stage].steps).next() {
-        Some(clock) if clock <= instruction => {
-            let newline = Newline::of(text).as_str();
-            vec![Edit::replace(model.instructions[clock].span, own(clock).join(newline))]
+    let low = below(text, &facts.dockerfiles[dockerfile], stages, stage, instruction, name);
+    let user_of = low.as_ref().and_then(|low| low.user);
+    let mut clocks: Vec<usize> =
+        clocks(&stages.all[stage].steps).filter(|&clock| Some(clock) != user_of).collect();
+    // One that stands above the place marks where its author wanted the bust.
+    let instead = clocks.first().copied().filter(|&clock| clock <= instruction);
+    clocks.retain(|&clock| Some(clock) != instead);
+    let near = instead.unwrap_or(instruction);
+    let new = match &low {
+        Some(low) => {
+            let start = dockerfile_edit::start_with_comments(text, model, low.arg);
+            let end = model.instructions[user_of.unwrap_or(low.arg)].span.end();
+            let user = user_of.is_none().then(|| user(model, stages, stage, near, name));
+            [text[start..end].to_owned()].into_iter().chain(user).collect()
         }
-        Some(clock) => vec![
-            dockerfile_edit::remove(text, model, clock),
-            dockerfile_edit::insert_before(text, model, instruction, &own(instruction)),
-        ],
-        None => vec![dockerfile_edit::insert_before(text, model, instruction, &own(instruction))],
-    }
+        None => lines(model, stages, stage, near, name),
+    };
+    let mut edits = vec![match instead {
+        Some(clock) => Edit::replace(model.instructions[clock].span, new.join(Newline::of(text).as_str())),
+        None => dockerfile_edit::insert_before(text, model, instruction, &new),
+    }];
+    let block = low.map(|low| dockerfile_edit::block(text, model, low.arg, user_of.unwrap_or(low.arg)));
+    let mut gone: Vec<Span> =
+        clocks.iter().map(|&clock| model.instructions[clock].lines).chain(block).collect();
+    gone.sort_by_key(|span| span.start());
+    edits.extend(Edit::remove_all_lines(text, &gone));
+    edits
 }
 
 /// The RUNs that print the clock and do nothing else, by their instructions: meant as a bust, and none.

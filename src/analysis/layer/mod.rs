@@ -3,6 +3,8 @@
 mod edits;
 mod repair;
 
+use std::collections::BTreeSet;
+
 use super::{
     DockerfileFacts, Facts,
     cache::unpinned,
@@ -36,6 +38,18 @@ pub struct Place<'a> {
     pub data: Option<&'a Fetch>,
     /// Whether a fetch of the stage is known to follow something that moves: the layer for it serves the source, too.
     pub follows: bool,
+}
+
+/// The stages that the images need which are built from the Dockerfile.
+pub fn needed(facts: &Facts<'_>, dockerfile: usize) -> BTreeSet<usize> {
+    let stages = &facts.dockerfiles[dockerfile].stages;
+    let mut targets: Vec<usize> =
+        facts.builders(dockerfile).filter_map(|s| s.build.as_ref()?.target).collect();
+    // Where no service says what is built, it is the last stage.
+    if targets.is_empty() {
+        targets.extend(stages.target(None));
+    }
+    targets.into_iter().flat_map(|target| stages.needed(target)).collect()
 }
 
 /// The place in a stage; `None` if nothing there, nor in `heirs` (stages that start from it), can go stale by the cache:

@@ -2,7 +2,7 @@
 
 use super::{
     edits::{insert_as, user},
-    pass, place,
+    needed, pass, place,
 };
 use crate::{
     analysis::{Facts, stages::mentions},
@@ -10,18 +10,18 @@ use crate::{
     text::{Edit, FileId},
 };
 
-/// The ARG where it is needed: in its own stage, or in the first one that needs it. `None` if nothing needs it, or if what
+/// The ARG where it is needed: in its own stage, or in the first one that needs it, of those that are built. `None` if nothing needs it, or if what
 /// it declares is used where it stands.
 pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> Option<Vec<(FileId, Edit)>> {
     let facts_of = &facts.dockerfiles[dockerfile];
     let model = &facts_of.model;
     let Kind::Arg(pairs) = &model.instructions[arg].kind else { return None };
     let [pair] = pairs.as_slice() else { return None };
-    let all = [stage].into_iter().chain(0..facts_of.stages.all.len());
-    let needed = all.into_iter().find_map(|s| place(facts, facts_of, s, &[]))?;
+    let all = [stage].into_iter().chain(needed(facts, dockerfile));
+    let place = all.into_iter().find_map(|s| place(facts, facts_of, s, &[]))?;
     let (stages, name) = (&facts_of.stages, &pair.name.value);
-    if needed.stage == stage {
-        return insert_as(facts, dockerfile, stages, &[(needed.stage, needed.before)], name).ok();
+    if place.stage == stage {
+        return insert_as(facts, dockerfile, stages, &[(place.stage, place.before)], name).ok();
     }
     let text = &facts.snapshot.file(model.file).text;
     let last = model.stages[stage].body.end - 1;
@@ -34,9 +34,9 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
     // It takes its comments along.
     let start = edit::start_with_comments(text, model, arg);
     let own = text[start..model.instructions[arg].span.end()].to_owned();
-    let lines = [own, user(model, stages, needed.stage, needed.before, name)];
+    let lines = [own, user(model, stages, place.stage, place.before, name)];
     let mut edits = vec![
-        (model.file, edit::insert_before(text, model, needed.before, &lines)),
+        (model.file, edit::insert_before(text, model, place.before, &lines)),
         (model.file, edit::remove_block(text, model, arg, arg)),
     ];
     edits.extend(pass(facts, dockerfile, name).ok()?);

@@ -102,8 +102,16 @@ pub fn remove(text: &str, dockerfile: &Dockerfile, instruction: usize) -> Edit {
 /// # Panics
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn remove_block(text: &str, dockerfile: &Dockerfile, first: usize, last: usize) -> Edit {
+    Edit::remove_lines(text, block(text, dockerfile, first, last))
+}
+
+/// These lines.
+///
+/// # Panics
+/// If `text` is not the text that `dockerfile` was made from.
+pub fn block(text: &str, dockerfile: &Dockerfile, first: usize, last: usize) -> Span {
     let start = start_with_comments(text, dockerfile, first);
-    Edit::remove_lines(text, Span::new(start, dockerfile.instructions[last].lines.end()))
+    Span::new(start, dockerfile.instructions[last].lines.end())
 }
 
 /// A keyword (given in upper case) as the instruction writes its own: `arg` beside `run`, else `ARG`.
