@@ -47,13 +47,12 @@ impl Edit {
     pub fn remove_all_lines(text: &str, all: &[Span]) -> Vec<Self> {
         let mut made: Vec<Self> = Vec::new();
         for &lines in all {
-            let edit = Self::remove_lines(text, lines);
-            match made.last_mut() {
-                Some(last) if edit.span.start() <= last.span.end() => {
-                    *last = Self::remove_lines(text, Span::new(last.span.start(), lines.end()));
-                }
-                _ => made.push(edit),
+            let mut edit = Self::remove_lines(text, lines);
+            // A joined edit at the end of the file may reach further up than both.
+            while let Some(last) = made.pop_if(|last| edit.span.start() <= last.span.end()) {
+                edit = Self::remove_lines(text, Span::new(last.span.start(), lines.end()));
             }
+            made.push(edit);
         }
         made
     }

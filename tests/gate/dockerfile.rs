@@ -392,7 +392,10 @@ pub(super) fn judge(before: &str, after: &str, rules: &[&'static str]) -> Vec<St
         wrong.push(format!("no rule of {rules:?} may make `{}` of `{}`", show(&new, j), show(&old, i)));
     }
     wrong.extend(super::judge::ends(before, after));
-    wrong.extend(others(before, after));
+    // The other parsers know no escape directive: what they accept of such a file is another file.
+    if old.tree.errors.is_empty() && old.tree.escape == '\\' {
+        wrong.extend(others(before, after));
+    }
     wrong
 }
 
@@ -415,7 +418,7 @@ fn across_stages(old: &Side<'_>, new: &Side<'_>, changes: &mut Vec<Change>) {
 fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let (mut gone, mut put) = (HashSet::new(), HashSet::new());
-    let (mut from, mut to) = (HashSet::new(), HashSet::new());
+    let mut moved = Vec::new();
     for change in changes {
         match *change {
             Change::Same(i, j) => {
@@ -445,18 +448,30 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
                 put.insert(j);
                 // The comments above a COPY and an ARG go with them.
                 if ["COPY", "ARG"].contains(&old.steps[i].cmd.as_str()) {
-                    from.insert(i);
-                    to.insert(j);
+                    moved.push((i, j));
                 }
             }
         }
     }
-    let (mut kept, mut are) = (rest(old, &gone, &from), rest(new, &put, &to));
-    if allows_go {
-        let other = |line: &String| !line.contains("unstale: allow");
-        kept.retain(other);
-        are.retain(other);
+    let stays = |line: &str| !(allows_go && line.contains("unstale: allow"));
+    let above = |side: &Side<'_>, at: usize| {
+        comments_above(side, at).into_iter().filter(|(_, line)| stays(line)).collect::<Vec<_>>()
+    };
+    // What stood above the new place before stands above those that came along.
+    let (mut left, mut came) = (HashSet::new(), HashSet::new());
+    for (i, j) in moved {
+        let (own, there) = (above(old, i), above(new, j));
+        let lines = |all: &[(usize, String)]| all.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>();
+        let along = &there[..own.len().min(there.len())];
+        if lines(&own) != lines(along) {
+            wrong.push("the comments above a moved instruction did not go with it".to_owned());
+        }
+        left.extend(own.iter().map(|(at, _)| *at));
+        came.extend(along.iter().map(|(at, _)| *at));
     }
+    let (mut kept, mut are) = (rest(old, &gone, &left), rest(new, &put, &came));
+    kept.retain(|line| stays(line));
+    are.retain(|line| stays(line));
     if kept != are {
         let first = kept.iter().zip(&are).position(|(a, b)| a != b).unwrap_or(kept.len().min(are.len()));
         wrong.push(format!(
@@ -465,22 +480,11 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
             are.get(first)
         ));
     }
-    let moved = |side: &Side<'_>, at: &HashSet<usize>| {
-        let lines = at.iter().flat_map(|&i| comments_above(side, i)).map(|(_, line)| line);
-        let mut all: Vec<String> = lines.filter(|l| !allows_go || !l.contains("unstale: allow")).collect();
-        all.sort();
-        all
-    };
-    if moved(old, &from) != moved(new, &to) {
-        wrong.push("the comments above a moved instruction did not go with it".to_owned());
-    }
     wrong
 }
 
-/// The lines of a side without those of some instructions and of the comments above some.
-fn rest(side: &Side<'_>, without: &HashSet<usize>, with_comments: &HashSet<usize>) -> Vec<String> {
-    let comments: HashSet<usize> =
-        with_comments.iter().flat_map(|&i| comments_above(side, i)).map(|(at, _)| at).collect();
+/// The lines of a side without those of some instructions and some comments, these given as items.
+fn rest(side: &Side<'_>, without: &HashSet<usize>, comments: &HashSet<usize>) -> Vec<String> {
     let items = side.tree.items.iter().enumerate();
     let kept = items.filter(|(at, item)| match item.kind {
         ItemKind::Instruction(i) => !without.contains(&i),
