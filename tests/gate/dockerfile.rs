@@ -499,6 +499,8 @@ fn rest(side: &Side<'_>, without: &HashSet<usize>, comments: &HashSet<usize>) ->
     for line in &mut lines {
         line.truncate(line.trim_end_matches(['\r', '\n']).len());
     }
+    // With the last instruction the blank lines above it go.
+    while lines.pop_if(|line| line.is_empty()).is_some() {}
     lines
 }
 

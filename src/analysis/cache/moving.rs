@@ -3,13 +3,15 @@
 //! Measured on engines 20.10, 26.1 and 28.5: an ARG in scope is part of the key of every later RUN of its stage, used
 //! or not; a RUN that misses makes everything after it miss; a COPY by itself does not see ARGs.
 
-use super::{
-    Facts,
-    commands::{Effect, Fetch, Moves},
-    stages::{CopyFacts, Stages, Step, What},
-    vars::Val,
+use crate::{
+    analysis::{
+        Facts,
+        commands::{Effect, Fetch, Moves},
+        stages::{CopyFacts, Stages, Step, What},
+        vars::Val,
+    },
+    text::Location,
 };
-use crate::text::Location;
 
 /// Whether a build argument gets a value that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub fn passing(facts: &Facts<'_>, dockerfile: usize, arg: &str) -> Passing {
 }
 
 /// Whether Compose would replace something in the text.
-pub(super) fn has_variable(raw: &str) -> bool {
+pub(in crate::analysis) fn has_variable(raw: &str) -> bool {
     raw.replace("$$", "").contains('$')
 }
 

@@ -1,0 +1,462 @@
+//! Which steps of a build come from the cache that another build has left.
+
+use super::{
+    content::{Content, Same, Under},
+    image::{Image, Value},
+    steps::At,
+    store::{Found, Key, StepId, Store},
+    tree::Tree,
+};
+use crate::{
+    analysis::{
+        stages::{Args, Base, Stages, What},
+        vars::Val,
+    },
+    model::dockerfile::{self, Dockerfile, Kind, Pair},
+    syntax::{dockerfile as syntax, dockerignore::Patterns},
+    text::FileId,
+};
+
+/// Who builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builder {
+    /// The builder of `DOCKER_BUILDKIT=0`.
+    Classic,
+    /// `BuildKit`.
+    BuildKit,
+}
+
+/// What a build may not take from the cache.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NoCache {
+    /// It may take all.
+    #[default]
+    Nothing,
+    /// `--no-cache`
+    Everything,
+    /// `--no-cache-filter`: these stages.
+    Stages(Vec<String>),
+}
+
+/// Everything that keys the steps of a build.
+#[derive(Debug, Clone)]
+pub struct Build<'a> {
+    /// The Dockerfile's text.
+    pub dockerfile: &'a str,
+    /// The build arguments that are passed.
+    pub args: &'a Args,
+    /// The stage that is asked for; the last one, if none is.
+    pub target: Option<&'a str>,
+    /// The whole context folder.
+    pub tree: &'a Tree,
+    /// The ignore file that applies.
+    pub ignore: Option<&'a Patterns>,
+    /// What is not taken from the cache.
+    pub no_cache: NoCache,
+    /// `--pull`: base images are asked for at their registry.
+    pub pull: bool,
+}
+
+/// What becomes of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It comes from the cache.
+    Hit,
+    /// It runs.
+    Miss,
+    /// What decides is not known from the files.
+    Unknown,
+    /// The builder takes no step for it: it only sets something in the image.
+    None,
+}
+
+/// One instruction of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepForecast {
+    /// Its index in [`Dockerfile::instructions`].
+    pub instruction: usize,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// Why, for people.
+    pub because: String,
+}
+
+/// A stage that the builder goes through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageForecast {
+    /// Its index in [`Dockerfile::stages`].
+    pub stage: usize,
+    /// Its instructions in order, without the FROM.
+    pub steps: Vec<StepForecast>,
+}
+
+/// What a build takes from the cache that holds what `before` left, if there was one, and nothing else. A step that is
+/// called a miss can still be a hit on an older entry.
+///
+/// The stages that the builder does not run are left out: `BuildKit` runs what the target needs, the classic builder
+/// every stage up to it.
+pub fn forecast(before: Option<&Build<'_>>, after: &Build<'_>, builder: Builder) -> Vec<StageForecast> {
+    let mut store = Store::default();
+    let mut seen = None;
+    if let Some(before) = before {
+        let tree = before.tree.without(before.ignore);
+        Walk::new(before, builder, &tree, None).run(&mut store, 0);
+        seen = Some(tree);
+    }
+    let tree = after.tree.without(after.ignore);
+    let limit = store.fresh();
+    match seen.filter(|_| builder == Builder::BuildKit) {
+        Some(seen) => {
+            let (believed, missed) = tree.behind_snapshot(&seen);
+            let real = (!missed.is_empty()).then_some(&tree);
+            Walk::new(after, builder, &believed, real).run(&mut store, limit)
+        }
+        None => Walk::new(after, builder, &tree, None).run(&mut store, limit),
+    }
+}
+
+pub(super) struct Walk<'a> {
+    build: &'a Build<'a>,
+    builder: Builder,
+    tree: &'a Tree,
+    /// The context as it is, where the builder believes something else.
+    real: Option<&'a Tree>,
+    model: Dockerfile,
+    syntax: syntax::Tree,
+    stages: Stages,
+    /// The ARGs before the first FROM.
+    global: Image,
+}
+
+/// Where a stage stands.
+#[derive(Debug, Clone)]
+struct Chain {
+    /// The steps that the next one may follow.
+    parents: Vec<Option<StepId>>,
+    /// Whether there is one, and it is the one.
+    sure: bool,
+    /// The instruction that made all after it miss, for people.
+    missed: Option<String>,
+    /// Why it is not known what comes before, for people.
+    open: Option<String>,
+}
+
+/// A stage at its end.
+#[derive(Debug, Clone)]
+struct Done {
+    chain: Chain,
+    image: Image,
+    held: Content,
+}
+
+impl<'a> Walk<'a> {
+    fn new(build: &'a Build<'a>, builder: Builder, tree: &'a Tree, real: Option<&'a Tree>) -> Self {
+        let model = dockerfile::parse(FileId(0), build.dockerfile);
+        let stages = Stages::resolve(&model, build.args);
+        let mut walk = Self {
+            build,
+            builder,
+            tree,
+            real,
+            syntax: syntax::parse(build.dockerfile),
+            stages,
+            global: Image::of(Builder::BuildKit, None),
+            model,
+        };
+        let first = walk.model.stages.first().map_or(walk.model.instructions.len(), |stage| stage.from);
+        for instruction in &walk.model.instructions[..first] {
+            if let Kind::Arg(pairs) = &instruction.kind {
+                for pair in pairs {
+                    if let Some(value) = walk.value(pair, &walk.global) {
+                        walk.global.set_env(&pair.name.value, value);
+                    }
+                }
+            }
+        }
+        walk
+    }
+
+    /// What an ARG gets: what is passed, else its default, else the ARG before the first FROM.
+    pub(super) fn value(&self, pair: &Pair, image: &Image) -> Option<Value> {
+        let name = &pair.name.value;
+        match self.build.args.get(name) {
+            Some(Val::Known(text)) => return Some(Value::Known(text.clone())),
+            Some(Val::Unknown) => return Some(Value::Opaque(format!("what is passed as {name}"))),
+            None => {}
+        }
+        if let Some(default) = &pair.value {
+            return Some(image.expand(&default.value, self.model.escape));
+        }
+        let global = self.global.env.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
+        let given = self.builder == Builder::BuildKit && is_given(name);
+        global.or_else(|| given.then(|| Value::Opaque(format!("{name} of the builder"))))
+    }
+
+    fn run(&self, store: &mut Store, limit: StepId) -> Vec<StageForecast> {
+        let Some(target) = self.stages.target(self.build.target) else { return Vec::new() };
+        let needed = match self.builder {
+            Builder::BuildKit => self.stages.needed(target),
+            Builder::Classic => (0..=target).collect(),
+        };
+        let mut done: Vec<Option<Done>> = vec![None; self.stages.all.len()];
+        let mut held: Vec<Option<Content>> = vec![None; self.stages.all.len()];
+        let mut forecasts = Vec::new();
+        for stage in needed {
+            let (forecast, end) = self.stage(store, limit, stage, &done, &held);
+            forecasts.push(forecast);
+            held[stage] = Some(end.held.clone());
+            done[stage] = Some(end);
+        }
+        forecasts
+    }
+
+    fn start(&self, store: &mut Store, stage: usize, done: &[Option<Done>]) -> Done {
+        match &self.stages.all[stage].base {
+            Base::Stage(parent) => {
+                let parent =
+                    done[*parent].as_ref().expect("a stage is walked after the one that it starts from");
+                let busted = parent.chain.missed.clone();
+                let chain = Chain { missed: busted, ..parent.chain.clone() };
+                Done { chain, image: parent.image.child(), held: parent.held.clone() }
+            }
+            Base::Scratch => {
+                let chain = Chain { parents: vec![None], sure: true, missed: None, open: None };
+                Done { chain, image: Image::of(self.builder, None), held: Content::new(Under::Nothing) }
+            }
+            Base::Image(image) => {
+                let name =
+                    image.known().map_or_else(|| self.model.stages[stage].base.value.clone(), str::to_owned);
+                let moves = self.build.pull && !name.contains('@');
+                let open = moves.then(|| format!("`{name}` may be another image when it is pulled"));
+                let chain =
+                    Chain { parents: vec![Some(store.root(&name))], sure: !moves, missed: None, open };
+                Done {
+                    chain,
+                    image: Image::of(self.builder, Some(name.clone())),
+                    held: Content::new(Under::Image(name)),
+                }
+            }
+        }
+    }
+
+    fn stage(
+        &self,
+        store: &mut Store,
+        limit: StepId,
+        stage: usize,
+        done: &[Option<Done>],
+        others: &[Option<Content>],
+    ) -> (StageForecast, Done) {
+        let mut at = self.start(store, stage, done);
+        let forced = self.forced(stage);
+        // The classic builder asks no more after a miss in the stage.
+        let mut busted = false;
+        let mut steps = Vec::new();
+        for step in &self.stages.all[stage].steps {
+            let index = step.instruction;
+            let instruction = self.at(index, &step.what, others, self.tree);
+            let shown = self.shown(index);
+            let Some(key) = instruction.key(&at.image) else {
+                let because = "it only sets something in the image".to_owned();
+                steps.push(StepForecast { instruction: index, outcome: Outcome::None, because });
+                instruction.apply(&mut at.image, &mut at.held, &Under::Nothing);
+                continue;
+            };
+            let forced = forced
+                .filter(|_| !(self.builder == Builder::BuildKit && matches!(step.what, What::Workdir(_))));
+            let linked = instruction.linked() && self.builder == Builder::BuildKit;
+            let (outcome, because, own) = if linked {
+                let mut own = Chain { parents: vec![None], sure: true, missed: None, open: None };
+                let (outcome, because) =
+                    self.decide(store, &mut own, &key, index, &shown, forced, &mut false);
+                (outcome, because, own.parents[0].unwrap_or_default())
+            } else {
+                let (outcome, because) =
+                    self.decide(store, &mut at.chain, &key, index, &shown, forced, &mut busted);
+                (outcome, because, at.chain.parents[0].unwrap_or_default())
+            };
+            if linked {
+                self.merge(store, &mut at.chain, own, outcome, index);
+            }
+            let because =
+                self.snapshot(outcome, &instruction, &step.what, &at, others, &key).unwrap_or(because);
+            let again = limit > 0 && (outcome != Outcome::Hit || own > limit);
+            let under = if again { Under::Again(shown.clone()) } else { Under::Step(own) };
+            instruction.apply(&mut at.image, &mut at.held, &under);
+            steps.push(StepForecast { instruction: index, outcome, because });
+        }
+        (StageForecast { stage, steps }, at)
+    }
+
+    fn at<'b>(
+        &'b self,
+        index: usize,
+        what: &'b What,
+        others: &'b [Option<Content>],
+        tree: &'b Tree,
+    ) -> At<'b> {
+        At {
+            index,
+            builder: self.builder,
+            escape: self.model.escape,
+            syntax: &self.syntax.instructions[index],
+            kind: &self.model.instructions[index].kind,
+            what,
+            tree,
+            stages: others,
+            walk: self,
+        }
+    }
+
+    /// Why nothing of the stage is taken from the cache, if it is so.
+    fn forced(&self, stage: usize) -> Option<&'static str> {
+        match &self.build.no_cache {
+            NoCache::Nothing => None,
+            NoCache::Everything => Some("`--no-cache`"),
+            NoCache::Stages(names) => {
+                let own = self.stages.all[stage].name.as_deref();
+                let named = names.iter().any(|name| own == Some(name.to_lowercase().as_str()));
+                (named && self.builder == Builder::BuildKit).then_some("`--no-cache-filter` names the stage")
+            }
+        }
+    }
+
+    /// Looks a step up, and goes on to it.
+    #[expect(clippy::too_many_arguments, reason = "what a lookup depends on")]
+    fn decide(
+        &self,
+        store: &mut Store,
+        chain: &mut Chain,
+        key: &Key,
+        index: usize,
+        shown: &str,
+        forced: Option<&str>,
+        busted: &mut bool,
+    ) -> (Outcome, String) {
+        let classic = self.builder == Builder::Classic;
+        let found = if classic && *busted {
+            Found::No(String::new())
+        } else {
+            store.find(&chain.parents, key, index)
+        };
+        if let Some(forced) = forced {
+            let known = match found {
+                Found::Yes(steps) if !classic => steps[0],
+                _ => store.add(chain.parents[0], key.clone(), index),
+            };
+            *chain =
+                Chain { parents: vec![Some(known)], sure: true, missed: Some(shown.to_owned()), open: None };
+            *busted = true;
+            return (Outcome::Miss, forced.to_owned());
+        }
+        match found {
+            Found::Yes(steps) => {
+                let open = chain.open.clone().filter(|_| !chain.sure);
+                chain.parents = steps.into_iter().map(Some).collect();
+                match open {
+                    None => (Outcome::Hit, "nothing that keys it changed".to_owned()),
+                    Some(open) => (Outcome::Unknown, open),
+                }
+            }
+            Found::Maybe(steps, why) => {
+                let why = chain.open.clone().unwrap_or(why);
+                *chain = Chain {
+                    parents: steps.into_iter().map(Some).collect(),
+                    sure: false,
+                    missed: None,
+                    open: Some(format!("whether {shown} is cached is not known")),
+                };
+                (Outcome::Unknown, why)
+            }
+            Found::No(why) => {
+                let because = match &chain.missed {
+                    Some(above) => format!("{above} above it is not cached"),
+                    None => why,
+                };
+                let parent = if chain.sure { chain.parents[0] } else { Some(store.fresh()) };
+                let step = store.add(parent, key.clone(), index);
+                let missed = chain.missed.take().or_else(|| Some(shown.to_owned()));
+                *chain = Chain { parents: vec![Some(step)], sure: true, missed, open: None };
+                *busted = true;
+                (Outcome::Miss, because)
+            }
+        }
+    }
+
+    /// A linked layer and what it is put on make the next parent.
+    fn merge(&self, store: &mut Store, chain: &mut Chain, own: StepId, outcome: Outcome, index: usize) {
+        let key = Key { parts: vec![("merge".to_owned(), own.to_string())], ..Key::default() };
+        match store.find(&chain.parents, &key, index) {
+            Found::Yes(steps) => chain.parents = steps.into_iter().map(Some).collect(),
+            _ => {
+                let parent = if chain.sure { chain.parents[0] } else { Some(store.fresh()) };
+                let step = store.add(parent, key, index);
+                chain.parents = vec![Some(step)];
+                if outcome == Outcome::Miss {
+                    chain.missed.get_or_insert_with(|| self.shown(index));
+                }
+            }
+        }
+    }
+
+    /// What is said of a hit that only the context snapshot makes one.
+    fn snapshot(
+        &self,
+        outcome: Outcome,
+        instruction: &At<'_>,
+        what: &What,
+        at: &Done,
+        others: &[Option<Content>],
+        key: &Key,
+    ) -> Option<String> {
+        let real = self.real.filter(|_| outcome == Outcome::Hit)?;
+        let index = instruction.index;
+        let really = self.at(index, what, others, real).key(&at.image)?;
+        key.inputs.iter().zip(&really.inputs).find_map(|(believed, real)| match believed.same(real) {
+            Same::No(paths) => Some(format!(
+                "`{}` changed, but not its size and mtime: the context snapshot keeps the old bytes",
+                paths[0]
+            )),
+            _ => None,
+        })
+    }
+
+    /// The instruction for people: its first line.
+    fn shown(&self, index: usize) -> String {
+        let span = self.model.instructions[index].span;
+        let line = self.build.dockerfile[span.range()].lines().next().unwrap_or_default();
+        format!("`{}`", line.trim_end_matches(['\\', '`', ' ']).trim_end())
+    }
+}
+
+/// What `BuildKit` declares by itself once an ARG asks for it
+/// (<https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope>).
+fn is_given(name: &str) -> bool {
+    ["BUILD", "TARGET"].iter().any(|side| {
+        name.strip_prefix(side).is_some_and(|rest| {
+            ["PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT"].contains(&rest)
+                || (*side == "TARGET" && rest == "STAGE")
+        })
+    })
+}
+
+/// The build arguments that need no ARG. `BuildKit` keeps them out of every key.
+pub(super) const PROXIES: [&str; 10] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+impl Walk<'_> {
+    /// Whether a proxy is passed.
+    pub(super) fn proxied(&self) -> bool {
+        PROXIES.iter().any(|name| self.build.args.contains_key(*name))
+    }
+}
