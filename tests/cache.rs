@@ -76,6 +76,7 @@ fn letters(before: &State, after: &State, builder: Builder) -> String {
         ignore: Some(&ignores[at]),
         no_cache: both[at].no_cache.clone(),
         pull: false,
+        links: None,
     };
     let stages = forecast(Some(&make(0)), &make(1), builder);
     let letter = |outcome| match outcome {
@@ -269,7 +270,7 @@ fn stages() {
             named("COPY src /src\nCOPY --link a /a\nRUN echo r\n"),
             more(named("COPY src /src\nCOPY --link a /a\nRUN echo r\n")),
             "MMM",
-            "MhM",
+            "M?M",
         ),
     ];
     check(&cases);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     analysis::{
-        stages::{Args, Base, Stages, What},
+        stages::{Args, Base, CopyFrom, Stages, What},
         vars::Val,
     },
     model::dockerfile::{self, Dockerfile, Kind, Pair},
@@ -55,6 +55,9 @@ pub struct Build<'a> {
     pub no_cache: NoCache,
     /// `--pull`: base images are asked for at their registry.
     pub pull: bool,
+    /// Whether the engine can put in what `COPY --link` makes as a layer of its own: it can with containerd's image store,
+    /// with its own (overlay2) it copies as without the flag (seen on engine 26.1). `None`: not known.
+    pub links: Option<bool>,
 }
 
 /// What becomes of a step.
@@ -95,7 +98,28 @@ pub struct StageForecast {
 ///
 /// The stages that the builder does not run are left out: `BuildKit` runs what the target needs, the classic builder
 /// every stage up to it.
-pub fn forecast(before: Option<&Build<'_>>, after: &Build<'_>, builder: Builder) -> Vec<StageForecast> {
+pub fn forecast<'a>(before: Option<&Build<'a>>, after: &Build<'a>, builder: Builder) -> Vec<StageForecast> {
+    let linked = builder == Builder::BuildKit && after.links.is_none() && after.dockerfile.contains("--link");
+    if !linked {
+        return one(before, after, builder);
+    }
+    let with = |links: bool| {
+        let set = |build: &Build<'a>| Build { links: Some(links), ..build.clone() };
+        one(before.map(set).as_ref(), &set(after), builder)
+    };
+    let (mut plain, linking) = (with(false), with(true));
+    for (stage, other) in plain.iter_mut().zip(&linking) {
+        for (step, other) in stage.steps.iter_mut().zip(&other.steps) {
+            if step.outcome != other.outcome {
+                step.outcome = Outcome::Unknown;
+                step.because = String::from("it depends on whether the engine can link layers");
+            }
+        }
+    }
+    plain
+}
+
+fn one(before: Option<&Build<'_>>, after: &Build<'_>, builder: Builder) -> Vec<StageForecast> {
     let mut store = Store::default();
     let mut seen = None;
     if let Some(before) = before {
@@ -141,12 +165,25 @@ struct Chain {
     open: Option<String>,
 }
 
+/// A step that is looked up.
+struct Asked<'a> {
+    key: &'a Key,
+    index: usize,
+    /// The instruction, for people.
+    shown: String,
+    /// Why it is made in any case.
+    forced: Option<&'static str>,
+}
+
 /// A stage at its end.
 #[derive(Debug, Clone)]
-struct Done {
+pub(super) struct Done {
     chain: Chain,
     image: Image,
-    held: Content,
+    pub(super) held: Content,
+    /// Whether it holds what was made without asking the cache: then nothing that builds on it is taken from there
+    /// (seen on engines 20.10 and 26.1: even what would be keyed by equal bytes).
+    uncached: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -199,12 +236,10 @@ impl<'a> Walk<'a> {
             Builder::Classic => (0..=target).collect(),
         };
         let mut done: Vec<Option<Done>> = vec![None; self.stages.all.len()];
-        let mut held: Vec<Option<Content>> = vec![None; self.stages.all.len()];
         let mut forecasts = Vec::new();
         for stage in needed {
-            let (forecast, end) = self.stage(store, limit, stage, &done, &held);
+            let (forecast, end) = self.stage(store, limit, stage, &done);
             forecasts.push(forecast);
-            held[stage] = Some(end.held.clone());
             done[stage] = Some(end);
         }
         forecasts
@@ -217,11 +252,11 @@ impl<'a> Walk<'a> {
                     done[*parent].as_ref().expect("a stage is walked after the one that it starts from");
                 let busted = parent.chain.missed.clone();
                 let chain = Chain { missed: busted, ..parent.chain.clone() };
-                Done { chain, image: parent.image.child(), held: parent.held.clone() }
+                Done { chain, image: parent.image.child(), ..parent.clone() }
             }
             Base::Scratch => {
                 let chain = Chain { parents: vec![None], sure: true, missed: None, open: None };
-                Done { chain, image: Image::of(self.builder, None), held: Content::new(Under::Nothing) }
+                self.root(chain, None)
             }
             Base::Image(image) => {
                 let name =
@@ -230,13 +265,14 @@ impl<'a> Walk<'a> {
                 let open = moves.then(|| format!("`{name}` may be another image when it is pulled"));
                 let chain =
                     Chain { parents: vec![Some(store.root(&name))], sure: !moves, missed: None, open };
-                Done {
-                    chain,
-                    image: Image::of(self.builder, Some(name.clone())),
-                    held: Content::new(Under::Image(name)),
-                }
+                self.root(chain, Some(name))
             }
         }
+    }
+
+    fn root(&self, chain: Chain, image: Option<String>) -> Done {
+        let held = Content::new(image.clone().map_or(Under::Nothing, Under::Image));
+        Done { chain, image: Image::of(self.builder, image), held, uncached: false }
     }
 
     fn stage(
@@ -245,56 +281,42 @@ impl<'a> Walk<'a> {
         limit: StepId,
         stage: usize,
         done: &[Option<Done>],
-        others: &[Option<Content>],
     ) -> (StageForecast, Done) {
         let mut at = self.start(store, stage, done);
-        let forced = self.forced(stage);
+        let mut steps = Vec::new();
         // The classic builder asks no more after a miss in the stage.
         let mut busted = false;
-        let mut steps = Vec::new();
         for step in &self.stages.all[stage].steps {
             let index = step.instruction;
-            let instruction = self.at(index, &step.what, others, self.tree);
-            let shown = self.shown(index);
+            let instruction = self.at(index, &step.what, done, self.tree);
             let Some(key) = instruction.key(&at.image) else {
                 let because = "it only sets something in the image".to_owned();
                 steps.push(StepForecast { instruction: index, outcome: Outcome::None, because });
                 instruction.apply(&mut at.image, &mut at.held, &Under::Nothing);
                 continue;
             };
-            let forced = forced
-                .filter(|_| !(self.builder == Builder::BuildKit && matches!(step.what, What::Workdir(_))));
-            let linked = instruction.linked() && self.builder == Builder::BuildKit;
-            let (outcome, because, own) = if linked {
-                let mut own = Chain { parents: vec![None], sure: true, missed: None, open: None };
-                let (outcome, because) =
-                    self.decide(store, &mut own, &key, index, &shown, forced, &mut false);
-                (outcome, because, own.parents[0].unwrap_or_default())
+            let asked = Asked {
+                key: &key,
+                index,
+                shown: self.shown(index),
+                forced: self.forced(stage, &step.what, &mut at, done),
+            };
+            let (outcome, because, own) = if instruction.linked() && self.build.links == Some(true) {
+                self.linked(store, &mut at.chain, &asked)
             } else {
-                let (outcome, because) =
-                    self.decide(store, &mut at.chain, &key, index, &shown, forced, &mut busted);
+                let (outcome, because) = self.decide(store, &mut at.chain, &asked, &mut busted);
                 (outcome, because, at.chain.parents[0].unwrap_or_default())
             };
-            if linked {
-                self.merge(store, &mut at.chain, own, outcome, index);
-            }
-            let because =
-                self.snapshot(outcome, &instruction, &step.what, &at, others, &key).unwrap_or(because);
+            let because = self.snapshot(outcome, &instruction, &at, done, &key).unwrap_or(because);
             let again = limit > 0 && (outcome != Outcome::Hit || own > limit);
-            let under = if again { Under::Again(shown.clone()) } else { Under::Step(own) };
+            let under = if again { Under::Again(asked.shown) } else { Under::Step(own) };
             instruction.apply(&mut at.image, &mut at.held, &under);
             steps.push(StepForecast { instruction: index, outcome, because });
         }
         (StageForecast { stage, steps }, at)
     }
 
-    fn at<'b>(
-        &'b self,
-        index: usize,
-        what: &'b What,
-        others: &'b [Option<Content>],
-        tree: &'b Tree,
-    ) -> At<'b> {
+    fn at<'b>(&'b self, index: usize, what: &'b What, done: &'b [Option<Done>], tree: &'b Tree) -> At<'b> {
         At {
             index,
             builder: self.builder,
@@ -303,51 +325,72 @@ impl<'a> Walk<'a> {
             kind: &self.model.instructions[index].kind,
             what,
             tree,
-            stages: others,
+            done,
             walk: self,
         }
     }
 
-    /// Why nothing of the stage is taken from the cache, if it is so.
-    fn forced(&self, stage: usize) -> Option<&'static str> {
-        match &self.build.no_cache {
+    /// Why the step is not taken from the cache whatever its key is, if it is so.
+    fn forced(
+        &self,
+        stage: usize,
+        what: &What,
+        at: &mut Done,
+        done: &[Option<Done>],
+    ) -> Option<&'static str> {
+        let buildkit = self.builder == Builder::BuildKit;
+        let takes = |from: &CopyFrom| match from {
+            CopyFrom::Stage(stage) => done[*stage].as_ref().is_some_and(|done| done.uncached),
+            _ => false,
+        };
+        let builds_on = match what {
+            What::Copy(copy) => takes(&copy.from),
+            What::Run(run) => run.mounts.iter().filter_map(|mount| mount.from.as_ref()).any(takes),
+            _ => false,
+        };
+        if buildkit && (at.uncached || builds_on) {
+            at.uncached = true;
+            return Some("what it builds on is made without the cache");
+        }
+        let asked = match &self.build.no_cache {
             NoCache::Nothing => None,
             NoCache::Everything => Some("`--no-cache`"),
             NoCache::Stages(names) => {
                 let own = self.stages.all[stage].name.as_deref();
-                let named = names.iter().any(|name| own == Some(name.to_lowercase().as_str()));
-                (named && self.builder == Builder::BuildKit).then_some("`--no-cache-filter` names the stage")
+                let own = names.iter().any(|name| own == Some(name.to_lowercase().as_str()));
+                (own && buildkit).then_some("`--no-cache-filter` names the stage")
             }
-        }
+        };
+        // BuildKit makes folders from the cache as long as what comes before them is.
+        let asked = asked.filter(|_| !(buildkit && matches!(what, What::Workdir(_))));
+        at.uncached |= buildkit && asked.is_some();
+        asked
     }
 
     /// Looks a step up, and goes on to it.
-    #[expect(clippy::too_many_arguments, reason = "what a lookup depends on")]
     fn decide(
         &self,
         store: &mut Store,
         chain: &mut Chain,
-        key: &Key,
-        index: usize,
-        shown: &str,
-        forced: Option<&str>,
+        asked: &Asked<'_>,
         busted: &mut bool,
     ) -> (Outcome, String) {
+        let Asked { key, index, shown, forced } = asked;
         let classic = self.builder == Builder::Classic;
         let found = if classic && *busted {
             Found::No(String::new())
         } else {
-            store.find(&chain.parents, key, index)
+            store.find(&chain.parents, key, *index)
         };
         if let Some(forced) = forced {
             let known = match found {
                 Found::Yes(steps) if !classic => steps[0],
-                _ => store.add(chain.parents[0], key.clone(), index),
+                _ => store.add(chain.parents[0], (*key).clone(), *index),
             };
             *chain =
-                Chain { parents: vec![Some(known)], sure: true, missed: Some(shown.to_owned()), open: None };
+                Chain { parents: vec![Some(known)], sure: true, missed: Some(shown.clone()), open: None };
             *busted = true;
-            return (Outcome::Miss, forced.to_owned());
+            return (Outcome::Miss, (*forced).to_owned());
         }
         match found {
             Found::Yes(steps) => {
@@ -374,8 +417,8 @@ impl<'a> Walk<'a> {
                     None => why,
                 };
                 let parent = if chain.sure { chain.parents[0] } else { Some(store.fresh()) };
-                let step = store.add(parent, key.clone(), index);
-                let missed = chain.missed.take().or_else(|| Some(shown.to_owned()));
+                let step = store.add(parent, (*key).clone(), *index);
+                let missed = chain.missed.take().or_else(|| Some(shown.clone()));
                 *chain = Chain { parents: vec![Some(step)], sure: true, missed, open: None };
                 *busted = true;
                 (Outcome::Miss, because)
@@ -383,35 +426,34 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A linked layer and what it is put on make the next parent.
-    fn merge(&self, store: &mut Store, chain: &mut Chain, own: StepId, outcome: Outcome, index: usize) {
-        let key = Key { parts: vec![("merge".to_owned(), own.to_string())], ..Key::default() };
-        match store.find(&chain.parents, &key, index) {
-            Found::Yes(steps) => chain.parents = steps.into_iter().map(Some).collect(),
-            _ => {
-                let parent = if chain.sure { chain.parents[0] } else { Some(store.fresh()) };
-                let step = store.add(parent, key, index);
-                chain.parents = vec![Some(step)];
-                if outcome == Outcome::Miss {
-                    chain.missed.get_or_insert_with(|| self.shown(index));
-                }
-            }
+    /// A layer of its own below nothing; together with what it is put on it is what the next step follows.
+    fn linked(&self, store: &mut Store, chain: &mut Chain, asked: &Asked<'_>) -> (Outcome, String, StepId) {
+        let mut own = Chain { parents: vec![None], sure: true, missed: None, open: None };
+        let (outcome, because) = self.decide(store, &mut own, asked, &mut false);
+        let layer = own.parents[0].unwrap_or_default();
+        let key = Key { parts: vec![("merge".to_owned(), layer.to_string())], ..Key::default() };
+        if let Found::Yes(steps) = store.find(&chain.parents, &key, asked.index) {
+            chain.parents = steps.into_iter().map(Some).collect();
+        } else {
+            let parent = if chain.sure { chain.parents[0] } else { Some(store.fresh()) };
+            chain.parents = vec![Some(store.add(parent, key, asked.index))];
+            chain.sure = true;
+            chain.missed.get_or_insert_with(|| asked.shown.clone());
         }
+        (outcome, because, layer)
     }
 
     /// What is said of a hit that only the context snapshot makes one.
     fn snapshot(
         &self,
         outcome: Outcome,
-        instruction: &At<'_>,
-        what: &What,
+        step: &At<'_>,
         at: &Done,
-        others: &[Option<Content>],
+        done: &[Option<Done>],
         key: &Key,
     ) -> Option<String> {
         let real = self.real.filter(|_| outcome == Outcome::Hit)?;
-        let index = instruction.index;
-        let really = self.at(index, what, others, real).key(&at.image)?;
+        let really = self.at(step.index, step.what, done, real).key(&at.image)?;
         key.inputs.iter().zip(&really.inputs).find_map(|(believed, real)| match believed.same(real) {
             Same::No(paths) => Some(format!(
                 "`{}` changed, but not its size and mtime: the context snapshot keeps the old bytes",

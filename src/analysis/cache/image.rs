@@ -84,8 +84,10 @@ impl Image {
             Val::Unknown => {
                 let all = self.env.iter().chain(&self.args);
                 let used = all.filter(|(name, _)| mentions(word, name));
-                let used: String = used.map(|(name, value)| format!(" {name}={}", value.keyed())).collect();
-                Value::Opaque(format!("{word} with{used} on {}", self.root.as_deref().unwrap_or_default()))
+                let used: Vec<String> =
+                    used.map(|(name, value)| format!("{name}={}", value.keyed())).collect();
+                let root = self.root.as_deref().unwrap_or_default();
+                Value::Opaque(format!("{word} with {} on {root}", used.join(" ")))
             }
         }
     }

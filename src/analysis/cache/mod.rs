@@ -3,10 +3,12 @@
 //! [`moving`] asks of the files alone what could move a key; [`forecast()`] compares two builds.
 
 mod content;
+mod copy;
 mod forecast;
 mod image;
 mod moving;
 mod plain;
+mod run;
 mod steps;
 mod store;
 pub mod tree;

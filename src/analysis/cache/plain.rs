@@ -1,5 +1,7 @@
 //! Commands whose whole effect is known: what a RUN of nothing else leaves can be told without running it.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -21,26 +23,26 @@ pub(super) struct Mounted {
 
 /// What the commands leave of `held`; `None` if one of them is not known well enough.
 pub(super) fn shell(script: &Script, image: &Image, held: &Content, mounts: &[Mounted]) -> Option<Content> {
-    let mut run = Run::new(image, held, mounts)?;
+    let mut run = Run::new(image, held, mounts);
     for command in &script.commands {
         if command.nesting > 0 || command.substitution > 0 || matches!(command.link, Link::Or | Link::Pipe) {
             return None;
         }
         run.command(command)?;
     }
-    run.end()
+    Some(run.end())
 }
 
 /// The same for a command without a shell.
 pub(super) fn exec(words: &[String], image: &Image, held: &Content, mounts: &[Mounted]) -> Option<Content> {
-    let mut run = Run::new(image, held, mounts)?;
+    let mut run = Run::new(image, held, mounts);
     let (program, arguments) = words.split_first()?;
     let program = paths::base_name(program);
     if matches!(program, "cd" | "export" | "set" | ":") {
         return None;
     }
     run.call(program, arguments)?;
-    run.end()
+    Some(run.end())
 }
 
 struct Run<'a> {
@@ -54,7 +56,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(image: &'a Image, before: &'a Content, mounts: &'a [Mounted]) -> Option<Self> {
+    fn new(image: &'a Image, before: &'a Content, mounts: &'a [Mounted]) -> Self {
         let mut held = before.clone();
         for mount in mounts {
             held.entries.retain(|at, _| paths::below(&mount.target, at).is_none());
@@ -67,11 +69,11 @@ impl<'a> Run<'a> {
             "root" | "0" | "0:0" | "root:root" => String::new(),
             other => other.to_owned(),
         };
-        Some(Self { image, before, held, mounts, dir, owner })
+        Self { image, before, held, mounts, dir, owner }
     }
 
     /// What is written below a mount is not part of the image.
-    fn end(mut self) -> Option<Content> {
+    fn end(mut self) -> Content {
         for mount in self.mounts {
             let below = |at: &String| paths::below(&mount.target, at).is_some();
             self.held.entries.retain(|at, _| !below(at));
@@ -79,7 +81,7 @@ impl<'a> Run<'a> {
             let own: Vec<_> = own.map(|(at, token)| (at.clone(), token.clone())).collect();
             self.held.entries.extend(own);
         }
-        Some(self.held)
+        self.held
     }
 
     fn command(&mut self, command: &Command) -> Option<()> {
@@ -87,7 +89,7 @@ impl<'a> Run<'a> {
             return None;
         }
         let words: Vec<String> = command.words.iter().map(|word| self.word(word)).collect::<Option<_>>()?;
-        let Some((program, arguments)) = words.split_first() else { return None };
+        let (program, arguments) = words.split_first()?;
         let output = match command.redirects.as_slice() {
             [] => None,
             [Redirect { operator, target }] if operator == ">" || operator == ">>" => {
@@ -258,5 +260,9 @@ impl<'a> Run<'a> {
 
 /// The digest of bytes that are known.
 pub(super) fn text(text: &str) -> Bytes {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    let mut hex = String::new();
+    for byte in Sha256::digest(text) {
+        write!(hex, "{byte:02x}").expect("writing to a String does not fail");
+    }
+    hex.into()
 }

@@ -81,7 +81,11 @@ impl Store {
                 why = Some(reason.clone());
                 continue;
             }
-            let mut whole = Same::Yes;
+            let mut whole = if key.inputs.len() == entry.key.inputs.len() {
+                Same::Yes
+            } else {
+                Same::No(vec!["what it takes".to_owned()])
+            };
             for (own, other) in key.inputs.iter().zip(&entry.key.inputs) {
                 match (own.same(other), &whole) {
                     (Same::Yes, _) => {}
@@ -125,30 +129,30 @@ impl Store {
         }
         Found::No(match differs {
             Some(paths) => changed(&paths),
-            None => self.other(entries().collect(), key, instruction),
+            None => news(entries(), key, instruction),
         })
     }
+}
 
-    /// What is new in a key, compared with the steps that were below the same one.
-    fn other(&self, entries: Vec<&Entry>, key: &Key, instruction: usize) -> String {
-        let same_kind = |entry: &&&Entry| entry.key.parts[0].0 == key.parts[0].0;
-        let by_place = entries.iter().filter(same_kind).min_by_key(|e| e.instruction.abs_diff(instruction));
-        let Some(entry) = by_place else { return "the instruction is new here".to_owned() };
-        let before: HashMap<&str, &str> =
-            entry.key.parts.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        for (name, value) in &key.parts {
-            match before.get(name.as_str()) {
-                Some(old) if *old == value => {}
-                Some(_) if name.starts_with('`') => return format!("{name} has another value"),
-                Some(_) => return "the instruction is changed".to_owned(),
-                None => return format!("{name} is new"),
-            }
+/// What is new in a key, compared with the nearest step of its kind that was below the same one.
+fn news<'e>(entries: impl Iterator<Item = &'e Entry>, key: &Key, instruction: usize) -> String {
+    let kind = |entry: &&Entry| entry.key.parts[0].0 == key.parts[0].0;
+    let nearest = entries.filter(kind).min_by_key(|entry| entry.instruction.abs_diff(instruction));
+    let Some(entry) = nearest else { return "the instruction is new here".to_owned() };
+    let value = |parts: &[(String, String)], name: &str| {
+        parts.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone())
+    };
+    for (name, own) in &key.parts {
+        match value(&entry.key.parts, name) {
+            Some(old) if old == *own => {}
+            Some(_) if name.starts_with('`') => return format!("{name} has another value"),
+            Some(_) => return "the instruction is changed".to_owned(),
+            None => return format!("{name} is new"),
         }
-        let gone = before.keys().find(|name| !key.parts.iter().any(|(own, _)| own == *name));
-        gone.map_or_else(
-            || "the order of its variables is another".to_owned(),
-            |name| format!("{name} is gone"),
-        )
+    }
+    match entry.key.parts.iter().find(|(name, _)| value(&key.parts, name).is_none()) {
+        Some((name, _)) => format!("{name} is gone"),
+        None => "its variables come in another order".to_owned(),
     }
 }
 

@@ -60,8 +60,10 @@ pub struct Tree {
 /// A source of a COPY and what it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
-    /// The path as named or matched, with links in front of it followed.
+    /// The path as named or matched.
     pub(super) path: String,
+    /// Where that leads when links are followed.
+    pub(super) leads: String,
     /// Its entries by their path below it; a file or link is one entry with an empty path.
     pub(super) entries: BTreeMap<String, Node>,
     /// Its own permission bits, if it is a folder below the context's.
@@ -144,7 +146,8 @@ impl Tree {
             });
             let Some((end, target)) = found else { return Some(path) };
             let from = if target.starts_with('/') { "" } else { paths::parent(&path[..end]) };
-            path = paths::clean(&format!("/{from}/{target}/{}", &path[end..]))[1..].to_owned();
+            let next = paths::clean(&format!("/{from}/{target}/{}", &path[end..]));
+            next[1..].clone_into(&mut path);
         }
         None
     }
@@ -171,7 +174,7 @@ impl Tree {
         let node = self.entries.get(&leads);
         if let Some(node @ (Node::File { .. } | Node::Link { .. })) = node {
             let entries = [(String::new(), node.clone())].into();
-            return Some(Named { path: path.to_owned(), entries, mode: None, is_dir: false });
+            return Some(Named { path: path.to_owned(), leads, entries, mode: None, is_dir: false });
         }
         if node.is_none() && !leads.is_empty() {
             return None;
@@ -182,6 +185,6 @@ impl Tree {
         };
         let entries = self.entries.iter().filter_map(inside).collect();
         let mode = node.and_then(|node| if let Node::Dir { mode } = node { Some(*mode) } else { None });
-        Some(Named { path: path.to_owned(), entries, mode, is_dir: true })
+        Some(Named { path: path.to_owned(), leads, entries, mode, is_dir: true })
     }
 }
