@@ -129,7 +129,7 @@ fn before_from(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut S
         )
         .help(format!("declare `ARG {name}` in the stage, above what has to run again"));
     let stages = layer::needed(facts, index);
-    let place = stages.into_iter().find_map(|s| layer::place(facts, dockerfile, s, &[])).map(|p| (p.stage, p.before));
+    let place = stages.into_iter().find_map(|s| Some((s, layer::above(facts, dockerfile, s)?)));
     let edits = place.and_then(|place| layer::insert(facts, index, &dockerfile.stages, &[place]).ok());
     finding.fix(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());
     true

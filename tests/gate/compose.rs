@@ -31,11 +31,27 @@ pub(super) fn load(text: &str) -> Result<Vec<Value>, String> {
     let mut all = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text) {
         let mut value = Value::deserialize(document).map_err(|e| e.to_string())?;
+        merges_last(&mut value);
         value.apply_merge().map_err(|e| e.to_string())?;
         normalise(&mut value);
         all.push(value);
     }
     Ok(all)
+}
+
+/// Puts merge keys behind all others: where one is taken out, `serde_yaml` puts the last key in its place.
+fn merges_last(value: &mut Value) {
+    match value {
+        Value::Mapping(map) => {
+            if let Some(merged) = map.shift_remove("<<") {
+                map.insert("<<".into(), merged);
+            }
+            map.values_mut().for_each(merges_last);
+        }
+        Value::Sequence(items) => items.iter_mut().for_each(merges_last),
+        Value::Tagged(tagged) => merges_last(&mut tagged.value),
+        _ => {}
+    }
 }
 
 /// `build: x` is `build: {context: x}`, and a list of arguments is a mapping.

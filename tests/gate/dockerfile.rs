@@ -470,8 +470,11 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
         came.extend(along.iter().map(|(at, _)| *at));
     }
     let (mut kept, mut are) = (rest(old, &gone, &left), rest(new, &put, &came));
-    kept.retain(|line| stays(line));
-    are.retain(|line| stays(line));
+    for lines in [&mut kept, &mut are] {
+        lines.retain(|line| stays(line));
+        // With the last instruction or comment the blank lines above it go.
+        while lines.pop_if(|line| line.is_empty()).is_some() {}
+    }
     if kept != are {
         let first = kept.iter().zip(&are).position(|(a, b)| a != b).unwrap_or(kept.len().min(are.len()));
         wrong.push(format!(
@@ -499,8 +502,6 @@ fn rest(side: &Side<'_>, without: &HashSet<usize>, comments: &HashSet<usize>) ->
     for line in &mut lines {
         line.truncate(line.trim_end_matches(['\r', '\n']).len());
     }
-    // With the last instruction the blank lines above it go.
-    while lines.pop_if(|line| line.is_empty()).is_some() {}
     lines
 }
 

@@ -1,8 +1,9 @@
 //! A cache-bust of the file's own that busts nothing, as edits that make it work.
 
 use super::{
+    above,
     edits::{insert_as, user},
-    needed, pass, place,
+    needed, pass,
 };
 use crate::{
     analysis::{Facts, stages::mentions},
@@ -10,18 +11,18 @@ use crate::{
     text::{Edit, FileId},
 };
 
-/// The ARG where it is needed: in its own stage, or in the first one that needs it, of those that are built. `None` if nothing needs it, or if what
-/// it declares is used where it stands.
+/// The ARG where it is needed: in its own stage, or in the first one that needs it, of those that are built. `None` if
+/// nothing needs it, or if what it declares is used where it stands.
 pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> Option<Vec<(FileId, Edit)>> {
     let facts_of = &facts.dockerfiles[dockerfile];
     let model = &facts_of.model;
     let Kind::Arg(pairs) = &model.instructions[arg].kind else { return None };
     let [pair] = pairs.as_slice() else { return None };
     let all = [stage].into_iter().chain(needed(facts, dockerfile));
-    let place = all.into_iter().find_map(|s| place(facts, facts_of, s, &[]))?;
+    let (to, before) = all.into_iter().find_map(|s| Some((s, above(facts, facts_of, s)?)))?;
     let (stages, name) = (&facts_of.stages, &pair.name.value);
-    if place.stage == stage {
-        return insert_as(facts, dockerfile, stages, &[(place.stage, place.before)], name).ok();
+    if to == stage {
+        return insert_as(facts, dockerfile, stages, &[(to, before)], name).ok();
     }
     let text = &facts.snapshot.file(model.file).text;
     let last = model.stages[stage].body.end - 1;
@@ -34,9 +35,9 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
     // It takes its comments along.
     let start = edit::start_with_comments(text, model, arg);
     let own = text[start..model.instructions[arg].span.end()].to_owned();
-    let lines = [own, user(model, stages, place.stage, place.before, name)];
+    let lines = [own, user(model, stages, to, before, name)];
     let mut edits = vec![
-        (model.file, edit::insert_before(text, model, place.before, &lines)),
+        (model.file, edit::insert_before(text, model, before, &lines)),
         (model.file, edit::remove_block(text, model, arg, arg)),
     ];
     edits.extend(pass(facts, dockerfile, name).ok()?);
