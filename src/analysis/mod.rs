@@ -28,8 +28,12 @@ pub mod stages;
 pub mod vars;
 pub mod whole;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::OnceLock,
+};
 
+use cache::Moved;
 use context::{Context, Ignores};
 use git::GitIgnores;
 use links::Service;
@@ -78,6 +82,7 @@ pub struct DockerfileFacts {
     pub stages: Stages,
     /// The contexts that the services build it with; the Dockerfile's own folder if none does.
     pub contexts: Vec<Context>,
+    moved: OnceLock<Vec<Moved>>,
 }
 
 impl<'a> Facts<'a> {
@@ -95,7 +100,7 @@ impl<'a> Facts<'a> {
             .map(|(id, file)| {
                 let model = dockerfile::parse(id, &file.text);
                 let stages = Stages::resolve(&model, &Args::new());
-                DockerfileFacts { model, stages, contexts: Vec::new() }
+                DockerfileFacts { model, stages, contexts: Vec::new(), moved: OnceLock::new() }
             })
             .collect();
         let services = links::services(snapshot, &ignores, &composes, &projects, &dockerfiles);
@@ -115,6 +120,13 @@ impl<'a> Facts<'a> {
             spellings: lookup::Spellings::default(),
             ignores,
         }
+    }
+
+    /// What new values of a Dockerfile's moving arguments make run again.
+    pub fn moved(&self, dockerfile: usize) -> &[Moved] {
+        let facts = &self.dockerfiles[dockerfile];
+        let text = || &self.snapshot.file(facts.model.file).text;
+        facts.moved.get_or_init(|| cache::moved(text(), &facts.model))
     }
 
     /// The services that build a Dockerfile.

@@ -6,7 +6,7 @@ use crate::{
         cache::{self, Passing},
         deploys,
         layer, names,
-        stages::{Base, What},
+        stages::What,
     },
     diag::{Safety, Severity, Sink},
     model::dockerfile::{Kind, Pair, edit},
@@ -104,17 +104,36 @@ fn arguments(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink
             continue;
         }
         let redeclared = all.iter().any(|d| d.stage.is_some() && d.pair.name.value == name);
+        let busts = Busts::of(facts, index, name);
         let found = match one.stage {
-            None => !redeclared && before_from(facts, index, one, sink),
+            None => !redeclared && busts == Busts::Nothing && before_from(facts, index, one, sink),
             Some(stage) => {
-                shadowed(facts, index, stage, one, sink)
-                    || (!all.iter().any(|d| d.pair.name.value == name && d.stage.is_some_and(|s| busts(dockerfile, s, d.at)))
-                        && nothing_after(facts, index, stage, one, sink))
+                (busts != Busts::Both && shadowed(facts, index, stage, one, sink))
+                    || (busts == Busts::Nothing && nothing_after(facts, index, stage, one, sink))
                     || not_passed(facts, index, one, sink)
             }
         };
         if found {
             reported.push(name);
+        }
+    }
+}
+
+/// Who runs a step again for a new value of the argument.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Busts {
+    Nothing,
+    One,
+    Both,
+}
+
+impl Busts {
+    fn of(facts: &Facts<'_>, dockerfile: usize, name: &str) -> Self {
+        let moved = facts.moved(dockerfile).iter().find(|moved| moved.name == name);
+        match moved.map_or((true, true), |moved| (moved.buildkit.is_empty(), moved.classic.is_empty())) {
+            (true, true) => Self::Nothing,
+            (false, false) => Self::Both,
+            _ => Self::One,
         }
     }
 }
@@ -133,16 +152,6 @@ fn before_from(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut S
     let edits = place.and_then(|place| layer::insert(facts, index, &dockerfile.stages, &[place]).ok());
     finding.fix(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());
     true
-}
-
-/// Whether a RUN follows in the stage, or in one that starts from it (BuildKit passes the argument on, the classic
-/// builder does not: unknown counts as busting).
-fn busts(dockerfile: &DockerfileFacts, stage: usize, at: usize) -> bool {
-    let runs_after = |s: usize, at: usize| {
-        dockerfile.stages.all[s].steps.iter().any(|step| step.instruction > at && matches!(step.what, What::Run(_)))
-    };
-    let children = (0..dockerfile.stages.all.len()).filter(|&s| dockerfile.stages.all[s].base == Base::Stage(stage));
-    runs_after(stage, at) || children.into_iter().any(|child| runs_after(child, at))
 }
 
 fn nothing_after(facts: &Facts<'_>, index: usize, stage: usize, one: &Declared<'_>, sink: &mut Sink<'_>) -> bool {

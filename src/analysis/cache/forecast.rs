@@ -1,5 +1,7 @@
 //! Which steps of a build come from the cache that another build has left.
 
+use std::collections::BTreeSet;
+
 use super::{
     content::{Content, Same, Under},
     image::{Image, Value},
@@ -139,6 +141,31 @@ fn one(before: Option<&Build<'_>>, after: &Build<'_>, builder: Builder) -> Vec<S
     }
 }
 
+/// The instructions of all stages that miss when nothing but build arguments change, by their index.
+pub(super) fn missed(dockerfile: &str, before: &Args, after: &Args, builder: Builder) -> BTreeSet<usize> {
+    let tree = Tree::default();
+    let build = |args| Build {
+        dockerfile,
+        args,
+        target: None,
+        tree: &tree,
+        ignore: None,
+        no_cache: NoCache::Nothing,
+        pull: false,
+        links: Some(false),
+    };
+    let mut store = Store::default();
+    let whole = |build: &Build<'_>, store: &mut Store, limit| {
+        let walk = Walk::new(build, builder, &tree, None);
+        walk.walk(0..walk.stages.all.len(), store, limit)
+    };
+    whole(&build(before), &mut store, 0);
+    let limit = store.fresh();
+    let stages = whole(&build(after), &mut store, limit);
+    let steps = stages.into_iter().flat_map(|stage| stage.steps);
+    steps.filter(|step| step.outcome == Outcome::Miss).map(|step| step.instruction).collect()
+}
+
 pub(super) struct Walk<'a> {
     build: &'a Build<'a>,
     builder: Builder,
@@ -235,9 +262,18 @@ impl<'a> Walk<'a> {
             Builder::BuildKit => self.stages.needed(target),
             Builder::Classic => (0..=target).collect(),
         };
+        self.walk(needed, store, limit)
+    }
+
+    fn walk(
+        &self,
+        stages: impl IntoIterator<Item = usize>,
+        store: &mut Store,
+        limit: StepId,
+    ) -> Vec<StageForecast> {
         let mut done: Vec<Option<Done>> = vec![None; self.stages.all.len()];
         let mut forecasts = Vec::new();
-        for stage in needed {
+        for stage in stages {
             let (forecast, end) = self.stage(store, limit, stage, &done);
             forecasts.push(forecast);
             done[stage] = Some(end);

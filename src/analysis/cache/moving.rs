@@ -3,13 +3,18 @@
 //! Measured on engines 20.10, 26.1 and 28.5: an ARG in scope is part of the key of every later RUN of its stage, used
 //! or not; a RUN that misses makes everything after it miss; a COPY by itself does not see ARGs.
 
+use std::collections::BTreeSet;
+
+use super::forecast::{Builder, missed};
 use crate::{
     analysis::{
         Facts,
         commands::{Effect, Fetch, Moves},
-        stages::{CopyFacts, Stages, Step, What},
+        names::{is_bust_name, is_digest, is_moving_name},
+        stages::{Args, CopyFacts, Stages, Step, What},
         vars::Val,
     },
+    model::dockerfile::{Dockerfile, Kind},
     text::Location,
 };
 
@@ -59,8 +64,47 @@ pub(in crate::analysis) fn has_variable(raw: &str) -> bool {
     raw.replace("$$", "").contains('$')
 }
 
+/// The RUNs that a new value of an argument makes run again. (A COPY or LABEL that misses makes nothing new by itself.)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The argument.
+    pub name: String,
+    /// Those that miss with `BuildKit`, by the instruction's index.
+    pub buildkit: BTreeSet<usize>,
+    /// The same with the classic builder.
+    pub classic: BTreeSet<usize>,
+}
+
+/// What new values of the arguments make run again that say of themselves that they change with every deploy
+/// ([`is_moving_name`]; not if the default names one commit).
+pub(in crate::analysis) fn moved(text: &str, dockerfile: &Dockerfile) -> Vec<Moved> {
+    let mut names: Vec<&str> = Vec::new();
+    let args = dockerfile
+        .instructions
+        .iter()
+        .filter_map(|i| if let Kind::Arg(p) = &i.kind { Some(p) } else { None });
+    for pair in args.flatten().filter(|pair| is_moving_name(&pair.name.value)) {
+        let name = pair.name.value.as_str();
+        let picks = || pair.value.as_ref().is_some_and(|default| is_digest(&default.value));
+        if !names.contains(&name) && (is_bust_name(name) || !picks()) {
+            names.push(name);
+        }
+    }
+    let missed = |name: &str, builder: Builder| {
+        let with = |value: &str| Args::from([(name.to_owned(), Val::Known(value.to_owned()))]);
+        let all = missed(text, &with("before"), &with("after"), builder);
+        all.into_iter().filter(|&at| matches!(dockerfile.instructions[at].kind, Kind::Run(_))).collect()
+    };
+    let of = |name: &str| Moved {
+        name: name.to_owned(),
+        buildkit: missed(name, Builder::BuildKit),
+        classic: missed(name, Builder::Classic),
+    };
+    names.into_iter().map(of).collect()
+}
+
 /// The name of what busts the step at `at` (index in the stage's steps) of a stage: an argument that is passed and
-/// moves, in the key of this step or of one before it, or an `ADD` of a URL, which is fetched at every build.
+/// moves, and makes this step or one before it miss, or an `ADD` of a URL, which is fetched at every build.
 pub fn bust(
     facts: &Facts<'_>,
     dockerfile: usize,
@@ -69,14 +113,22 @@ pub fn bust(
     at: usize,
 ) -> Option<String> {
     let chain = stages.chain(stage);
-    chain.iter().find_map(|&s| {
-        let steps = &stages.all[s].steps;
-        let until = if s == stage { (at + 1).min(steps.len()) } else { steps.len() };
-        steps[..until].iter().find_map(|step| match &step.what {
-            What::Run(run) => run.args.iter().find(|name| moves(facts, dockerfile, name)).cloned(),
-            What::Copy(copy) => moving_add(copy).map(str::to_owned),
-            _ => None,
+    let above = || {
+        chain.iter().flat_map(|&s| {
+            let steps = &stages.all[s].steps;
+            &steps[..if s == stage { (at + 1).min(steps.len()) } else { steps.len() }]
         })
+    };
+    let add =
+        above().find_map(|step| if let What::Copy(copy) = &step.what { moving_add(copy) } else { None });
+    let misses = |moved: &&Moved| {
+        above().any(|step| {
+            moved.buildkit.contains(&step.instruction) || moved.classic.contains(&step.instruction)
+        })
+    };
+    let moving = || facts.moved(dockerfile).iter().filter(misses);
+    add.map(str::to_owned).or_else(|| {
+        moving().find(|moved| moves(facts, dockerfile, &moved.name)).map(|moved| moved.name.clone())
     })
 }
 

@@ -69,7 +69,7 @@ pub(super) fn insert_as(
     let file = facts.dockerfiles[dockerfile].model.file;
     let mut edits = Vec::new();
     for &(stage, instruction) in places {
-        if !is_there(stages, stage, instruction, name) {
+        if !is_there(facts, dockerfile, stages, (stage, instruction), name) {
             let made = layer(facts, dockerfile, stages, stage, instruction, name);
             edits.extend(made.into_iter().map(|edit| (file, edit)));
         }
@@ -167,14 +167,12 @@ fn below(
     Some(Low { arg, user: user.map(|step| step.instruction) })
 }
 
-/// Whether a RUN at or above the instruction has the argument in its key already: then it only has to be passed.
-fn is_there(stages: &Stages, stage: usize, instruction: usize, name: &str) -> bool {
-    stages.all[stage].steps.iter().take_while(|step| step.instruction <= instruction).any(|step| match &step
-        .what
-    {
-        What::Run(run) => run.args.iter().any(|arg| arg == name),
-        _ => false,
-    })
+/// Whether a new value of the argument makes the instruction or a RUN of its stage above it miss already: then it only
+/// has to be passed.
+fn is_there(facts: &Facts<'_>, dockerfile: usize, stages: &Stages, at: (usize, usize), name: &str) -> bool {
+    let Some(moved) = facts.moved(dockerfile).iter().find(|moved| moved.name == name) else { return false };
+    let mut above = stages.all[at.0].steps.iter().take_while(|step| step.instruction <= at.1);
+    above.any(|step| moved.buildkit.contains(&step.instruction) || moved.classic.contains(&step.instruction))
 }
 
 /// Edits that make every compose service that builds the Dockerfile pass the argument from the environment.

@@ -3,10 +3,7 @@
 
 mod resolve;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::resolve::{State, global_scope, initial_shell, resolve_stage};
 use super::{
@@ -203,10 +200,6 @@ pub struct RunFacts {
     pub workdir: Val,
     /// What its commands do.
     pub effects: Vec<Effect>,
-    /// Names of the ARGs that say that they change with every deploy
-    /// ([`is_moving_name`](super::names::is_moving_name)) and whose values are part of the cache key: those in scope, used
-    /// or not, and those that stand in an ENV, also of a parent stage (measured on engines 20.10, 26.1 and 28.5).
-    pub args: Arc<[String]>,
     /// The stage's or image's own `--mount=type=bind` sources of the context: (source, target).
     pub context_mounts: Vec<(Val, Val)>,
     /// Its `--mount` flags.

@@ -1,17 +1,11 @@
 //! What each instruction of a stage does, in order, with variables and paths resolved.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::BTreeSet;
 
-use super::{
-    Args, Base, CopyFacts, CopyFrom, DestDir, MountFacts, RunFacts, Shell, Stage, Step, What, find, mentions,
-};
+use super::{Args, Base, CopyFacts, CopyFrom, DestDir, MountFacts, RunFacts, Shell, Stage, Step, What, find};
 use crate::{
     analysis::{
         commands::{self, Write},
-        names::{is_bust_name, is_digest, is_moving_name},
         paths,
         vars::{Origin, Scope, Undeclared, Val, expand},
     },
@@ -24,10 +18,6 @@ pub(super) struct State {
     pub(super) scope: Scope,
     pub(super) workdir: Val,
     dirs: BTreeSet<String>,
-    /// See [`RunFacts::args`].
-    args: Arc<[String]>,
-    /// ENVs whose values contain such ARGs, and which.
-    env_args: BTreeMap<String, Vec<String>>,
 }
 
 pub(super) fn global_scope(dockerfile: &Dockerfile, passed: &Args) -> Scope {
@@ -121,16 +111,12 @@ fn initial(base: &Base, before: &[Stage]) -> State {
                 }
             }
             state.scope = scope;
-            // The parent's ARGs are gone, but those behind its ENVs stay in the key.
-            state.args = state.env_args.values().flatten().cloned().collect();
             state
         }
         Base::Scratch | Base::Image(_) => State {
             scope: Scope::default(),
             workdir: if *base == Base::Scratch { Val::Known("/".to_owned()) } else { Val::Unknown },
             dirs: BTreeSet::new(),
-            args: Arc::default(),
-            env_args: BTreeMap::new(),
         },
     }
 }
@@ -211,51 +197,25 @@ impl Resolver<'_> {
             );
             self.state.scope.set_arg(&pair.name.value, value);
         }
-        if pairs.iter().any(|pair| is_moving_name(&pair.name.value)) {
-            self.moving_args();
-        }
         What::Arg(pairs.iter().map(|p| p.name.value.clone()).collect())
     }
 
     fn env(&mut self, pairs: &[Pair]) -> What {
         // Every value of one ENV sees the variables as they were before it.
         let scope = &self.state.scope;
-        let made: Vec<(Val, Vec<String>)> = pairs
+        let values: Vec<Val> = pairs
             .iter()
-            .map(|pair| {
-                let value = expand(raw(pair), scope, self.dockerfile.escape, self.undeclared);
-                let args = self.state.args.iter().filter(|arg| mentions(raw(pair), arg)).cloned().collect();
-                (value, args)
-            })
+            .map(|pair| expand(raw(pair), scope, self.dockerfile.escape, self.undeclared))
             .collect();
-        let mut touched = false;
         // Names are expanded as well: `ENV "A"=1` sets `A`.
         let names: Vec<Option<String>> =
             pairs.iter().map(|pair| self.expand(&pair.name).known().map(str::to_owned)).collect();
-        for (name, (value, args)) in names.iter().zip(made) {
-            let Some(name) = name else { continue };
-            let old = if args.is_empty() {
-                self.state.env_args.remove(name)
-            } else {
-                self.state.env_args.insert(name.clone(), args)
-            };
-            touched |= old.is_some() || self.state.env_args.contains_key(name);
-            self.state.scope.set_env(name, value);
-        }
-        if touched || names.iter().flatten().any(|name| is_moving_name(name)) {
-            self.moving_args();
+        for (name, value) in names.iter().zip(values) {
+            if let Some(name) = name {
+                self.state.scope.set_env(name, value);
+            }
         }
         What::Env(names.into_iter().flatten().collect())
-    }
-
-    /// Looks again at which moving ARGs are part of the key.
-    fn moving_args(&mut self) {
-        let scope = &self.state.scope;
-        let picks = |name: &str| matches!(scope.get(name), Some((Val::Known(value), _)) if is_digest(value));
-        let moves = |name: &&str| is_bust_name(name) || (is_moving_name(name) && !picks(name));
-        let scoped = scope.names(Origin::Arg).filter(moves);
-        let behind = self.state.env_args.values().flatten().map(String::as_str);
-        self.state.args = scoped.chain(behind).map(str::to_owned).collect();
     }
 
     fn copy(&mut self, copy: &Copy, flags: &[Flag], is_add: bool) -> CopyFacts {
@@ -353,7 +313,6 @@ impl Resolver<'_> {
         RunFacts {
             workdir: self.state.workdir.clone(),
             effects,
-            args: self.state.args.clone(),
             context_mounts,
             mounts: mounts.collect(),
             writes: script.map_or_else(Vec::new, |s| self.writes(s)),
