@@ -250,6 +250,17 @@ fn stages() {
             "MM MM",
         ),
         ("ran again, who knows", named(&copied("make")), more(named(&copied("make"))), "MM ??", "MM ??"),
+        (
+            "ran again, and the clock in another file",
+            named(
+                "COPY src /src\nRUN date > /now && echo same > /out\nFROM base\nCOPY --from=one /out /n\nCOPY --from=one /now /n\n",
+            ),
+            more(named(
+                "COPY src /src\nRUN date > /now && echo same > /out\nFROM base\nCOPY --from=one /out /n\nCOPY --from=one /now /n\n",
+            )),
+            "MM h?",
+            "MM h?",
+        ),
         ("a child of a stage with an ARG", named(child), named(child).arg("X", "2"), "hh hh", "h MM"),
         (
             "a stage that nobody needs",

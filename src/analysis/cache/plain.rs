@@ -21,9 +21,15 @@ pub(super) struct Mounted {
     pub(super) shows: Option<Content>,
 }
 
-/// What the commands leave of `held`; `None` if one of them is not known well enough.
-pub(super) fn shell(script: &Script, image: &Image, held: &Content, mounts: &[Mounted]) -> Option<Content> {
-    let mut run = Run::new(image, held, mounts);
+/// What the commands leave of `held`; `None` if one of them is not known well enough. `step` is whose work it is.
+pub(super) fn shell(
+    script: &Script,
+    image: &Image,
+    held: &Content,
+    mounts: &[Mounted],
+    step: &Under,
+) -> Option<Content> {
+    let mut run = Run::new(image, held, mounts, step);
     for command in &script.commands {
         if command.nesting > 0 || command.substitution > 0 || matches!(command.link, Link::Or | Link::Pipe) {
             return None;
@@ -34,8 +40,14 @@ pub(super) fn shell(script: &Script, image: &Image, held: &Content, mounts: &[Mo
 }
 
 /// The same for a command without a shell.
-pub(super) fn exec(words: &[String], image: &Image, held: &Content, mounts: &[Mounted]) -> Option<Content> {
-    let mut run = Run::new(image, held, mounts);
+pub(super) fn exec(
+    words: &[String],
+    image: &Image,
+    held: &Content,
+    mounts: &[Mounted],
+    step: &Under,
+) -> Option<Content> {
+    let mut run = Run::new(image, held, mounts, step);
     let (program, arguments) = words.split_first()?;
     let program = paths::base_name(program);
     if matches!(program, "cd" | "export" | "set" | ":") {
@@ -50,13 +62,14 @@ struct Run<'a> {
     before: &'a Content,
     held: Content,
     mounts: &'a [Mounted],
+    step: &'a Under,
     /// The working folder, if it is known.
     dir: Option<String>,
     owner: String,
 }
 
 impl<'a> Run<'a> {
-    fn new(image: &'a Image, before: &'a Content, mounts: &'a [Mounted]) -> Self {
+    fn new(image: &'a Image, before: &'a Content, mounts: &'a [Mounted], step: &'a Under) -> Self {
         let mut held = before.clone();
         for mount in mounts {
             held.entries.retain(|at, _| paths::below(&mount.target, at).is_none());
@@ -69,7 +82,7 @@ impl<'a> Run<'a> {
             "root" | "0" | "0:0" | "root:root" => String::new(),
             other => other.to_owned(),
         };
-        Self { image, before, held, mounts, dir, owner }
+        Self { image, before, held, mounts, step, dir, owner }
     }
 
     /// What is written below a mount is not part of the image.
@@ -151,31 +164,39 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What a command prints.
-    fn printed(&self, program: &str, arguments: &[String]) -> Option<Bytes> {
-        match program {
+    /// What a command prints that leaves nothing else.
+    fn printed(&self, program: &str, arguments: &[String]) -> Option<Printed> {
+        let known = match program {
             "echo" => {
                 let first = arguments.first().is_some_and(|a| a.starts_with('-'));
                 let odd = first || arguments.iter().any(|a| a.contains('\\'));
                 (!odd).then(|| text(&format!("{}\n", arguments.join(" "))))
             }
             "cat" => {
-                let files: Vec<Bytes> = arguments
-                    .iter()
-                    .map(|file| self.bytes(&self.path(file).filter(|_| !file.starts_with('-'))?))
-                    .collect::<Option<_>>()?;
-                match files.as_slice() {
-                    [] => None,
-                    [one] => Some(Bytes::clone(one)),
-                    all => Some(format!("\0cat({})", all.join(",")).into()),
+                let file = |file: &String| self.bytes(&self.path(file).filter(|_| !file.starts_with('-'))?);
+                let files: Option<Vec<Bytes>> = arguments.iter().map(file).collect();
+                match files.as_deref() {
+                    None | Some([]) => None,
+                    Some([one]) => Some(Bytes::clone(one)),
+                    Some(all) => Some(format!("\0cat({})", all.join(",")).into()),
                 }
             }
             "true" | ":" => Some(text("")),
-            _ => None,
-        }
+            _ if PRINT.contains(&program) => None,
+            _ => return None,
+        };
+        Some(known.map_or(Printed::Anything, Printed::Known))
     }
 
-    fn write(&mut self, path: &str, printed: Bytes, append: bool) -> Option<()> {
+    fn write(&mut self, path: &str, printed: Printed, append: bool) -> Option<()> {
+        let printed = match (printed, self.step) {
+            (Printed::Known(bytes), _) => bytes,
+            (Printed::Anything, Under::Again(_)) => {
+                self.held.put(path, Token::Anything);
+                return Some(());
+            }
+            (Printed::Anything, step) => format!("\0{path} of {step:?}").into(),
+        };
         let old = self.held.entries.get(path).cloned();
         let (mode, owner) = match &old {
             Some(Token::File { mode, owner, .. }) => (*mode, owner.clone()),
@@ -194,10 +215,7 @@ impl<'a> Run<'a> {
 
     fn call(&mut self, program: &str, arguments: &[String]) -> Option<()> {
         match program {
-            // They look, and leave nothing.
-            "echo" | "true" | ":" | "ls" | "pwd" | "test" | "[" | "env" | "id" | "sleep" | "date" | "cat" => {
-                Some(())
-            }
+            _ if PRINT.contains(&program) => Some(()),
             "set" => arguments.iter().all(|a| a.starts_with('-')).then_some(()),
             "cd" => match arguments {
                 [dir] if dir != "-" => {
@@ -218,7 +236,9 @@ impl<'a> Run<'a> {
                 let path = self.path(file).filter(|_| !file.starts_with('-'))?;
                 match self.held.entries.get(&path) {
                     Some(_) => Some(()),
-                    None if self.held.under == Under::Nothing => self.write(&path, text(""), false),
+                    None if self.held.under == Under::Nothing => {
+                        self.write(&path, Printed::Known(text("")), false)
+                    }
                     None => None,
                 }
             }),
@@ -257,6 +277,18 @@ impl<'a> Run<'a> {
         Some(())
     }
 }
+
+/// What a command writes to its standard output.
+enum Printed {
+    Known(Bytes),
+    Anything,
+}
+
+/// Commands that look or print, and leave nothing else, whatever their arguments are.
+const PRINT: [&str; 22] = [
+    ":", "[", "basename", "cat", "date", "df", "dirname", "echo", "false", "grep", "head", "id", "ls",
+    "printf", "pwd", "readlink", "seq", "sleep", "stat", "test", "true", "uname",
+];
 
 /// The digest of bytes that are known.
 pub(super) fn text(text: &str) -> Bytes {

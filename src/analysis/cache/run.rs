@@ -98,7 +98,13 @@ impl At<'_> {
     }
 
     /// What is known of the file system after it; `None`: it may have changed anything.
-    pub(super) fn after_run(&self, run: &Run, image: &Image, held: &Content) -> Option<Content> {
+    pub(super) fn after_run(
+        &self,
+        run: &Run,
+        image: &Image,
+        held: &Content,
+        step: &Under,
+    ) -> Option<Content> {
         let mut mounts = Vec::new();
         for (mount, from, _) in self.mounts(run, image) {
             let target = image.expand(&mount.target.as_ref()?.value, self.escape);
@@ -113,12 +119,13 @@ impl At<'_> {
             Form::Shell(script) if image.shell == ["/bin/sh", "-c"] => {
                 // What runs beside the next command is not known.
                 let text = self.syntax.body.rest.text();
-                (!text.replace("&&", "").contains('&')).then(|| plain::shell(script, image, held, &mounts))?
+                (!text.replace("&&", "").contains('&'))
+                    .then(|| plain::shell(script, image, held, &mounts, step))?
             }
             Form::Shell(_) => None,
             Form::Exec(words) => {
                 let words: Vec<String> = words.iter().map(|word| word.value.clone()).collect();
-                plain::exec(&words, image, held, &mounts)
+                plain::exec(&words, image, held, &mounts, step)
             }
         }
     }

@@ -87,7 +87,7 @@ impl At<'_> {
             Kind::User(word) => image.user = image.expand(&word.value, self.escape),
             Kind::Shell(words) => image.shell = words.iter().map(|word| word.value.clone()).collect(),
             Kind::Run(run) => {
-                *held = self.after_run(run, image, held).unwrap_or_else(|| Content::new(step.clone()));
+                *held = self.after_run(run, image, held, step).unwrap_or_else(|| Content::new(step.clone()));
             }
             Kind::Copy(_) | Kind::Add(_) => self.after_copy(image, held, step),
             _ => {}
