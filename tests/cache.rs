@@ -261,6 +261,24 @@ fn stages() {
             "MM h?",
             "MM h?",
         ),
+        (
+            "a COPY that is not known in detail, and another folder",
+            named(
+                "COPY a /a\nCOPY --parents src /s\nFROM base\nCOPY --from=one /a /a\nCOPY --from=one /s /s\n",
+            ),
+            more(named(
+                "COPY a /a\nCOPY --parents src /s\nFROM base\nCOPY --from=one /a /a\nCOPY --from=one /s /s\n",
+            )),
+            "hM h?",
+            "hM h?",
+        ),
+        (
+            "the same name elsewhere in an image",
+            named("RUN true\nFROM base\nCOPY --from=other /x/f /f\n"),
+            named("RUN true\nFROM base\nCOPY --from=other /y/f /f\n"),
+            "h ?",
+            "?",
+        ),
         ("a child of a stage with an ARG", named(child), named(child).arg("X", "2"), "hh hh", "h MM"),
         (
             "a stage that nobody needs",

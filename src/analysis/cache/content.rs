@@ -25,6 +25,8 @@ pub(super) enum Token {
     Opaque(String),
     /// Something that may be another thing at every build.
     Anything,
+    /// Here and below lies what a step put there, not known in detail.
+    Region(Under),
 }
 
 impl Token {
@@ -39,9 +41,14 @@ impl Token {
         }
     }
 
+    /// Whether it may be another thing than it was, though it is written the same.
+    fn may_change(&self) -> bool {
+        matches!(self, Self::Anything | Self::Region(Under::Again(_)))
+    }
+
     fn known(&self) -> bool {
         match self {
-            Self::Opaque(_) | Self::Anything => false,
+            Self::Opaque(_) | Self::Anything | Self::Region(_) => false,
             Self::File { bytes, .. } => !bytes.starts_with('\0'),
             Self::Dir(_) | Self::Link(_) => true,
         }
@@ -89,11 +96,17 @@ impl Content {
     pub(super) fn at(&self, path: &str) -> Self {
         let inside =
             |(at, token): (&String, &Token)| Some((paths::below(path, at)?.to_owned(), token.clone()));
-        Self {
-            entries: self.entries.iter().filter_map(inside).collect(),
-            under: self.under.clone(),
-            from: path.to_owned(),
+        let mut entries: BTreeMap<String, Token> = self.entries.iter().filter_map(inside).collect();
+        if matches!(entries.get(""), Some(Token::Region(_))) {
+            entries.remove("");
         }
+        let under = self.region(path).unwrap_or(&self.under).clone();
+        Self { entries, under, from: path.to_owned() }
+    }
+
+    /// Whether nothing but what is known lies there.
+    pub(super) fn is_known(&self) -> bool {
+        self.under == Under::Nothing && !self.entries.values().any(|token| matches!(token, Token::Region(_)))
     }
 
     /// Puts an entry at an absolute path; the folders above it are there, then.
@@ -111,10 +124,29 @@ impl Content {
         self.entries.insert(path.to_owned(), token);
     }
 
+    /// Notes that a step put something at and below a path that is not known in detail.
+    pub(super) fn put_region(&mut self, path: &str, under: Under) {
+        self.entries.retain(|at, _| paths::below(path, at).is_none());
+        self.put(path, Token::Region(under));
+    }
+
+    /// What lies at a path and below it, if a step put there what is not known in detail.
+    pub(super) fn region(&self, path: &str) -> Option<&Under> {
+        let mut at = path;
+        loop {
+            match self.entries.get(at) {
+                Some(Token::Region(under)) => return Some(under),
+                _ if at.len() > 1 => at = paths::parent(at),
+                _ => return None,
+            }
+        }
+    }
+
     /// Takes away what lies at a path. `false` if more than what is known may lie there.
     pub(super) fn remove(&mut self, path: &str) -> bool {
+        let known = self.under == Under::Nothing && self.region(path).is_none();
         self.entries.retain(|at, _| paths::below(path, at).is_none());
-        self.under == Under::Nothing
+        known
     }
 
     /// From here on everything may be as `under` left it.
@@ -137,14 +169,14 @@ impl Content {
             |path: &str| Some(format!("what the build itself puts at `{}` may be another", shown(path)));
         for (path, token) in &self.entries {
             match other.entries.get(path) {
-                Some(there) if there == token && *token != Token::Anything => {}
+                Some(there) if there == token && !token.may_change() => {}
                 Some(there) if token.known() && there.known() => differ.push(shown(path)),
-                None if self.alone(&other.under) => differ.push(shown(path)),
+                None if self.alone(other, path) => differ.push(shown(path)),
                 _ => open = may(path),
             }
         }
         for path in other.entries.keys().filter(|path| !self.entries.contains_key(*path)) {
-            if self.alone(&other.under) {
+            if self.alone(other, path) {
                 differ.push(shown(path));
             } else {
                 open = may(path);
@@ -160,14 +192,17 @@ impl Content {
             (Under::Again(step), _) | (_, Under::Again(step)) => {
                 Same::Unknown(format!("{step} runs again and may leave other files"))
             }
-            (one, two) if one == two => Same::Yes,
+            (one, two) if one == two && (*one == Under::Nothing || self.from == other.from) => Same::Yes,
             _ => Same::Unknown("it comes from another step than before".to_owned()),
         }
     }
 
     /// Whether an entry that one side has and the other has not makes them differ: nothing below could hold the same.
-    fn alone(&self, other: &Under) -> bool {
-        let shows = |under: &Under| matches!(under, Under::Nothing | Under::Image(_));
-        shows(&self.under) && shows(other)
+    fn alone(&self, other: &Self, path: &str) -> bool {
+        let shows = |content: &Self| {
+            let under = content.region(path).unwrap_or(&content.under);
+            matches!(under, Under::Nothing | Under::Image(_))
+        };
+        shows(self) && shows(other)
     }
 }

@@ -156,7 +156,11 @@ impl At<'_> {
         let made = if odd { None } else { self.copied(copy, facts, image, held) };
         match made {
             Some(entries) => entries.into_iter().for_each(|(path, token)| held.put(&path, token)),
-            None => held.blur(step.clone()),
+            // It touches nothing else.
+            None => match self.destination(copy, image).known() {
+                Some(dest) if paths::clean(dest) != "/" => held.put_region(&paths::clean(dest), step.clone()),
+                _ => held.blur(step.clone()),
+            },
         }
     }
 
@@ -240,7 +244,7 @@ impl At<'_> {
                 Some(vec![(name, false, vec![(String::new(), token.clone())])])
             }
             // More than what is known may lie there.
-            _ if held.under != Under::Nothing => None,
+            _ if !held.is_known() => None,
             _ => {
                 let inside = held.entries.into_iter().filter(|(at, _)| !at.is_empty());
                 Some(vec![(name, true, inside.collect())])

@@ -148,10 +148,10 @@ impl<'a> Run<'a> {
 
     /// The entry at a path.
     fn read(&self, path: &str) -> Token {
-        match (self.held.entries.get(path), &self.held.under) {
+        match (self.held.entries.get(path), self.held.region(path).unwrap_or(&self.held.under)) {
+            (Some(Token::Region(_)) | None, Under::Again(_)) => Token::Anything,
+            (Some(Token::Region(_)) | None, under) => Token::Opaque(format!("{path} of {under:?}")),
             (Some(token), _) => token.clone(),
-            (None, Under::Again(_)) => Token::Anything,
-            (None, under) => Token::Opaque(format!("{path} of {under:?}")),
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
         match self.read(path) {
             Token::File { bytes, .. } => Some(bytes),
             Token::Opaque(text) => Some(format!("\0{text}").into()),
-            Token::Dir(_) | Token::Link(_) | Token::Anything => None,
+            Token::Dir(_) | Token::Link(_) | Token::Anything | Token::Region(_) => None,
         }
     }
 
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
         let bytes = match (append, old) {
             (false, _) => printed,
             (true, Some(Token::File { bytes, .. })) => format!("\0append({bytes},{printed})").into(),
-            (true, None) if self.held.under == Under::Nothing => printed,
+            (true, None) if self.held.under == Under::Nothing && self.held.region(path).is_none() => printed,
             (true, _) => return None,
         };
         self.held.put(path, Token::File { bytes, mode, owner });
@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
                 let path = self.path(file).filter(|_| !file.starts_with('-'))?;
                 match self.held.entries.get(&path) {
                     Some(_) => Some(()),
-                    None if self.held.under == Under::Nothing => {
+                    None if self.held.under == Under::Nothing && self.held.region(&path).is_none() => {
                         self.write(&path, Printed::Known(text("")), false)
                     }
                     None => None,

@@ -113,7 +113,7 @@ impl At<'_> {
                 (path, dir) => paths::join(dir.known()?, path),
             };
             let shown = (mount.kind == "bind").then(|| self.mounted(mount, from, image));
-            mounts.push(Mounted { target, shows: shown.filter(|content| content.under == Under::Nothing) });
+            mounts.push(Mounted { target, shows: shown.filter(Content::is_known) });
         }
         match &run.form {
             Form::Shell(script) if image.shell == ["/bin/sh", "-c"] => {
