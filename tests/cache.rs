@@ -276,8 +276,15 @@ fn stages() {
             "the same name elsewhere in an image",
             named("RUN true\nFROM base\nCOPY --from=other /x/f /f\n"),
             named("RUN true\nFROM base\nCOPY --from=other /y/f /f\n"),
-            "h ?",
+            "h M",
             "?",
+        ),
+        (
+            "a trigger",
+            named("ONBUILD COPY src /src\nFROM one\nRUN echo r\n"),
+            more(named("ONBUILD COPY src /src\nFROM one\nRUN echo r\n")),
+            "h ?",
+            " ?",
         ),
         ("a child of a stage with an ARG", named(child), named(child).arg("X", "2"), "hh hh", "h MM"),
         (

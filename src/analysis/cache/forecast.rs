@@ -200,6 +200,8 @@ struct Asked<'a> {
     shown: String,
     /// Why it is made in any case.
     forced: Option<&'static str>,
+    /// The last step that the build before made; 0 for that build itself.
+    limit: StepId,
 }
 
 /// A stage at its end.
@@ -281,13 +283,17 @@ impl<'a> Walk<'a> {
         forecasts
     }
 
-    fn start(&self, store: &mut Store, stage: usize, done: &[Option<Done>]) -> Done {
+    fn start(&self, store: &mut Store, limit: StepId, stage: usize, done: &[Option<Done>]) -> Done {
         match &self.stages.all[stage].base {
             Base::Stage(parent) => {
                 let parent =
                     done[*parent].as_ref().expect("a stage is walked after the one that it starts from");
-                let busted = parent.chain.missed.clone();
-                let chain = Chain { missed: busted, ..parent.chain.clone() };
+                let mut chain = parent.chain.clone();
+                if let Some(trigger) = self.trigger(stage).filter(|_| limit > 0) {
+                    // It is a step that no line of this stage shows.
+                    chain.sure = false;
+                    chain.open = Some(format!("{trigger} of the stage that it starts from runs first"));
+                }
                 Done { chain, image: parent.image.child(), ..parent.clone() }
             }
             Base::Scratch => {
@@ -297,13 +303,20 @@ impl<'a> Walk<'a> {
             Base::Image(image) => {
                 let name =
                     image.known().map_or_else(|| self.model.stages[stage].base.value.clone(), str::to_owned);
-                let moves = self.build.pull && !name.contains('@');
+                let moves = self.build.pull && limit > 0 && !name.contains('@');
                 let open = moves.then(|| format!("`{name}` may be another image when it is pulled"));
                 let chain =
                     Chain { parents: vec![Some(store.root(&name))], sure: !moves, missed: None, open };
                 self.root(chain, Some(name))
             }
         }
+    }
+
+    /// An ONBUILD of the stage that this one starts from, for people.
+    fn trigger(&self, stage: usize) -> Option<String> {
+        let Base::Stage(parent) = self.stages.all[stage].base else { return None };
+        let mut body = self.model.stages[parent].body.clone();
+        body.find(|&at| matches!(self.model.instructions[at].kind, Kind::OnBuild(_))).map(|at| self.shown(at))
     }
 
     fn root(&self, chain: Chain, image: Option<String>) -> Done {
@@ -318,7 +331,7 @@ impl<'a> Walk<'a> {
         stage: usize,
         done: &[Option<Done>],
     ) -> (StageForecast, Done) {
-        let mut at = self.start(store, stage, done);
+        let mut at = self.start(store, limit, stage, done);
         let mut steps = Vec::new();
         // The classic builder asks no more after a miss in the stage.
         let mut busted = false;
@@ -336,6 +349,7 @@ impl<'a> Walk<'a> {
                 index,
                 shown: self.shown(index),
                 forced: self.forced(stage, &step.what, &mut at, done),
+                limit,
             };
             let (outcome, because, own) = if instruction.linked() && self.build.links == Some(true) {
                 self.linked(store, &mut at.chain, &asked)
@@ -411,7 +425,8 @@ impl<'a> Walk<'a> {
         asked: &Asked<'_>,
         busted: &mut bool,
     ) -> (Outcome, String) {
-        let Asked { key, index, shown, forced } = asked;
+        let Asked { key, index, shown, forced, limit } = asked;
+        let limit = *limit;
         let classic = self.builder == Builder::Classic;
         let found = if classic && *busted {
             Found::No(String::new())
@@ -436,6 +451,12 @@ impl<'a> Walk<'a> {
                     None => (Outcome::Hit, "nothing that keys it changed".to_owned()),
                     Some(open) => (Outcome::Unknown, open),
                 }
+            }
+            // What fills the cache is known to run, whatever it finds.
+            Found::Maybe(_, why) if limit == 0 => {
+                let step = store.add(chain.parents[0], (*key).clone(), *index);
+                chain.parents = vec![Some(step)];
+                (Outcome::Unknown, why)
             }
             Found::Maybe(steps, why) => {
                 let why = chain.open.clone().unwrap_or(why);
