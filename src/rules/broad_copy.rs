@@ -2,7 +2,7 @@
 
 use crate::{
     analysis::{
-        DockerfileFacts, Facts,
+        DockerfileFacts, Facts, cache,
         commands::{Effect, Install, Manager, Reads},
         context::{Context, Lands, lands},
         manifest::Wants,
@@ -25,8 +25,10 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             let first_own = steps.len() - own.len();
             // The first context in which it holds.
             dockerfile.contexts.iter().any(|context| {
-                let cases: Vec<Case<'_>> =
-                    (first_own..steps.len()).filter_map(|at| case(facts, context, &steps[..=at])).collect();
+                let text = &facts.snapshot.file(dockerfile.model.file).text;
+                let again = |case: &Case<'_>| cache::runs_again(text, &case.copy.1.sources, case.run.0.instruction);
+                let all = (first_own..steps.len()).filter_map(|at| case(facts, context, &steps[..=at]));
+                let cases: Vec<Case<'_>> = all.filter(again).collect();
                 for case in &cases {
                     report(facts, dockerfile, context, case, sink);
                 }

@@ -141,14 +141,18 @@ fn one(before: Option<&Build<'_>>, after: &Build<'_>, builder: Builder) -> Vec<S
     }
 }
 
-/// The instructions of all stages that miss when nothing but build arguments change, by their index.
-pub(super) fn missed(dockerfile: &str, before: &Args, after: &Args, builder: Builder) -> BTreeSet<usize> {
-    let tree = Tree::default();
-    let build = |args| Build {
+/// The instructions of all stages that miss when nothing but arguments and context change, by their index.
+pub(super) fn missed(
+    dockerfile: &str,
+    before: (&Args, &Tree),
+    after: (&Args, &Tree),
+    builder: Builder,
+) -> BTreeSet<usize> {
+    let build = |(args, tree)| Build {
         dockerfile,
         args,
         target: None,
-        tree: &tree,
+        tree,
         ignore: None,
         no_cache: NoCache::Nothing,
         pull: false,
@@ -156,7 +160,7 @@ pub(super) fn missed(dockerfile: &str, before: &Args, after: &Args, builder: Bui
     };
     let mut store = Store::default();
     let whole = |build: &Build<'_>, store: &mut Store, limit| {
-        let walk = Walk::new(build, builder, &tree, None);
+        let walk = Walk::new(build, builder, build.tree, None);
         walk.walk(0..walk.stages.all.len(), store, limit)
     };
     whole(&build(before), &mut store, 0);

@@ -14,6 +14,6 @@ mod store;
 pub mod tree;
 
 pub use forecast::{Build, Builder, NoCache, Outcome, StageForecast, StepForecast, forecast};
-pub use moving::{Moved, Passing, bust, passing, unpinned};
+pub use moving::{Moved, Passing, bust, passing, runs_again, unpinned};
 
 pub(in crate::analysis) use moving::{has_variable, moved};

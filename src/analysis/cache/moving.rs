@@ -5,12 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use super::forecast::{Builder, missed};
+use super::{
+    forecast::{Builder, missed},
+    tree::{Node, Tree},
+};
 use crate::{
     analysis::{
         Facts,
         commands::{Effect, Fetch, Moves},
         names::{is_bust_name, is_digest, is_moving_name},
+        paths,
         stages::{Args, CopyFacts, Stages, Step, What},
         vars::Val,
     },
@@ -92,7 +96,8 @@ pub(in crate::analysis) fn moved(text: &str, dockerfile: &Dockerfile) -> Vec<Mov
     }
     let missed = |name: &str, builder: Builder| {
         let with = |value: &str| Args::from([(name.to_owned(), Val::Known(value.to_owned()))]);
-        let all = missed(text, &with("before"), &with("after"), builder);
+        let tree = Tree::default();
+        let all = missed(text, (&with("before"), &tree), (&with("after"), &tree), builder);
         all.into_iter().filter(|&at| matches!(dockerfile.instructions[at].kind, Kind::Run(_))).collect()
     };
     let of = |name: &str| Moved {
@@ -101,6 +106,17 @@ pub(in crate::analysis) fn moved(text: &str, dockerfile: &Dockerfile) -> Vec<Mov
         classic: missed(name, Builder::Classic),
     };
     names.into_iter().map(of).collect()
+}
+
+/// Whether an instruction runs again when any file changes that the sources (of the context) take.
+pub fn runs_again(text: &str, sources: &[Val], instruction: usize) -> bool {
+    let tree = |bytes: &str| {
+        let place = |source: &str| paths::clean(&format!("/{source}/any file"))[1..].to_owned();
+        let file = Node::File { mode: 0o644, bytes: bytes.into(), stamp: None };
+        Tree::new(sources.iter().filter_map(Val::known).map(|source| (place(source), file.clone())))
+    };
+    let none = Args::new();
+    missed(text, (&none, &tree("before")), (&none, &tree("after")), Builder::BuildKit).contains(&instruction)
 }
 
 /// The name of what busts the step at `at` (index in the stage's steps) of a stage: an argument that is passed and
