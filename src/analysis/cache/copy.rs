@@ -48,13 +48,16 @@ impl At<'_> {
                 Builder::Classic => inputs.extend(self.found(copy, path)),
             }
         }
-        if self.builder == Builder::Classic && copy.from.is_some() {
-            // Engine 20.10 keys it otherwise than the same file of the context, engine 26.1 the same.
-            parts.push(part("--from", "\0a stage or image".to_owned()));
+        if self.builder == Builder::Classic {
+            // Engine 20.10 keys a stage's file otherwise than the same file of the context, engine 26.1 the same.
+            let from = if copy.from.is_some() { "\0a stage or image" } else { "" };
+            parts.push(part("--from", from.to_owned()));
         }
         for doc in &copy.heredocs {
             parts.push(part("heredoc", doc.name.clone()));
-            parts.push(part("content", self.body(doc, image).keyed()));
+            // The classic builder drops it.
+            let body = (self.builder == Builder::BuildKit).then(|| self.body(doc, image).keyed());
+            parts.extend(body.map(|body| part("content", body)));
         }
         parts.push(part("destination", self.keyed_destination(copy, image).keyed()));
         parts.extend(self.flags(image, &["from", "link"]));

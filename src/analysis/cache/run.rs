@@ -51,9 +51,11 @@ impl At<'_> {
         Key { parts, inputs, ..Key::default() }
     }
 
-    /// The command as the shell or the kernel gets it. A heredoc alone is the script, whatever its delimiter is.
+    /// The command as the shell or the kernel gets it (`BuildKit`). A heredoc alone is the script, whatever its delimiter is.
     fn command(&self, run: &Run) -> String {
         match run.heredocs.as_slice() {
+            // The classic builder reads no more than the line.
+            _ if self.builder == Builder::Classic => self.syntax.body.values().join("\u{1f}"),
             [doc] if is_heredoc_alone(self.syntax.body.rest.text(), &doc.name) => {
                 let name = if doc.content.starts_with("#!") { doc.name.as_str() } else { "" };
                 format!("{name}\u{1f}{}", doc.content)

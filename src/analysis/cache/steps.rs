@@ -149,7 +149,8 @@ impl At<'_> {
                 let form = if self.syntax.body.is_json() { "exec " } else { "shell " };
                 format!("{form}{}", self.written())
             }
-            Kind::Arg(_) | Kind::Shell(_) | Kind::OnBuild(_) => self.written(),
+            Kind::OnBuild(_) => self.syntax.body.rest.text().to_owned(),
+            Kind::Arg(_) | Kind::Shell(_) => self.written(),
             _ => self.syntax.body.values().iter().map(|word| expand(word) + "\n").collect(),
         };
         vec![part(&name, value)]
