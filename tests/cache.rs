@@ -27,6 +27,10 @@ fn file(bytes: &str) -> Node {
     }
 }
 
+fn link() -> Node {
+    Node::Link { target: "../top.txt".to_owned() }
+}
+
 /// After `FROM base` the lines, over a few files.
 fn state(lines: &str) -> State {
     let files = vec![
@@ -114,6 +118,14 @@ fn one_change_at_a_time() {
         ("content, same size and mtime", c(), c().with("src/x", changed(&x, "z", 0o644, 1)), "MM", "hh"),
         ("new file", c(), c().with("src/n", file("n")), "MM", "MM"),
         ("deleted", c(), c().without("src/x"), "MM", "MM"),
+        ("a link renamed", c().with("src/up", link()), c().with("src/up2", link()), "hh", "MM"),
+        (
+            "what a link leads to",
+            c().with("src/up", link()),
+            c().with("src/up", link()).with("top.txt", file("new")),
+            "MM",
+            "hh",
+        ),
         ("outside", c(), c().with("other.txt", file("more")), "hh", "hh"),
         ("empty folder", c(), c().with("src/e", Node::Dir { mode: 0o755 }), "MM", "MM"),
         (

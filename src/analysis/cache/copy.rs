@@ -9,7 +9,7 @@ use super::{
     plain,
     steps::{At, part},
     store::Key,
-    tree::Named,
+    tree::{Named, Node},
 };
 use crate::{
     analysis::{
@@ -127,6 +127,17 @@ impl At<'_> {
         self.tree.named(path).iter().map(|named| self.contents(named, &named.leads, "")).collect()
     }
 
+    /// A link inside of a folder as the classic builder keys it: by the path and the bytes of what it leads to in the
+    /// context, copied or not, and not by its own name (seen on engines 20.10 and 26.1; `Hash` in moby's
+    /// `builder/remotecontext`).
+    fn led_to(&self, path: &str) -> (String, Token) {
+        match self.tree.follow(path, true).map(|leads| (self.tree.get(&leads), leads)) {
+            Some((Some(node), leads)) => (format!("{leads} behind a link"), Token::of(node, true)),
+            Some((None, leads)) => (path.to_owned(), Token::Link(leads)),
+            None => (path.to_owned(), Token::Link(String::new())),
+        }
+    }
+
     fn stage(&self) -> Option<&CopyFrom> {
         if let What::Copy(facts) = self.what { Some(&facts.from) } else { None }
     }
@@ -139,8 +150,17 @@ impl At<'_> {
             (false, true) => name.to_owned(),
             (false, false) => format!("{name}/{rest}"),
         };
-        let tokens = named.entries.iter().map(|(rest, node)| (place(rest), Token::of(node, classic)));
-        let mut entries: BTreeMap<String, Token> = tokens.collect();
+        let mut entries: BTreeMap<String, Token> = BTreeMap::new();
+        for (rest, node) in &named.entries {
+            let (mut at, token) = match node {
+                Node::Link { .. } if classic => self.led_to(&paths::join(&named.leads, rest)),
+                _ => (place(rest), Token::of(node, classic)),
+            };
+            while entries.contains_key(&at) {
+                at.push('+');
+            }
+            entries.insert(at, token);
+        }
         if named.is_dir && !name.is_empty() {
             entries.insert(name.to_owned(), Token::Dir(named.mode.filter(|_| classic)));
         }
