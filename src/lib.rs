@@ -15,6 +15,7 @@
 //! - [`config`] reads `unstale.toml`: settings, and mistakes as findings.
 //! - [`report`] writes findings; [`project`] reads and writes files.
 //! - [`protocol`] is the deploy protocol as data: steps, evidence, verdict. [`deploy`] carries it out, and decides nothing.
+//! - [`lab`] reproduces the mechanisms on this machine's engine: scenarios as data, and what carries them out.
 //! - [`cli`] translates between all of this and a person.
 //!
 //! The laws: parsing never fails and is lossless; the core does no I/O; text changes only through an
@@ -47,5 +48,7 @@ pub mod project;
 pub mod protocol;
 
 pub mod deploy;
+
+pub mod lab;
 
 pub mod cli;

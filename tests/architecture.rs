@@ -22,11 +22,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("project", &["text"]),
     ("protocol", &["text", "model", "analysis"]),
     ("deploy", &["text", "protocol"]),
+    ("lab", &["report", "project", "deploy"]),
     (
         "cli",
         &[
             "text", "syntax", "model", "analysis", "diag", "settings", "rules", "fix", "engine", "config",
-            "report", "project", "protocol", "deploy",
+            "report", "project", "protocol", "deploy", "lab",
         ],
     ),
 ];

@@ -26,6 +26,7 @@ mod projects;
 mod protocol;
 mod readme;
 mod rules;
+mod scenarios;
 mod script;
 mod shell;
 mod support;

@@ -8,6 +8,7 @@ mod completions;
 mod deploy;
 mod explain;
 mod init;
+mod lab;
 mod progress;
 mod target;
 mod trace;
@@ -47,6 +48,8 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
+    /// Reproduce the mechanisms on this machine's engine, and say what differs from what was measured
+    Lab(lab::LabArgs),
     /// Write the configuration, the pre-commit hook and the CI job of a checkout
     Init(init::InitArgs),
     /// Print the syntax tree of a Dockerfile as JSON, for tools
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Bust(args) => bust::run(&args),
+        Command::Lab(args) => lab::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Ast(args) => ast::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -15,6 +15,7 @@ use std::{
 
 use git::Repo;
 use transport::{Local, Lost, Ssh, Transport};
+pub(crate) use transport::{capture, nonce, program};
 
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement,
@@ -224,7 +225,7 @@ impl<'a> Session<'a> {
     fn prepare(&mut self, message: Option<&str>) -> Result<(Plan, String), Stop> {
         self.refresh(&[Question::Here])?;
         let now = self.seen.server.now;
-        let random = transport::nonce();
+        let random = nonce();
         let id = format!("{}-{}", now.compact().to_lowercase(), &random[random.len() - 6..]);
         let desired = Desired { service: self.service.to_owned(), message: message.map(str::to_owned) };
         let mut words = self.target.words();

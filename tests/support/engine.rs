@@ -119,7 +119,7 @@ impl Engine {
     ///
     /// No registry is asked: it is a static busybox `FROM scratch`, whose `pip` leaves a nonce of its run in
     /// `/var/lib/pip-ran` and whose `python` serves `/app/frontend/templates` on port 8000.
-    pub(super) fn base_image(&self) -> String {
+    pub(crate) fn base_image(&self) -> String {
         const DOCKERFILE: &str = "FROM scratch\n\
             COPY busybox pip python /bin/\n\
             RUN [\"/bin/busybox\", \"mkdir\", \"-p\", \"/tmp\", \"/var/lib\", \"/usr/bin\", \"/usr/sbin\", \"/sbin\"]\n\

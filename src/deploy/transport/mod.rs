@@ -47,8 +47,9 @@ pub(crate) fn nonce() -> String {
     format!("unstale-{:016x}{:016x}", word(), word())
 }
 
+/// A program to start; the one place that makes one.
 #[expect(clippy::disallowed_methods, reason = "this is where processes start")]
-fn program(name: &str) -> Command {
+pub(crate) fn program(name: &str) -> Command {
     Command::new(name)
 }
 
@@ -79,7 +80,7 @@ fn stream(command: &mut Command, input: &[u8], on_line: &mut dyn FnMut(String)) 
 }
 
 /// Starts a process, writes its input, and gives output and errors apart.
-fn capture(command: &mut Command, input: &[u8]) -> std::io::Result<(i32, Vec<u8>, Vec<u8>)> {
+pub(crate) fn capture(command: &mut Command, input: &[u8]) -> std::io::Result<(i32, Vec<u8>, Vec<u8>)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     feed(&mut child, input.to_vec());
     let output = child.wait_with_output()?;
