@@ -13,6 +13,7 @@ mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;
 mod fix;
+mod forecast;
 mod formats;
 mod gate;
 mod hard;

@@ -178,7 +178,8 @@ pub fn is_remote(context: &str) -> bool {
         || context.strip_suffix(".git").is_some()
 }
 
-fn args(build: &Build) -> Args {
+/// What a service passes to its build.
+pub fn args(build: &Build) -> Args {
     let value = |arg: &compose::Variable| match arg.value.as_ref().and_then(|v| v.known.clone()) {
         Some(known) => Val::Known(known),
         None => Val::Unknown,

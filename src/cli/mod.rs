@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod deploy;
 mod explain;
+mod forecast;
 mod init;
 mod lab;
 mod progress;
@@ -42,6 +43,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show where a repository file ends up in the containers, and what stops it
     Trace(trace::TraceArgs),
+    /// Say which steps of the next build come from the cache, and whether a change arrives
+    Forecast(forecast::ForecastArgs),
     /// End a stale cache for single files: a new time, or a dated comment
     Bust(bust::BustArgs),
     /// Deploy a service by the protocol, and prove that the new code runs
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => explain::rules(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
         Command::Bust(args) => bust::run(&args),
         Command::Lab(args) => lab::run(&args),
         Command::Init(args) => init::run(&args),

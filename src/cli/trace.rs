@@ -61,7 +61,7 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Stop> {
 }
 
 /// The path from the root, of a file that may be gone from the folder.
-fn inside(root: &Path, file: &Path) -> Result<String, Stop> {
+pub(super) fn inside(root: &Path, file: &Path) -> Result<String, Stop> {
     let absolute = std::path::absolute(file)?;
     let folder = absolute.parent().unwrap_or(&absolute);
     let real = folder
@@ -102,12 +102,12 @@ fn list(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { format!("`{}`", names.join("`, `")) }
 }
 
-fn line_of(facts: &Facts<'_>, at: Location) -> (String, usize) {
+pub(super) fn line_of(facts: &Facts<'_>, at: Location) -> (String, usize) {
     let file = facts.snapshot.file(at.file);
     (file.path.clone(), LineIndex::new(&file.text).line(at.span.start()))
 }
 
-fn kind(kind: MountKind) -> &'static str {
+pub(super) fn kind(kind: MountKind) -> &'static str {
     match kind {
         MountKind::Bind => "bind",
         MountKind::Named => "named-volume",

@@ -17,16 +17,24 @@ pub fn origin(root: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&url).trim().to_owned())
 }
 
-/// What git prints, or what it says instead; an error if it does not start.
-pub(super) fn git(root: &Path, args: &[&str]) -> Result<Result<Vec<u8>, String>, String> {
+/// git in a folder of a checkout, whatever the environment says.
+pub(super) fn command(root: &Path) -> Command {
     let mut command = Command::new("git");
-    command.arg("--no-optional-locks").args(["-c", "core.quotePath=false"]).args(args).current_dir(root);
+    command.arg("--no-optional-locks").args(["-c", "core.quotePath=false"]).current_dir(root);
     // Inside a hook these name another index or folder than the files that are meant.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
         command.env_remove(name);
     }
     command.env("LC_ALL", "C");
-    let output = command.output().map_err(|e| format!("git is needed here, and does not start: {e}"))?;
+    command
+}
+
+/// What git prints, or what it says instead; an error if it does not start.
+pub(super) fn git(root: &Path, args: &[&str]) -> Result<Result<Vec<u8>, String>, String> {
+    let output = command(root)
+        .args(args)
+        .output()
+        .map_err(|e| format!("git is needed here, and does not start: {e}"))?;
     Ok(if output.status.success() {
         Ok(output.stdout)
     } else {

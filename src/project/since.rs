@@ -73,7 +73,7 @@ pub fn touched(root: &Path, revision: &str) -> Result<Touched, String> {
     Ok(Touched { files })
 }
 
-fn commit(root: &Path, revision: &str) -> Result<String, String> {
+pub(super) fn commit(root: &Path, revision: &str) -> Result<String, String> {
     let unknown = || {
         format!(
             "git knows no revision `{revision}` in `{}`: fetch it (a shallow clone lacks most), or name another one",

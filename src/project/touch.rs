@@ -186,13 +186,13 @@ fn later(file: &File, old: SystemTime) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn from_git(path: &[u8]) -> PathBuf {
+pub(super) fn from_git(path: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt as _;
     Path::new(std::ffi::OsStr::from_bytes(path)).to_path_buf()
 }
 
 #[cfg(not(unix))]
-fn from_git(path: &[u8]) -> PathBuf {
+pub(super) fn from_git(path: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(path).into_owned())
 }
 

@@ -4,6 +4,7 @@ pub mod ast;
 pub mod baseline;
 pub mod diff;
 pub mod fingerprint;
+pub mod forecast;
 pub mod github;
 pub mod gitlab;
 pub mod json;

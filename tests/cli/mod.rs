@@ -5,6 +5,7 @@ mod baseline;
 mod bust;
 mod check;
 mod fix;
+mod forecast;
 mod init;
 mod others;
 mod settings;

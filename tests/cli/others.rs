@@ -132,14 +132,25 @@ fn ast_prints_the_tree() {
 fn help_and_version() {
     let folder = Folder::new();
     let bare = ends(folder.run(&[]), 2);
-    for word in
-        ["Usage: unstale <COMMAND>", "check", "trace", "deploy", "verify", "explain", "rules", "bust", "init"]
-    {
+    for word in [
+        "Usage: unstale <COMMAND>",
+        "check",
+        "trace",
+        "deploy",
+        "verify",
+        "explain",
+        "rules",
+        "bust",
+        "forecast",
+        "init",
+    ] {
         assert!(bare.stderr.contains(word), "{word}: {}", bare.stderr);
     }
     let help = ends(folder.run(&["--help"]), 0);
     assert_eq!((help.stdout, help.stderr.as_str()), (bare.stderr, ""));
-    for command in ["check", "trace", "rules", "explain", "ast", "deploy", "verify", "bust", "init"] {
+    for command in
+        ["check", "trace", "rules", "explain", "ast", "deploy", "verify", "bust", "forecast", "init"]
+    {
         let help = ends(folder.run(&[command, "--help"]), 0);
         assert!(help.stdout.contains(&format!("Usage: unstale {command}")), "{}", help.stdout);
     }

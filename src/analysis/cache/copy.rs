@@ -102,7 +102,7 @@ impl At<'_> {
         }
         let named = self.tree.named(path);
         if !is_glob(path) {
-            let none = || Content::new(Under::Nothing);
+            let none = || Content { from: path.to_owned(), ..Content::new(Under::Nothing) };
             return named.first().map_or_else(none, |named| self.contents(named, "", path));
         }
         let mut all = Content::new(Under::Nothing);
