@@ -84,6 +84,25 @@ pub struct StepForecast {
     pub outcome: Outcome,
     /// Why, for people.
     pub because: String,
+    /// Whether it is so because of a step that it follows or takes files from, and not by itself.
+    pub above: bool,
+}
+
+/// What is decided of one step.
+struct Decided {
+    outcome: Outcome,
+    because: String,
+    above: bool,
+}
+
+impl Decided {
+    fn itself(outcome: Outcome, because: String) -> Self {
+        Self { outcome, because, above: false }
+    }
+
+    fn by_another(outcome: Outcome, because: String) -> Self {
+        Self { outcome, because, above: true }
+    }
 }
 
 /// A stage that the builder goes through.
@@ -115,6 +134,7 @@ pub fn forecast<'a>(before: Option<&Build<'a>>, after: &Build<'a>, builder: Buil
             if step.outcome != other.outcome {
                 step.outcome = Outcome::Unknown;
                 step.because = String::from("it depends on whether the engine can link layers");
+                step.above = false;
             }
         }
     }
@@ -344,7 +364,12 @@ impl<'a> Walk<'a> {
             let instruction = self.at(index, &step.what, done, self.tree);
             let Some(key) = instruction.key(&at.image) else {
                 let because = "it only sets something in the image".to_owned();
-                steps.push(StepForecast { instruction: index, outcome: Outcome::None, because });
+                steps.push(StepForecast {
+                    instruction: index,
+                    outcome: Outcome::None,
+                    because,
+                    above: false,
+                });
                 instruction.apply(&mut at.image, &mut at.held, &Under::Nothing);
                 continue;
             };
@@ -355,17 +380,18 @@ impl<'a> Walk<'a> {
                 forced: self.forced(stage, &step.what, &mut at, done),
                 limit,
             };
-            let (outcome, because, own) = if instruction.linked() && self.build.links == Some(true) {
+            let (decided, own) = if instruction.linked() && self.build.links == Some(true) {
                 self.linked(store, &mut at.chain, &asked)
             } else {
-                let (outcome, because) = self.decide(store, &mut at.chain, &asked, &mut busted);
-                (outcome, because, at.chain.parents[0].unwrap_or_default())
+                let decided = self.decide(store, &mut at.chain, &asked, &mut busted);
+                (decided, at.chain.parents[0].unwrap_or_default())
             };
+            let Decided { outcome, because, above } = decided;
             let because = self.snapshot(outcome, &instruction, &at, done, &key).unwrap_or(because);
             let again = limit > 0 && (outcome != Outcome::Hit || own > limit);
             let under = if again { Under::Again(asked.shown) } else { Under::Step(own) };
             instruction.apply(&mut at.image, &mut at.held, &under);
-            steps.push(StepForecast { instruction: index, outcome, because });
+            steps.push(StepForecast { instruction: index, outcome, because, above });
         }
         (StageForecast { stage, steps }, at)
     }
@@ -404,7 +430,7 @@ impl<'a> Walk<'a> {
         };
         if buildkit && (at.uncached || builds_on) {
             at.uncached = true;
-            return Some("what it builds on is made without the cache");
+            return Some(BUILDS_ON);
         }
         let asked = match &self.build.no_cache {
             NoCache::Nothing => None,
@@ -422,13 +448,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Looks a step up, and goes on to it.
-    fn decide(
-        &self,
-        store: &mut Store,
-        chain: &mut Chain,
-        asked: &Asked<'_>,
-        busted: &mut bool,
-    ) -> (Outcome, String) {
+    fn decide(&self, store: &mut Store, chain: &mut Chain, asked: &Asked<'_>, busted: &mut bool) -> Decided {
         let Asked { key, index, shown, forced, limit } = asked;
         let limit = *limit;
         let classic = self.builder == Builder::Classic;
@@ -445,52 +465,61 @@ impl<'a> Walk<'a> {
             *chain =
                 Chain { parents: vec![Some(known)], sure: true, missed: Some(shown.clone()), open: None };
             *busted = true;
-            return (Outcome::Miss, (*forced).to_owned());
+            return Decided {
+                outcome: Outcome::Miss,
+                because: (*forced).to_owned(),
+                above: *forced == BUILDS_ON,
+            };
         }
         match found {
             Found::Yes(steps) => {
                 let open = chain.open.clone().filter(|_| !chain.sure);
                 chain.parents = steps.into_iter().map(Some).collect();
                 match open {
-                    None => (Outcome::Hit, "nothing that keys it changed".to_owned()),
-                    Some(open) => (Outcome::Unknown, open),
+                    None => Decided::itself(Outcome::Hit, "nothing that keys it changed".to_owned()),
+                    Some(open) => Decided::by_another(Outcome::Unknown, open),
                 }
             }
             // What fills the cache is known to run, whatever it finds.
             Found::Maybe(_, why) if limit == 0 => {
                 let step = store.add(chain.parents[0], (*key).clone(), *index);
                 chain.parents = vec![Some(step)];
-                (Outcome::Unknown, why)
+                Decided::itself(Outcome::Unknown, why)
             }
             Found::Maybe(steps, why) => {
-                let why = chain.open.clone().unwrap_or(why);
+                let decided = match chain.open.take() {
+                    Some(open) => Decided::by_another(Outcome::Unknown, open),
+                    None => Decided::itself(Outcome::Unknown, why),
+                };
                 *chain = Chain {
                     parents: steps.into_iter().map(Some).collect(),
                     sure: false,
                     missed: None,
                     open: Some(format!("whether {shown} is cached is not known")),
                 };
-                (Outcome::Unknown, why)
+                decided
             }
             Found::No(why) => {
-                let because = match &chain.missed {
-                    Some(above) => format!("{above} above it is not cached"),
-                    None => why,
+                let decided = match &chain.missed {
+                    Some(above) => {
+                        Decided::by_another(Outcome::Miss, format!("{above} above it is not cached"))
+                    }
+                    None => Decided::itself(Outcome::Miss, why),
                 };
                 let parent = if chain.sure { chain.parents[0] } else { Some(store.fresh()) };
                 let step = store.add(parent, (*key).clone(), *index);
                 let missed = chain.missed.take().or_else(|| Some(shown.clone()));
                 *chain = Chain { parents: vec![Some(step)], sure: true, missed, open: None };
                 *busted = true;
-                (Outcome::Miss, because)
+                decided
             }
         }
     }
 
     /// A layer of its own below nothing; together with what it is put on it is what the next step follows.
-    fn linked(&self, store: &mut Store, chain: &mut Chain, asked: &Asked<'_>) -> (Outcome, String, StepId) {
+    fn linked(&self, store: &mut Store, chain: &mut Chain, asked: &Asked<'_>) -> (Decided, StepId) {
         let mut own = Chain { parents: vec![None], sure: true, missed: None, open: None };
-        let (outcome, because) = self.decide(store, &mut own, asked, &mut false);
+        let decided = self.decide(store, &mut own, asked, &mut false);
         let layer = own.parents[0].unwrap_or_default();
         let key = Key { parts: vec![("merge".to_owned(), layer.to_string())], ..Key::default() };
         if let Found::Yes(steps) = store.find(&chain.parents, &key, asked.index) {
@@ -501,7 +530,7 @@ impl<'a> Walk<'a> {
             chain.sure = true;
             chain.missed.get_or_insert_with(|| asked.shown.clone());
         }
-        (outcome, because, layer)
+        (decided, layer)
     }
 
     /// What is said of a hit that only the context snapshot makes one.
@@ -542,6 +571,9 @@ fn is_given(name: &str) -> bool {
         })
     })
 }
+
+/// Why a step is made anew that builds on one which is not taken from the cache.
+const BUILDS_ON: &str = "what it builds on is made without the cache";
 
 /// The build arguments that need no ARG. `BuildKit` keeps them out of every key.
 pub(super) const PROXIES: [&str; 10] = [

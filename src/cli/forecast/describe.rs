@@ -288,10 +288,7 @@ fn described(
             text: in_one_line(&text[instruction.span.range()], model.escape),
             outcome: outcome(found.outcome),
             because: because(&found.because),
-            above: found.because == "what it builds on is made without the cache"
-                || found.because.ends_with(" above it is not cached")
-                || (found.because.starts_with("whether ")
-                    && found.because.ends_with(" is cached is not known")),
+            above: found.above,
             takes_from,
         }
     };
