@@ -9,6 +9,7 @@ mod compose;
 mod config;
 mod context;
 mod deploy;
+mod differential;
 mod dockerfile;
 mod dockerfile_model;
 mod dockerignore;

@@ -5,43 +5,26 @@ use std::fs;
 
 use super::image::{Bench, Said};
 use super::plant;
-use crate::support::{Builder, Engine, on_real_engines};
+use crate::support::{Builder, Dice, Engine, on_real_engines};
 
 on_real_engines!(random_contexts_agree);
 
-/// Marsaglia's xorshift: the same seed gives the same cases everywhere.
-struct Dice(u64);
+fn any_path(dice: &mut Dice, depth: usize) -> String {
+    let parts: Vec<&str> = (0..=dice.roll(depth)).map(|_| dice.pick(&["a", "b", "c", "d.x", ".e"])).collect();
+    parts.join("/")
+}
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.roll(from.len())]
-    }
-
-    fn path(&mut self, depth: usize) -> String {
-        let parts: Vec<&str> =
-            (0..=self.roll(depth)).map(|_| self.pick(&["a", "b", "c", "d.x", ".e"])).collect();
-        parts.join("/")
-    }
-
-    fn pattern(&mut self) -> String {
-        let parts: Vec<&str> = (0..=self.roll(3))
-            .map(|_| self.pick(&["a", "b", "c", "d.x", "*", "?", "*.x", "[a-b]", "[^a]", ".*", "**", "a*"]))
-            .collect();
-        parts.join("/")
-    }
+fn any_pattern(dice: &mut Dice) -> String {
+    let parts: Vec<&str> = (0..=dice.roll(3))
+        .map(|_| dice.pick(&["a", "b", "c", "d.x", "*", "?", "*.x", "[a-b]", "[^a]", ".*", "**", "a*"]))
+        .collect();
+    parts.join("/")
 }
 
 fn case(dice: &mut Dice, builder: Builder, new: bool) -> (Vec<(String, Option<String>)>, String, String) {
     let mut tree: Vec<(String, Option<String>)> = Vec::new();
     for number in 0..8 + dice.roll(10) {
-        let path = dice.path(4);
+        let path = any_path(dice, 4);
         let clash = tree.iter().any(|(other, _)| {
             other == &path || other.starts_with(&format!("{path}/")) || path.starts_with(&format!("{other}/"))
         });
@@ -49,14 +32,14 @@ fn case(dice: &mut Dice, builder: Builder, new: bool) -> (Vec<(String, Option<St
             continue;
         }
         let up = "../".repeat(path.matches('/').count());
-        let link = (number > 5 && dice.roll(4) == 0).then(|| format!("{up}{}", dice.path(3)));
+        let link = (number > 5 && dice.roll(4) == 0).then(|| format!("{up}{}", any_path(dice, 3)));
         tree.push((path, link));
     }
     let mut ignore = String::new();
     for _ in 0..dice.roll(5) {
         // Where the others differ is named in `IGNORES`.
         let keep = if dice.roll(3) == 0 && new { "!" } else { "" };
-        writeln!(ignore, "{keep}{}", dice.pattern()).unwrap();
+        writeln!(ignore, "{keep}{}", any_pattern(dice)).unwrap();
     }
     let mut dockerfile = String::from("FROM scratch AS one\n");
     for number in 0..2 + dice.roll(6) {
@@ -105,7 +88,7 @@ fn random_contexts_agree(engine: Engine, builder: Builder) {
     let name = format!("{}-{builder:?}", engine.name);
     let bench = Bench::new(engine, builder);
     for round in 0..cases {
-        let mut dice = Dice((seed + round + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::new(seed + round);
         let (tree, ignore, dockerfile) = case(&mut dice, builder, bench.is_new());
         let _ = fs::remove_dir_all(bench.context());
         fs::create_dir(bench.context()).unwrap();

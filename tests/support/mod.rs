@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
 mod command;
+mod dice;
 mod engine;
 mod lab;
 mod proof;
@@ -9,6 +10,7 @@ mod sshd;
 mod stale;
 
 pub(crate) use command::Ran;
+pub(crate) use dice::Dice;
 pub(crate) use engine::{Builder, Engine, engines, run_on, run_on_all_of, skipped, write_executable};
 pub(crate) use lab::Lab;
 pub(crate) use sshd::HOST;

@@ -124,7 +124,38 @@ impl At<'_> {
             }
             return vec![Content { entries, from: String::new(), ..content }];
         }
-        self.tree.named(path).iter().map(|named| self.contents(named, &named.leads, "")).collect()
+        let found = self.tree.named(path);
+        found.iter().map(|named| self.followed(self.contents(named, &named.leads, ""))).collect()
+    }
+
+    /// The entries as the classic builder hashes them: a link is what it leads to in the context, by the name that this has
+    /// there (moby's `lazySource.Hash` follows it), though it is copied as a link.
+    fn followed(&self, mut content: Content) -> Content {
+        let links: Vec<String> = content
+            .entries
+            .iter()
+            .filter(|(_, token)| matches!(token, Token::Link(_)))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in links {
+            let leads = self.tree.follow(&path, true);
+            let node = leads.as_deref().map(|leads| (leads, self.tree.get(leads)));
+            let (leads, token) = match node {
+                Some((leads, Some(node))) => (leads, Token::of(node, true)),
+                Some(("", None)) => ("", Token::Dir(None)),
+                // One that leads nowhere is its own path, wherever it leads.
+                _ => {
+                    content.entries.insert(path, Token::Link(String::new()));
+                    continue;
+                }
+            };
+            content.entries.remove(&path);
+            // No path of an entry has two slashes; several may lead to one.
+            let mut names = (0..).map(|nth| format!("{leads}//{nth}"));
+            let free = names.find(|name| !content.entries.contains_key(name)).expect("there are always more");
+            content.entries.insert(free, token);
+        }
+        content
     }
 
     /// A link inside of a folder as the classic builder keys it: by the path and the bytes of what it leads to in the

@@ -150,7 +150,16 @@ impl At<'_> {
                 format!("{form}{}", self.written())
             }
             Kind::OnBuild(_) => self.syntax.body.rest.text().to_owned(),
-            Kind::Arg(_) | Kind::Shell(_) => self.written(),
+            // The default with its variables replaced, and not what is passed in its place: that keys the RUNs below.
+            Kind::Arg(pairs) => {
+                let default =
+                    |pair: &Pair| pair.value.as_ref().map(|text| format!("={}", expand(&text.value)));
+                let lines = pairs.iter().map(|pair| {
+                    format!("{}{}\n", expand(&pair.name.value), default(pair).unwrap_or_default())
+                });
+                lines.collect()
+            }
+            Kind::Shell(_) => self.written(),
             _ => self.syntax.body.values().iter().map(|word| expand(word) + "\n").collect(),
         };
         vec![part(&name, value)]
