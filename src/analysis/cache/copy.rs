@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
+    build::Builder,
     content::{Content, Token, Under},
-    forecast::Builder,
     image::{Image, Value},
     plain,
     steps::{At, part},
     store::Key,
-    tree::{Named, Node},
+    tree::Named,
 };
 use crate::{
     analysis::{
@@ -158,17 +158,6 @@ impl At<'_> {
         content
     }
 
-    /// A link inside of a folder as the classic builder keys it: by the path and the bytes of what it leads to in the
-    /// context, copied or not, and not by its own name (seen on engines 20.10 and 26.1; `Hash` in moby's
-    /// `builder/remotecontext`).
-    fn led_to(&self, path: &str) -> (String, Token) {
-        match self.tree.follow(path, true).map(|leads| (self.tree.get(&leads), leads)) {
-            Some((Some(node), leads)) => (format!("{leads} behind a link"), Token::of(node, true)),
-            Some((None, leads)) => (path.to_owned(), Token::Link(leads)),
-            None => (path.to_owned(), Token::Link(String::new())),
-        }
-    }
-
     fn stage(&self) -> Option<&CopyFrom> {
         if let What::Copy(facts) = self.what { Some(&facts.from) } else { None }
     }
@@ -181,17 +170,8 @@ impl At<'_> {
             (false, true) => name.to_owned(),
             (false, false) => format!("{name}/{rest}"),
         };
-        let mut entries: BTreeMap<String, Token> = BTreeMap::new();
-        for (rest, node) in &named.entries {
-            let (mut at, token) = match node {
-                Node::Link { .. } if classic => self.led_to(&paths::join(&named.leads, rest)),
-                _ => (place(rest), Token::of(node, classic)),
-            };
-            while entries.contains_key(&at) {
-                at.push('+');
-            }
-            entries.insert(at, token);
-        }
+        let tokens = named.entries.iter().map(|(rest, node)| (place(rest), Token::of(node, classic)));
+        let mut entries: BTreeMap<String, Token> = tokens.collect();
         if named.is_dir && !name.is_empty() {
             entries.insert(name.to_owned(), Token::Dir(named.mode.filter(|_| classic)));
         }

@@ -3,64 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::{
+    build::{Build, Builder, NoCache},
     content::{Content, Same, Under},
-    image::{Image, Value},
+    given::Given,
+    image::Image,
     steps::At,
     store::{Found, Key, StepId, Store},
     tree::Tree,
 };
 use crate::{
-    analysis::{
-        stages::{Args, Base, CopyFrom, Stages, What},
-        vars::Val,
-    },
-    model::dockerfile::{self, Dockerfile, Kind, Pair},
-    syntax::{dockerfile as syntax, dockerignore::Patterns},
+    analysis::stages::{Args, Base, Stages, What},
+    model::dockerfile::{self, Dockerfile, Kind},
+    syntax::dockerfile as syntax,
     text::FileId,
 };
-
-/// Who builds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Builder {
-    /// The builder of `DOCKER_BUILDKIT=0`.
-    Classic,
-    /// `BuildKit`.
-    BuildKit,
-}
-
-/// What a build may not take from the cache.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum NoCache {
-    /// It may take all.
-    #[default]
-    Nothing,
-    /// `--no-cache`
-    Everything,
-    /// `--no-cache-filter`: these stages.
-    Stages(Vec<String>),
-}
-
-/// Everything that keys the steps of a build.
-#[derive(Debug, Clone)]
-pub struct Build<'a> {
-    /// The Dockerfile's text.
-    pub dockerfile: &'a str,
-    /// The build arguments that are passed.
-    pub args: &'a Args,
-    /// The stage that is asked for; the last one, if none is.
-    pub target: Option<&'a str>,
-    /// The whole context folder.
-    pub tree: &'a Tree,
-    /// The ignore file that applies.
-    pub ignore: Option<&'a Patterns>,
-    /// What is not taken from the cache.
-    pub no_cache: NoCache,
-    /// `--pull`: base images are asked for at their registry.
-    pub pull: bool,
-    /// Whether the engine can put in what `COPY --link` makes as a layer of its own: it can with containerd's image store,
-    /// with its own (overlay2) it copies as without the flag (seen on engine 26.1). `None`: not known.
-    pub links: Option<bool>,
-}
 
 /// What becomes of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,14 +107,19 @@ fn one(before: Option<&Build<'_>>, after: &Build<'_>, builder: Builder) -> Vec<S
     }
     let tree = after.tree.without(after.ignore);
     let limit = store.fresh();
-    match seen.filter(|_| builder == Builder::BuildKit) {
-        Some(seen) => {
-            let (believed, missed) = tree.behind_snapshot(&seen);
-            let real = (!missed.is_empty()).then_some(&tree);
-            Walk::new(after, builder, &believed, real).run(&mut store, limit)
-        }
-        None => Walk::new(after, builder, &tree, None).run(&mut store, limit),
+    let (believed, missed) = match seen.filter(|_| builder == Builder::BuildKit) {
+        Some(seen) => tree.behind_snapshot(&seen),
+        None => (tree.clone(), Vec::new()),
+    };
+    let walk = Walk::new(after, builder, &believed, (!missed.is_empty()).then_some(&tree));
+    store.anew.clear();
+    if matches!(after.no_cache, NoCache::Stages(_)) {
+        // A step that two stages share is made anew for both, whichever comes first.
+        let mut trial = store.clone();
+        walk.run(&mut trial, limit);
+        store.anew = trial.anew.into_iter().filter(|step| *step < limit).collect();
     }
+    walk.run(&mut store, limit)
 }
 
 /// The instructions of all stages that miss when nothing but arguments and context change, by their index.
@@ -190,7 +151,7 @@ pub(super) fn missed(
     steps.filter(|step| step.outcome == Outcome::Miss).map(|step| step.instruction).collect()
 }
 
-pub(super) struct Walk<'a> {
+struct Walk<'a> {
     build: &'a Build<'a>,
     builder: Builder,
     tree: &'a Tree,
@@ -199,8 +160,7 @@ pub(super) struct Walk<'a> {
     model: Dockerfile,
     syntax: syntax::Tree,
     stages: Stages,
-    /// The ARGs before the first FROM.
-    global: Image,
+    given: Given<'a>,
 }
 
 /// Where a stage stands.
@@ -230,12 +190,12 @@ struct Asked<'a> {
 
 /// A stage at its end.
 #[derive(Debug, Clone)]
-pub(super) struct Done {
+struct Done {
     chain: Chain,
     image: Image,
-    pub(super) held: Content,
-    /// Whether it holds what was made without asking the cache: then nothing that builds on it is taken from there
-    /// (seen on engines 20.10 and 26.1: even what would be keyed by equal bytes).
+    held: Content,
+    /// Whether one of its steps is made without asking the cache: then none after it is taken from there (seen on
+    /// engines 20.10 and 26.1). What only takes files of it is keyed by their bytes.
     uncached: bool,
 }
 
@@ -243,43 +203,9 @@ impl<'a> Walk<'a> {
     fn new(build: &'a Build<'a>, builder: Builder, tree: &'a Tree, real: Option<&'a Tree>) -> Self {
         let model = dockerfile::parse(FileId(0), build.dockerfile);
         let stages = Stages::resolve(&model, build.args);
-        let mut walk = Self {
-            build,
-            builder,
-            tree,
-            real,
-            syntax: syntax::parse(build.dockerfile),
-            stages,
-            global: Image::of(Builder::BuildKit, None),
-            model,
-        };
-        let first = walk.model.stages.first().map_or(walk.model.instructions.len(), |stage| stage.from);
-        for instruction in &walk.model.instructions[..first] {
-            if let Kind::Arg(pairs) = &instruction.kind {
-                for pair in pairs {
-                    if let Some(value) = walk.value(pair, &walk.global) {
-                        walk.global.set_env(&pair.name.value, value);
-                    }
-                }
-            }
-        }
-        walk
-    }
-
-    /// What an ARG gets: what is passed, else its default, else the ARG before the first FROM.
-    pub(super) fn value(&self, pair: &Pair, image: &Image) -> Option<Value> {
-        let name = &pair.name.value;
-        match self.build.args.get(name) {
-            Some(Val::Known(text)) => return Some(Value::Known(text.clone())),
-            Some(Val::Unknown) => return Some(Value::Opaque(format!("what is passed as {name}"))),
-            None => {}
-        }
-        if let Some(default) = &pair.value {
-            return Some(image.expand(&default.value, self.model.escape));
-        }
-        let global = self.global.env.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
-        let given = self.builder == Builder::BuildKit && is_given(name);
-        global.or_else(|| given.then(|| Value::Opaque(format!("{name} of the builder"))))
+        let syntax = syntax::parse(build.dockerfile);
+        let given = Given::new(&model, build.args, builder);
+        Self { build, builder, tree, real, model, syntax, stages, given }
     }
 
     fn run(&self, store: &mut Store, limit: StepId) -> Vec<StageForecast> {
@@ -377,7 +303,7 @@ impl<'a> Walk<'a> {
                 key: &key,
                 index,
                 shown: self.shown(index),
-                forced: self.forced(stage, &step.what, &mut at, done),
+                forced: self.forced(stage, &step.what, &at),
                 limit,
             };
             let (decided, own) = if instruction.linked() && self.build.links == Some(true) {
@@ -386,6 +312,7 @@ impl<'a> Walk<'a> {
                 let decided = self.decide(store, &mut at.chain, &asked, &mut busted);
                 (decided, at.chain.parents[0].unwrap_or_default())
             };
+            at.uncached |= store.anew.contains(&own);
             let Decided { outcome, because, above } = decided;
             let because = self.snapshot(outcome, &instruction, &at, done, &key).unwrap_or(because);
             let again = limit > 0 && (outcome != Outcome::Hit || own > limit);
@@ -405,31 +332,15 @@ impl<'a> Walk<'a> {
             kind: &self.model.instructions[index].kind,
             what,
             tree,
-            done,
-            walk: self,
+            stages: done.iter().map(|done| done.as_ref().map(|done| &done.held)).collect(),
+            given: &self.given,
         }
     }
 
     /// Why the step is not taken from the cache whatever its key is, if it is so.
-    fn forced(
-        &self,
-        stage: usize,
-        what: &What,
-        at: &mut Done,
-        done: &[Option<Done>],
-    ) -> Option<&'static str> {
+    fn forced(&self, stage: usize, what: &What, at: &Done) -> Option<&'static str> {
         let buildkit = self.builder == Builder::BuildKit;
-        let takes = |from: &CopyFrom| match from {
-            CopyFrom::Stage(stage) => done[*stage].as_ref().is_some_and(|done| done.uncached),
-            _ => false,
-        };
-        let builds_on = match what {
-            What::Copy(copy) => takes(&copy.from),
-            What::Run(run) => run.mounts.iter().filter_map(|mount| mount.from.as_ref()).any(takes),
-            _ => false,
-        };
-        if buildkit && (at.uncached || builds_on) {
-            at.uncached = true;
+        if buildkit && at.uncached {
             return Some(BUILDS_ON);
         }
         let asked = match &self.build.no_cache {
@@ -442,9 +353,7 @@ impl<'a> Walk<'a> {
             }
         };
         // BuildKit makes folders from the cache as long as what comes before them is.
-        let asked = asked.filter(|_| !(buildkit && matches!(what, What::Workdir(_))));
-        at.uncached |= buildkit && asked.is_some();
-        asked
+        asked.filter(|_| !(buildkit && matches!(what, What::Workdir(_))))
     }
 
     /// Looks a step up, and goes on to it.
@@ -465,11 +374,17 @@ impl<'a> Walk<'a> {
             *chain =
                 Chain { parents: vec![Some(known)], sure: true, missed: Some(shown.clone()), open: None };
             *busted = true;
-            return Decided {
-                outcome: Outcome::Miss,
-                because: (*forced).to_owned(),
-                above: *forced == BUILDS_ON,
-            };
+            store.anew.insert(known);
+            let above = *forced == BUILDS_ON;
+            return Decided { outcome: Outcome::Miss, because: (*forced).to_owned(), above };
+        }
+        if let Found::Yes(steps) = &found
+            && !classic
+            && store.anew.contains(&steps[0])
+        {
+            chain.parents = vec![Some(steps[0])];
+            let because = "a stage that is made without the cache has the same step".to_owned();
+            return Decided::by_another(Outcome::Miss, because);
         }
         match found {
             Found::Yes(steps) => {
@@ -561,37 +476,5 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What `BuildKit` declares by itself once an ARG asks for it
-/// (<https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope>).
-fn is_given(name: &str) -> bool {
-    ["BUILD", "TARGET"].iter().any(|side| {
-        name.strip_prefix(side).is_some_and(|rest| {
-            ["PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT"].contains(&rest)
-                || (*side == "TARGET" && rest == "STAGE")
-        })
-    })
-}
-
 /// Why a step is made anew that builds on one which is not taken from the cache.
 const BUILDS_ON: &str = "what it builds on is made without the cache";
-
-/// The build arguments that need no ARG. `BuildKit` keeps them out of every key.
-pub(super) const PROXIES: [&str; 10] = [
-    "HTTP_PROXY",
-    "http_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "FTP_PROXY",
-    "ftp_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
-
-impl Walk<'_> {
-    /// Whether a proxy is passed.
-    pub(super) fn proxied(&self) -> bool {
-        PROXIES.iter().any(|name| self.build.args.contains_key(*name))
-    }
-}

@@ -1,6 +1,6 @@
 //! What the instructions so far have set in a stage: variables, working folder, user and shell, as each builder has them.
 
-use super::forecast::Builder;
+use super::build::Builder;
 use crate::analysis::{
     stages::mentions,
     vars::{Scope, Undeclared, Val, expand},

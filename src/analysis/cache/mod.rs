@@ -1,10 +1,12 @@
 //! The build cache: what keys a step, what moves a key, and which steps of a build come from the cache.
 //!
-//! [`moving`] asks of the files alone what could move a key; [`forecast()`] compares two builds.
+//! [`forecast()`] compares two builds; [`bust`] and its like ask it which steps a new argument makes run again.
 
+mod build;
 mod content;
 mod copy;
 mod forecast;
+mod given;
 mod image;
 mod moving;
 mod plain;
@@ -13,7 +15,8 @@ mod steps;
 mod store;
 pub mod tree;
 
-pub use forecast::{Build, Builder, NoCache, Outcome, StageForecast, StepForecast, forecast};
+pub use build::{Build, Builder, NoCache};
+pub use forecast::{Outcome, StageForecast, StepForecast, forecast};
 pub use moving::{Moved, Passing, bust, passing, runs_again, unpinned};
 
 pub(in crate::analysis) use moving::{has_variable, moved};

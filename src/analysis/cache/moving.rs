@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    forecast::{Builder, missed},
+    build::Builder,
+    forecast::missed,
     tree::{Node, Tree},
 };
 use crate::{

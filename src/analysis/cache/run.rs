@@ -1,8 +1,8 @@
 //! What keys a RUN, and what it leaves.
 
 use super::{
+    build::Builder,
     content::{Content, Under},
-    forecast::Builder,
     image::{Image, Value},
     plain::{self, Mounted},
     steps::{At, part},
@@ -29,7 +29,7 @@ impl At<'_> {
         let mut parts = vec![part("RUN", shell + &self.command(run))];
         if self.builder == Builder::Classic {
             // A proxy that is passed and not declared leaves no more than the mark that something is passed.
-            if self.walk.proxied() || !image.allowed().is_empty() {
+            if self.given.proxied() || !image.allowed().is_empty() {
                 parts.push(part("build arguments", String::new()));
             }
             parts.extend(

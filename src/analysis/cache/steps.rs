@@ -1,8 +1,9 @@
 //! What keys each instruction, for either builder, and what it leaves for those after it.
 
 use super::{
+    build::Builder,
     content::{Content, Token, Under},
-    forecast::{Builder, Done, Walk},
+    given::Given,
     image::{Image, Value},
     store::Key,
     tree::Tree,
@@ -27,10 +28,9 @@ pub(super) struct At<'a> {
     pub(super) what: &'a What,
     /// The context that the builder sees.
     pub(super) tree: &'a Tree,
-    /// The stages before this one.
-    pub(super) done: &'a [Option<Done>],
-    /// The build.
-    pub(super) walk: &'a Walk<'a>,
+    /// What the stages before this one hold.
+    pub(super) stages: Vec<Option<&'a Content>>,
+    pub(super) given: &'a Given<'a>,
 }
 
 impl At<'_> {
@@ -61,7 +61,7 @@ impl At<'_> {
         match self.kind {
             Kind::Arg(pairs) => {
                 for pair in pairs {
-                    if let Some(value) = self.walk.value(pair, image) {
+                    if let Some(value) = self.given.value(pair, image) {
                         image.set_arg(&pair.name.value, value);
                     }
                 }
@@ -176,9 +176,9 @@ impl At<'_> {
     pub(super) fn other(&self, from: Option<&CopyFrom>, name: &str, path: &str) -> Content {
         let path = paths::clean(&format!("/{path}"));
         if let Some(CopyFrom::Stage(stage)) = from
-            && let Some(done) = self.done[*stage].as_ref()
+            && let Some(content) = self.stages[*stage]
         {
-            return done.held.at(&path);
+            return content.at(&path);
         }
         Content { from: path, ..Content::new(Under::Image(name.to_owned())) }
     }

@@ -1,6 +1,6 @@
 //! The steps that are in the cache, each under the step it follows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::content::{Content, Same};
 
@@ -31,7 +31,7 @@ pub(super) enum Found {
     No(String),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     key: Key,
     /// The instruction's index in its Dockerfile.
@@ -40,11 +40,13 @@ struct Entry {
 }
 
 /// The cache.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Store {
     children: HashMap<Option<StepId>, Vec<Entry>>,
     images: HashMap<String, StepId>,
     count: usize,
+    /// Steps that this build makes though the cache has them.
+    pub(super) anew: HashSet<StepId>,
 }
 
 impl Store {

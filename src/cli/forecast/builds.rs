@@ -262,3 +262,14 @@ pub(super) fn fresh(facts: &Facts<'_>, service: Option<&Service>, next: &Next) -
     };
     (no_cache, next.pull || is_true(build.and_then(|build| build.pull.as_ref())))
 }
+
+/// The Dockerfile of a build in this state.
+pub(super) fn path_of(facts: &Facts<'_>, index: usize) -> String {
+    facts.snapshot.file(facts.dockerfiles[index].model.file).path.clone()
+}
+
+/// The compose files of a service.
+pub(super) fn sources(facts: &Facts<'_>, service: &Service) -> Vec<String> {
+    let files = facts.projects[service.project].sources.iter();
+    files.map(|file| facts.snapshot.file(*file).path.clone()).collect()
+}

@@ -9,9 +9,8 @@ use super::{
 };
 use crate::{
     analysis::{
-        Facts,
         cache::{self, Builder, NoCache, Outcome, StageForecast, tree::Tree},
-        links::{Named, Service},
+        links::Named,
         paths,
         stages::{Args, Base, CopyFrom, Stages, Step, What},
         vars::Val,
@@ -388,15 +387,4 @@ fn given_outside(after: &Given<'_>, next: &Next) -> Option<String> {
         "{} {comes} from the environment and {counts} as before: `--build-arg` says otherwise",
         names.join(", ")
     ))
-}
-
-/// The Dockerfile of a build in this state.
-pub(super) fn path_of(facts: &Facts<'_>, index: usize) -> String {
-    facts.snapshot.file(facts.dockerfiles[index].model.file).path.clone()
-}
-
-/// The compose files of a service.
-pub(super) fn sources(facts: &Facts<'_>, service: &Service) -> Vec<String> {
-    let files = facts.projects[service.project].sources.iter();
-    files.map(|file| facts.snapshot.file(*file).path.clone()).collect()
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    builds::{self, Given, Which, Worlds},
-    describe::{path_of, sources},
+    builds::{self, Given, Which, Worlds, path_of, sources},
     sides::Changing,
 };
 use crate::{
