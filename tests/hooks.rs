@@ -97,9 +97,10 @@ fn pre_commit_builds_the_hook_and_runs_it_without_a_network() {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     // pre-commit clones: what is not committed is added on top.
     let (source, home) = (Folder::new(), Folder::new());
-    for entry in ["Cargo.toml", "Cargo.lock", "src", "rules", ".pre-commit-hooks.yaml", "README.md"] {
-        Ran::new(Command::new("cp").arg("-r").arg(root().join(entry)).arg(source.path())).ok();
-    }
+    let entries =
+        ["Cargo.toml", "Cargo.lock", "src", "rules", "fixtures/_lab", ".pre-commit-hooks.yaml", "README.md"];
+    let mut copy = Command::new("cp");
+    Ran::new(copy.args(["-r", "--parents"]).args(entries).arg(source.path()).current_dir(root())).ok();
     // The manifest names them; a build of the program does not read them.
     source.put("tests/it.rs", "");
     source.put("benches/check.rs", "");
