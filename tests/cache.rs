@@ -17,6 +17,7 @@ struct State {
     ignore: &'static str,
     target: Option<&'static str>,
     no_cache: NoCache,
+    pull: bool,
 }
 
 fn file(bytes: &str) -> Node {
@@ -25,6 +26,10 @@ fn file(bytes: &str) -> Node {
         bytes: bytes.into(),
         stamp: Some(Stamp { size: bytes.len() as u64, changed: 1 }),
     }
+}
+
+fn to_t() -> Node {
+    Node::Link { target: "t".to_owned() }
 }
 
 fn link() -> Node {
@@ -42,7 +47,15 @@ fn state(lines: &str) -> State {
         ("other.txt", file("other")),
     ];
     let dockerfile = format!("FROM base\n{lines}");
-    State { dockerfile, files, args: Args::new(), ignore: "", target: None, no_cache: NoCache::Nothing }
+    State {
+        dockerfile,
+        files,
+        args: Args::new(),
+        ignore: "",
+        target: None,
+        no_cache: NoCache::Nothing,
+        pull: false,
+    }
 }
 
 impl State {
@@ -54,6 +67,12 @@ impl State {
 
     fn without(mut self, path: &str) -> Self {
         self.files.retain(|(own, _)| *own != path);
+        self
+    }
+
+    /// The first stage starts from nothing.
+    fn over_nothing(mut self) -> Self {
+        self.dockerfile = self.dockerfile.replacen("FROM base", "FROM scratch", 1);
         self
     }
 
@@ -79,7 +98,7 @@ fn letters(before: &State, after: &State, builder: Builder) -> String {
         tree: &trees[at],
         ignore: Some(&ignores[at]),
         no_cache: both[at].no_cache.clone(),
-        pull: false,
+        pull: both[at].pull,
         links: None,
     };
     let stages = forecast(Some(&make(0)), &make(1), builder);
@@ -231,6 +250,7 @@ fn arguments_and_variables() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn stages() {
     let two = |one: &str, last: &str| state(&format!("{one}FROM base\n{last}")).with("src/z", file("z"));
     let named = |lines: &str| State { dockerfile: format!("FROM base AS one\n{lines}"), ..two("", "") };
@@ -238,6 +258,8 @@ fn stages() {
     let copied = |out: &str| {
         format!("COPY src /src\nRUN {out} > /out\nFROM base\nCOPY --from=one /out /n\nRUN echo r\n")
     };
+    let copied_by =
+        |run: &str| format!("COPY src /src\nRUN {run}\nFROM base\nCOPY --from=one /out /n\nRUN echo r\n");
     let more = |state: State| state.with("src/x", file("another x"));
     let cases: Vec<Case> = vec![
         (
@@ -289,6 +311,34 @@ fn stages() {
             named("RUN true\nFROM base\nCOPY --from=other /x/f /f\n"),
             named("RUN true\nFROM base\nCOPY --from=other /y/f /f\n"),
             "h M",
+            "?",
+        ),
+        (
+            "a condition that may have failed",
+            named(&copied_by("test -s /src/x && echo a > /out; true")),
+            more(named(&copied_by("test -s /src/x && echo a > /out; true"))),
+            "MM ??",
+            "MM ??",
+        ),
+        (
+            "a variable that only the container has",
+            named("COPY src /src\nRUN echo a > $HOME/out\nFROM scratch\nCOPY --from=one /root /n\n").over_nothing(),
+            more(named("COPY src /src\nRUN echo a > $HOME/out\nFROM scratch\nCOPY --from=one /root /n\n").over_nothing()),
+            "MM ?",
+            "MM ?",
+        ),
+        (
+            "below a link",
+            named("COPY src /src\nCOPY links /\nRUN cat /src/x > /l/out\nFROM base\nCOPY --from=one /t /n\n").with("links/l", to_t()).with("links/t/f", file("f")),
+            more(named("COPY src /src\nCOPY links /\nRUN cat /src/x > /l/out\nFROM base\nCOPY --from=one /t /n\n").with("links/l", to_t()).with("links/t/f", file("f"))),
+            "MMM ?",
+            "MMM ?",
+        ),
+        (
+            "an image that is pulled",
+            named("RUN true\nFROM scratch\nCOPY --from=other:1 /f /f\n"),
+            State { pull: true, ..named("RUN true\nFROM scratch\nCOPY --from=other:1 /f /f\n") },
+            "? ?",
             "?",
         ),
         (

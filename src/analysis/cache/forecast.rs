@@ -102,7 +102,9 @@ fn one(before: Option<&Build<'_>>, after: &Build<'_>, builder: Builder) -> Vec<S
     let mut seen = None;
     if let Some(before) = before {
         let tree = before.tree.without(before.ignore);
-        Walk::new(before, builder, &tree, None).run(&mut store, 0);
+        // What was pulled then is what is there now.
+        let before = Build { pull: false, ..before.clone() };
+        Walk::new(&before, builder, &tree, None).run(&mut store, 0);
         seen = Some(tree);
     }
     let tree = after.tree.without(after.ignore);
@@ -253,7 +255,7 @@ impl<'a> Walk<'a> {
             Base::Image(image) => {
                 let name =
                     image.known().map_or_else(|| self.model.stages[stage].base.value.clone(), str::to_owned);
-                let moves = self.build.pull && limit > 0 && !name.contains('@');
+                let moves = self.build.pull && !name.contains('@');
                 let open = moves.then(|| format!("`{name}` may be another image when it is pulled"));
                 let chain =
                     Chain { parents: vec![Some(store.root(&name))], sure: !moves, missed: None, open };
@@ -334,6 +336,7 @@ impl<'a> Walk<'a> {
             tree,
             stages: done.iter().map(|done| done.as_ref().map(|done| &done.held)).collect(),
             given: &self.given,
+            pull: self.build.pull,
         }
     }
 

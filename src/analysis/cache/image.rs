@@ -92,10 +92,9 @@ impl Image {
         }
     }
 
-    /// Words of a command that the shell reads, not the builder.
+    /// Words of a command that the shell reads, not the builder. The container has variables that nothing declares (`HOME`).
     pub(super) fn in_shell(&self, word: &str) -> Option<String> {
-        let undeclared = if self.root.is_none() { Undeclared::Empty } else { Undeclared::Unknown };
-        expand(word, &self.scope, '\\', undeclared).known().map(str::to_owned)
+        expand(word, &self.scope, '\\', Undeclared::Unknown).known().map(str::to_owned)
     }
 
     pub(super) fn set_env(&mut self, name: &str, value: Value) {

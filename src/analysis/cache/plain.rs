@@ -29,6 +29,11 @@ pub(super) fn shell(
     mounts: &[Mounted],
     step: &Under,
 ) -> Option<Content> {
+    // What stands behind `&&` runs for certain only where its failure would be the RUN's.
+    let links = || script.commands.iter().map(|command| command.link);
+    if links().skip_while(|link| *link != Link::And).any(|link| link == Link::Then) {
+        return None;
+    }
     let mut run = Run::new(image, held, mounts, step);
     for command in &script.commands {
         if command.nesting > 0 || command.substitution > 0 || matches!(command.link, Link::Or | Link::Pipe) {
@@ -121,7 +126,9 @@ impl<'a> Run<'a> {
 
     /// A word as the shell makes it, if that is one word.
     fn word(&self, word: &Word) -> Option<String> {
-        let quoted = word.raw.starts_with(['"', '\'']);
+        let quoted = ['"', '\'']
+            .iter()
+            .any(|&q| word.raw.starts_with(q) && word.raw.ends_with(q) && word.raw.matches(q).count() == 2);
         let plain = |text: &str| quoted || !text.contains([' ', '\t', '\n', '*', '?', '[', '~']);
         match &word.literal {
             Some(text) => plain(text).then(|| text.clone()),
@@ -143,7 +150,10 @@ impl<'a> Run<'a> {
         };
         let away = ["/proc", "/sys", "/dev"].iter().any(|special| paths::below(special, &path).is_some());
         let hidden = |mount: &Mounted| mount.shows.is_none() && paths::below(&mount.target, &path).is_some();
-        (!away && !self.mounts.iter().any(hidden)).then_some(path)
+        // Behind a link lies another place.
+        let mut above = path.match_indices('/').skip(1).map(|(end, _)| &path[..end]);
+        let led = above.any(|dir| matches!(self.held.entries.get(dir), Some(Token::Link(_))));
+        (!away && !led && !self.mounts.iter().any(hidden)).then_some(path)
     }
 
     /// The entry at a path.

@@ -31,6 +31,8 @@ pub(super) struct At<'a> {
     /// What the stages before this one hold.
     pub(super) stages: Vec<Option<&'a Content>>,
     pub(super) given: &'a Given<'a>,
+    /// Whether images are asked for at their registry.
+    pub(super) pull: bool,
 }
 
 impl At<'_> {
@@ -180,7 +182,10 @@ impl At<'_> {
         {
             return content.at(&path);
         }
-        Content { from: path, ..Content::new(Under::Image(name.to_owned())) }
+        let moves = self.pull && !name.contains('@');
+        let image =
+            if moves { Under::Again(format!("a pull of `{name}`")) } else { Under::Image(name.to_owned()) };
+        Content { from: path, ..Content::new(image) }
     }
 }
 
