@@ -115,6 +115,9 @@ fn random_builds_agree(engine: Engine, builder: Builder) {
     let dialect = Dialect::of(&engine.name, builder);
     let bench = Bench::new(engine, builder);
     let tally = Mutex::new(Tally::default());
+    // Builds that run at once and are the first on an image that the engine's BuildKit (20.10) has not seen miss what they
+    // have themselves just built; after one build alone they do not.
+    let _ = (first..end).find(|seed| bench.build(&generate::pair(*seed, dialect)).is_ok());
     at_once(&(first..end).collect::<Vec<_>>(), |seed| {
         let pair = generate::pair(*seed, dialect);
         let answers = bench.build(&pair);
