@@ -152,6 +152,11 @@ fn a_revision_has_its_own_files_modes_links_and_recipes() {
         symlink("src2", f.join("link")).unwrap();
     };
     assert_eq!(since(&relinked, &[]), "hhM");
+    let by_another_name = |f: &Folder| {
+        fs::remove_file(f.join("link")).unwrap();
+        symlink("./src", f.join("link")).unwrap();
+    };
+    assert_eq!(since(&by_another_name, &[]), "hhh", "it leads to the same file");
     // A file that is moved holds what it held.
     let moved = |f: &Folder| {
         fs::create_dir(f.join("s2")).unwrap();
@@ -175,6 +180,14 @@ fn a_revision_has_its_own_files_modes_links_and_recipes() {
     assert_eq!(letters(&folder, &[]), "hhh");
     folder.put("src/deep/er/new", "");
     assert_eq!(letters(&folder, &[]), "MMM");
+    // Of a new folder whose files are all ignored the folder is sent.
+    let folder = plain(one);
+    folder.put(".dockerignore", ".git\n**/*.md\n");
+    folder.commit();
+    folder.put("src/notes.md", "");
+    assert_eq!(letters(&folder, &[]), "hhh");
+    folder.put("src/deep/notes.md", "");
+    assert_eq!(letters(&folder, &[]), "MMM");
 }
 
 #[test]
@@ -195,7 +208,7 @@ fn compose_files_are_read_in_both_states() {
     assert_eq!(with(", args: {X: 1}", ""), "h", "the default is what was passed");
     assert_eq!(with("target: one", "target: two"), "M");
     assert_eq!(with("X: 1", "X: '${X-1}'"), "h");
-    assert_eq!(with("target: one, args: {X: 1}", "no_cache: true"), "M");
+    assert_eq!(with("args: {X: 1}", "no_cache: true"), "M");
     assert_eq!(with("web:\n", "shop:\n"), "M", "a new service has nothing of its own in the cache");
     let notes = document(&folder, &[])["builds"][0]["notes"].to_string();
     assert!(notes.contains("there was no such build before"), "{notes}");
@@ -239,6 +252,15 @@ fn files_that_are_named_had_other_bytes() {
     folder.git(&["commit", "-qam", "Gone"]).ok();
     let found = document(&folder, &["--changed", "api/app.py", "--service", "api"]);
     assert_eq!(verdicts(&found), [("api/app.py", "deleted", "reaches")]);
+    // One that is gone is looked for in the recipe that it was built with.
+    folder.git(&["rm", "-q", "public/logo.svg"]).ok();
+    folder
+        .put("Dockerfile", DOCKERFILE.replace("COPY public", "COPY src").replace("COPY . .", "COPY src src"));
+    assert_eq!(
+        verdicts(&document(&folder, &["--service", "web"])),
+        [("Dockerfile", "changed", "not-copied"), ("public/logo.svg", "deleted", "shadowed"),]
+    );
+    folder.git(&["checkout", "-q", "HEAD", "."]).ok();
     // New for git.
     folder.put("api/new.py", "");
     let found = document(&folder, &["--changed", "api/new.py", "--service", "api"]);
