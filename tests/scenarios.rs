@@ -11,9 +11,7 @@ use std::{
 
 use serde_json::Value;
 use unstale::{
-    lab::{
-        Action, Builder, CATALOGUE, Cell, Column, Expected, Matrix, Outcome, Place, Row, Scenario, Seen, show,
-    },
+    lab::{Action, Builder, CATALOGUE, Cell, Column, Matrix, Outcome, Place, Row, Scenario, Seen, show},
     rules::RULES,
 };
 
