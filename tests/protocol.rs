@@ -88,6 +88,7 @@ fn seen() -> Observed {
                 tagged: Some(Moment::seconds(900)),
             }]),
             snapshots: None,
+            lock: None,
             ledger: None,
         },
         checkouts: Checkouts::Two,
@@ -118,7 +119,7 @@ fn planned(seen: &Observed, message: Option<&str>) -> Plan {
     plan(&desired(message), seen, &options()).expect("nothing speaks against it")
 }
 
-fn ids(plan: &Plan) -> Vec<&'static str> {
+fn ids(plan: &Plan) -> Vec<&str> {
     plan.steps.iter().map(unstale::protocol::Step::id).collect()
 }
 
@@ -207,7 +208,7 @@ fn every_way_to_refuse_has_its_own_reason() {
     for (reason, change) in cases {
         let mut seen = seen();
         change(&mut seen);
-        let refused = plan(&desired(None), &seen, &options()).map(|p| ids(&p)).expect_err(reason);
+        let refused = plan(&desired(None), &seen, &options()).map(drop).expect_err(reason);
         assert_eq!(refused.reason, reason, "{}", refused.message);
     }
 }
@@ -217,14 +218,14 @@ fn files_that_a_commit_would_leave_out_or_a_pull_overwrite_are_named() {
     let mut first = seen();
     first.here.modified = vec!["a".into()];
     first.here.untracked = vec!["new.py".into()];
-    let refused = plan(&desired(Some("m")), &first, &options()).map(|p| ids(&p)).expect_err("untracked");
+    let refused = plan(&desired(Some("m")), &first, &options()).map(drop).expect_err("untracked");
     assert_eq!(refused.reason, "untracked");
     assert!(refused.message.contains("`new.py`"), "{}", refused.message);
 
     let mut second = seen();
     second.here.arriving = vec!["conf.py".into()];
     git(&mut second).untracked = vec!["conf.py".into()];
-    let refused = plan(&desired(None), &second, &options()).map(|p| ids(&p)).expect_err("collision");
+    let refused = plan(&desired(None), &second, &options()).map(drop).expect_err("collision");
     assert_eq!(refused.reason, "server-collision");
 }
 

@@ -11,6 +11,7 @@ mod forecast;
 mod init;
 mod lab;
 mod progress;
+mod resume;
 mod target;
 mod trace;
 mod verify;
@@ -49,6 +50,8 @@ enum Command {
     Bust(bust::BustArgs),
     /// Deploy a service by the protocol, and prove that the new code runs
     Deploy(deploy::DeployArgs),
+    /// Go on with a deploy that was left half-way
+    Resume(resume::ResumeArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
     /// Reproduce the mechanisms on this machine's engine, and say what differs from what was measured
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Ast(args) => ast::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),
+        Command::Resume(args) => return act(|door, out, err| resume::run(&args, door, out, err)),
         Command::Verify(args) => return act(|door, out, err| verify::run(&args, door, out, err)),
     };
     let exit = result.unwrap_or_else(|Stop(message)| {

@@ -10,9 +10,23 @@ use crate::{
     protocol::{Report, Target},
 };
 
-/// The server's checkout.
+/// The server's checkout, and what proves a deploy.
 #[derive(Debug, Clone, Args)]
 pub(super) struct TargetArgs {
+    /// Where
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+    /// A text that only the new version has; needs `--in`
+    #[arg(long, value_name = "TEXT", requires = "path", allow_hyphen_values = true)]
+    pub(super) expect: Option<String>,
+    /// The file in the container that must have the text of `--expect`
+    #[arg(long = "in", id = "path", value_name = "PATH", requires = "expect")]
+    pub(super) path: Option<String>,
+}
+
+/// The server's checkout.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PlaceArgs {
     /// The server, as `ssh` takes it: an alias, `user@host` or `ssh://user@host:port`
     #[arg(
         long,
@@ -28,15 +42,17 @@ pub(super) struct TargetArgs {
     /// The checkout on the server, an absolute path; with `--local`, this checkout if not given
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<String>,
-    /// A text that only the new version has; needs `--in`
-    #[arg(long, value_name = "TEXT", requires = "path", allow_hyphen_values = true)]
-    pub(super) expect: Option<String>,
-    /// The file in the container that must have the text of `--expect`
-    #[arg(long = "in", id = "path", value_name = "PATH", requires = "expect")]
-    pub(super) path: Option<String>,
 }
 
 impl TargetArgs {
+    /// What to work on.
+    pub(super) fn job<'a>(&self, service: &str, door: &Door<'a>) -> Job<'a> {
+        let expect = self.expect.clone().zip(self.path.clone()).map(|(text, path)| Expect { text, path });
+        Job { expect, ..self.place.job(service, door) }
+    }
+}
+
+impl PlaceArgs {
     /// What to work on.
     pub(super) fn job<'a>(&self, service: &str, door: &Door<'a>) -> Job<'a> {
         let dir = self.dir.clone().unwrap_or_else(|| door.here.clone());
@@ -44,12 +60,11 @@ impl TargetArgs {
             Some(host) => Target::Ssh { host: host.clone(), dir },
             None => Target::Local { dir },
         };
-        let expect = self.expect.clone().zip(self.path.clone()).map(|(text, path)| Expect { text, path });
         Job {
             here: door.here.clone(),
             target,
             service: service.to_owned(),
-            expect,
+            expect: None,
             candidates: door.candidates,
         }
     }

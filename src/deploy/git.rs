@@ -72,6 +72,13 @@ impl Repo {
         Ok(text.filter(|t| !t.is_empty()))
     }
 
+    /// Who works here: git's name of the person, and the machine.
+    pub(super) fn who(&self) -> Result<String, Lost> {
+        let name = self.line(&["config", "user.name"])?.unwrap_or_else(|| "somebody".to_owned());
+        let (_, host, _) = self.at.output(&["uname", "-n"], b"")?;
+        Ok(format!("{name} at {}", String::from_utf8_lossy(&host).trim()))
+    }
+
     /// The commit of a name.
     pub(super) fn commit(&self, name: &str) -> Result<Option<Sha>, Lost> {
         let name = format!("{name}^{{commit}}");

@@ -5,8 +5,10 @@ mod evidence;
 mod frames;
 mod git;
 mod observe;
+mod resume;
 mod run;
 mod transport;
+mod worker;
 
 use std::{
     collections::HashMap,
@@ -14,13 +16,15 @@ use std::{
 };
 
 use git::Repo;
+pub use resume::resume;
 use transport::{Local, Lost, Ssh, Transport};
 pub(crate) use transport::{capture, nonce, program};
+use worker::{Begun, Worker};
 
 use crate::protocol::{
-    Base, BuildSource, Built, Candidate, Checkouts, Container, Desired, Event, Found, Health, Judgement,
-    Logged, Observed, Options, Outcome, Plan, Question, Record, Refused, Relation, Report, Sample, Sha,
-    Target, below, command, judge, last_verified, plan, refuse_service,
+    Base, BuildSource, Built, Candidate, Checkouts, Container, Deploying, Desired, Event, Found, Health,
+    Holder, Judgement, Logged, Observed, Options, Outcome, Plan, Question, Record, Refused, Relation, Report,
+    Sample, Sha, Target, below, command, judge, last_verified, locked, plan, refuse_service,
 };
 
 /// Says which of the paths that git tracks matter for a service, in the checkout as it is now; or what is wrong with the
@@ -113,6 +117,7 @@ struct Session<'a> {
     commit: Option<Sha>,
     seen: Observed,
     built: Built,
+    worker: Option<Worker>,
 }
 
 /// Deploys by the protocol, or with [`Mode::DryRun`] gives the plan as text beside the report.
@@ -126,12 +131,17 @@ pub fn deploy(
         Ok(session) => session,
         Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
     };
-    let (plan, id) = match session.prepare(message) {
+    let id = session.name();
+    let plan = match session.prepare(message, &id) {
         Ok(prepared) => prepared,
         Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
     };
     if mode == Mode::Run {
-        return (run::run(&mut session, &plan, &id, on), Some(plan));
+        let deploying = match session.begin(message, id, &plan) {
+            Ok(deploying) => deploying,
+            Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
+        };
+        return (run::run(&mut session, &deploying, on), Some(deploying.plan));
     }
     let logged = |step: &crate::protocol::Step| Logged {
         command: command(step, &job.target, plan.commit.as_ref()),
@@ -192,16 +202,15 @@ impl<'a> Session<'a> {
                 return Err(Refused::new("relative-path", message).into());
             }
         }
+        Self::over(connect(&job.target)?, job)
+    }
+
+    fn over(to: Box<dyn Transport>, job: &'a Job<'_>) -> Result<Self, Stop> {
         let repo = Repo::open(&job.here)?;
-        let to: Box<dyn Transport> = match &job.target {
-            Target::Local { dir } => Box::new(Local::new(dir.clone())),
-            Target::Ssh { host, dir } => Box::new(Ssh::connect(host, dir)?),
-        };
         let commit = repo.commit("HEAD")?;
         let subject =
             observe::Subject { dir: job.target.dir(), service: &job.service, commit: commit.as_ref() };
-        let about: Vec<Question> = Question::ALL.into_iter().filter(|q| *q != Question::BuildCache).collect();
-        let server = observe::ask(to.as_ref(), subject, &about)?;
+        let server = observe::ask(to.as_ref(), subject, &AT_FIRST)?;
         let here = repo.here(server.git().and_then(|g| g.head.as_ref()), git::Remote::Leave)?;
         let local = matches!(job.target, Target::Local { .. });
         let one =
@@ -218,21 +227,64 @@ impl<'a> Session<'a> {
             candidates: job.candidates,
             commit,
             built: Built::Unknown,
+            worker: None,
         })
     }
 
-    /// Everything that is done before the first change: the plan, or a refusal.
-    fn prepare(&mut self, message: Option<&str>) -> Result<(Plan, String), Stop> {
-        self.refresh(&[Question::Here])?;
-        let now = self.seen.server.now;
+    /// A new deploy's id: sorts like time.
+    fn name(&self) -> String {
         let random = nonce();
-        let id = format!("{}-{}", now.compact().to_lowercase(), &random[random.len() - 6..]);
+        format!("{}-{}", self.seen.server.now.compact().to_lowercase(), &random[random.len() - 6..])
+    }
+
+    /// Takes the lock, and makes the plan once more: what was seen before could still be changed by others.
+    fn begin(&mut self, message: Option<&str>, id: String, plan: &Plan) -> Result<Deploying, Stop> {
+        let server = &self.seen.server;
+        let git_dir = server.git().map(|git| git.git_dir.clone()).expect("a plan needs a checkout");
+        let holder = Holder {
+            id,
+            who: self.repo.who()?,
+            since: server.now.rfc3339(),
+            service: self.service.to_owned(),
+            commit: plan.commit.clone(),
+        };
+        let worker = match Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), &holder)? {
+            Begun::Held(worker) => worker,
+            Begun::Busy(holder) => return Err(Refused::new("locked", locked(holder.as_ref(), None)).into()),
+            Begun::Failed(why) => return Err(Refused::new("no-worker", why).into()),
+        };
+        let again =
+            self.refresh(&AT_FIRST).map_err(Stop::from).and_then(|()| self.prepare(message, &holder.id));
+        let deploying = again.map(|plan| Deploying {
+            schema: 1,
+            from: self.seen.server.git().and_then(|g| g.head.clone()),
+            expect: self.expect.map(|e| (e.text.clone(), e.path.clone())),
+            holder,
+            plan,
+        });
+        let written = deploying.and_then(|deploying| {
+            worker.write(self.to.as_ref(), &deploying)?;
+            Ok(deploying)
+        });
+        if written.is_err() {
+            // What remains of it on a server that is gone has no plan, and is in nobody's way.
+            drop(worker.give_up(self.to.as_ref()));
+        } else {
+            self.worker = Some(worker);
+        }
+        written
+    }
+
+    /// Everything that is done before the first change: the plan, or a refusal.
+    fn prepare(&mut self, message: Option<&str>, id: &str) -> Result<Plan, Stop> {
+        self.refresh(&[Question::Here, Question::Lock])?;
+        let now = self.seen.server.now;
         let desired = Desired { service: self.service.to_owned(), message: message.map(str::to_owned) };
         let mut words = self.target.words();
         if let Some(expect) = self.expect {
             words.extend(["--expect", &expect.text, "--in", &expect.path].map(str::to_owned));
         }
-        let options = Options { id: id.clone(), cache_bust: now.compact(), target_words: words };
+        let options = Options { id: id.to_owned(), cache_bust: now.compact(), target_words: words };
         let plan = plan(&desired, &self.seen, &options)?;
         self.files(self.commit.as_ref())?;
         if let Some(expect) = self.expect {
@@ -247,7 +299,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        Ok((plan, id))
+        Ok(plan)
     }
 
     fn files(&self, commit: Option<&Sha>) -> Result<Vec<Candidate>, Stop> {
@@ -326,6 +378,7 @@ impl<'a> Session<'a> {
             old.engine = new.engine.or(old.engine.take());
             old.compose = new.compose.or(old.compose.take());
             old.ledger = new.ledger.or(old.ledger.take());
+            old.lock = new.lock.or(old.lock.take());
             // A question that failed has no old answer: what was true before says nothing now.
             if about.contains(&Question::Containers) {
                 old.containers = new.containers;
@@ -429,11 +482,29 @@ impl<'a> Session<'a> {
 
     /// The command line of another command for the same service and server.
     fn command_line(&self, command: &str) -> String {
-        let words =
-            ["unstale", command, self.service].map(str::to_owned).into_iter().chain(self.target.words());
+        let service = if command == "resume" { None } else { Some(self.service) };
+        let words = ["unstale", command].into_iter().chain(service).map(str::to_owned);
+        let words = words.chain(self.target.words());
         words.map(|w| crate::protocol::quote(&w)).collect::<Vec<_>>().join(" ")
     }
 }
+
+fn connect(target: &Target) -> Result<Box<dyn Transport>, Lost> {
+    Ok(match target {
+        Target::Local { dir } => Box::new(Local::new(dir.clone())),
+        Target::Ssh { host, .. } => Box::new(Ssh::connect(host)?),
+    })
+}
+
+/// What is asked of the server to begin with.
+const AT_FIRST: [Question; 6] = [
+    Question::Git,
+    Question::Engine,
+    Question::Compose,
+    Question::Containers,
+    Question::Images,
+    Question::Ledger,
+];
 
 /// Seconds that a process has to live to count as settled.
 const SETTLED: i64 = 3;

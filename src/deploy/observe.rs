@@ -115,6 +115,7 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
                 // A line of ours is small; a longer one is damaged, and cut it cannot be read.
                 q.ask("ledger", "tail -c 4000000 \"$d/ledger.ndjson\" | tail -n 1000 | cut -b1-16384");
             }
+            Question::Lock => super::worker::ask_lock(&mut q),
             Question::Here => {}
         }
     }
@@ -139,6 +140,7 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         images: None,
         snapshots: None,
         ledger: None,
+        lock: asked(Question::Lock).then(|| super::worker::read_lock(answers)),
     };
     // A container that vanished in between makes `inspect` fail too, after it printed the others.
     let told = |name: &str| {

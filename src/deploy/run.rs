@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::{
     Session, Stop,
-    transport::{Finished, Lost, Transport as _},
+    transport::{Finished, Lost},
 };
 use crate::protocol::{
-    Actor, Again, Builder, Built, Event, Holds, Judgement, Logged, Outcome, Phase, Place, Plan, Probe,
-    Record, Refused, Report, Sample, Sha, State, Stdin, Step, Undo, command,
+    Actor, Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Order,
+    Outcome, Phase, Place, Plan, Probe, Record, Refused, Report, Sample, Sha, State, Stdin, Step, Undo,
+    command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -16,17 +17,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What went on in one run.
-struct Run<'a, 'b> {
+pub(super) struct Run<'a, 'b> {
     session: &'a mut Session<'b>,
+    deploying: &'a Deploying,
     plan: &'a Plan,
     id: &'a str,
     commit: Option<Sha>,
     from: Option<Sha>,
     steps: Vec<Logged>,
+    journal: Journal,
+    /// Whether an order without an end in the journal is still carried out.
+    alive: bool,
     down_since: Option<Instant>,
     downtime_ms: u64,
     outcome: Option<Outcome>,
     sample: Option<Sample>,
+    /// Whether `resume` has something to go on with.
+    open: bool,
 }
 
 /// Why a step did not get done.
@@ -46,39 +53,71 @@ impl From<Lost> for Failure {
 /// Carries out the plan.
 pub(super) fn run(
     session: &mut Session<'_>,
-    plan: &Plan,
-    id: &str,
+    deploying: &Deploying,
     on: &mut dyn FnMut(&Event<'_>),
 ) -> Report {
-    let steps = plan
-        .steps
-        .iter()
-        .map(|step| Logged {
+    let mut run = Run::new(session, deploying, Journal::default(), false);
+    run.go(on);
+    run.report()
+}
+
+impl<'a, 'b> Run<'a, 'b> {
+    /// A run whose journal tells what was done before.
+    pub(super) fn new(
+        session: &'a mut Session<'b>,
+        deploying: &'a Deploying,
+        journal: Journal,
+        alive: bool,
+    ) -> Self {
+        let plan = &deploying.plan;
+        let logged = |step: &Step| Logged {
             command: command(step, session.target, plan.commit.as_ref()),
             step: step.clone(),
             record: Record::planned(),
-        })
-        .collect();
-    let from = session.seen.server.git().and_then(|g| g.head.clone());
-    let mut run = Run {
-        plan,
-        id,
-        commit: plan.commit.clone(),
-        from,
-        steps,
-        down_since: None,
-        downtime_ms: 0,
-        outcome: None,
-        sample: None,
-        session,
-    };
-    for index in 0..plan.steps.len() {
-        if let Err(failure) = run.step(index, on) {
-            run.fail(index, failure, on);
-            break;
+        };
+        let steps = plan.steps.iter().map(logged).collect();
+        Self {
+            deploying,
+            plan,
+            id: &deploying.holder.id,
+            commit: plan.commit.clone(),
+            from: deploying.from.clone(),
+            steps,
+            journal,
+            alive,
+            down_since: None,
+            downtime_ms: 0,
+            outcome: None,
+            sample: None,
+            open: true,
+            session,
         }
     }
-    run.report()
+
+    /// Takes back what was done up to a step.
+    pub(super) fn go_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) {
+        for n in 0..=index {
+            if self.journal.of_step(n).is_some() {
+                self.steps[n].record.state = State::Done;
+            }
+        }
+        let now = self.take_back(index, on);
+        let why = format!("`{}` failed, and its client was gone", self.plan.steps[index].id());
+        self.outcome = Some(Outcome::Stopped { why, now });
+        if !self.open {
+            self.record_failure(on);
+        }
+    }
+
+    /// Every step, and if one fails, back.
+    pub(super) fn go(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
+        for index in 0..self.plan.steps.len() {
+            if let Err(failure) = self.step(index, on) {
+                return self.fail(index, failure, on);
+            }
+        }
+        self.open = false;
+    }
 }
 
 impl Run<'_, '_> {
@@ -88,7 +127,7 @@ impl Run<'_, '_> {
         self.steps[index].command.clone_from(&line);
         on(&Event::Started { index, of: self.plan.steps.len(), step: &step, command: &line });
         let begin = super::now();
-        let result = self.attempt(&step, on);
+        let result = self.attempt(index, &step, on);
         let (state, detail) = match &result {
             Ok((state, detail)) => (*state, detail.clone()),
             Err(Failure::Said(why) | Failure::Gone(why)) => (State::Failed, why.clone()),
@@ -99,7 +138,30 @@ impl Run<'_, '_> {
         result.map(drop)
     }
 
-    fn attempt(&mut self, step: &Step, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
+    fn attempt(
+        &mut self,
+        index: usize,
+        step: &Step,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(State, String), Failure> {
+        let before = self.journal.of_step(index).cloned();
+        match &before {
+            // Another client had it done.
+            Some(Carried { code: Some(0), began, .. }) => {
+                if step.id() == "remove" {
+                    self.was_down_since(*began);
+                }
+                if let Ok((_, detail)) = self.confirm(step) {
+                    return Ok((State::Already, detail));
+                }
+            }
+            Some(Carried { order, code: None, .. }) if self.alive => {
+                let order = order.clone();
+                let finished = self.watch(&order, &[], "", on)?;
+                return self.ended(step, &finished);
+            }
+            _ => {}
+        }
         if step.again() == Again::UnlessDone && self.ask(step.post())? == Holds::Yes {
             return Ok((State::Already, String::new()));
         }
@@ -124,31 +186,58 @@ impl Run<'_, '_> {
             Stdin::Nothing => String::new(),
             Stdin::LedgerLine => format!("{}\n", self.ledger_line()),
         };
-        let Finished { code, tail } = self.execute(step.place(), &argv, &stdin, on)?;
-        if code != 0 {
+        let finished = match step.place() {
+            Place::Here => self.session.local.run(&argv, &stdin, &mut |text: &str| on(&Event::Line(text)))?,
+            Place::Server => {
+                let order = self.journal.next(index);
+                self.watch(&order, &argv, &stdin, on)?
+            }
+        };
+        self.ended(step, &finished)
+    }
+
+    /// What a command's end says of its step.
+    fn ended(&mut self, step: &Step, Finished { code, tail }: &Finished) -> Result<(State, String), Failure> {
+        if *code != 0 {
             let words = tail.iter().rev().take(12).rev().cloned().collect::<Vec<_>>().join("\n");
             return Err(Failure::Said(format!("`{}` ended with {code}: {words}", step.id())));
         }
         if self.commit.is_none() {
-            self.commit = self.session.repo.commit("HEAD")?;
-            self.session.set_commit(self.commit.clone());
+            self.made(self.session.repo.commit("HEAD")?)?;
         }
         self.confirm(step)
     }
 
-    fn execute(
+    /// From now on the commit is known, to whoever goes on with this deploy, too.
+    pub(super) fn made(&mut self, commit: Option<Sha>) -> Result<(), Lost> {
+        self.session.set_commit(commit.clone());
+        self.commit = commit;
+        let mut deploying = self.deploying.clone();
+        deploying.plan.commit.clone_from(&self.commit);
+        deploying.holder.commit.clone_from(&self.commit);
+        let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
+        worker.write(self.session.to.as_ref(), &deploying)
+    }
+
+    /// Has the worker carry an order out, or watches one that it carries out already.
+    fn watch(
         &mut self,
-        place: Place,
+        order: &Order,
         argv: &[String],
         stdin: &str,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Finished, Failure> {
         let mut line = |text: &str| on(&Event::Line(text));
-        let result = match place {
-            Place::Here => self.session.local.run(argv, stdin, &mut line),
-            Place::Server => self.session.to.run(argv, stdin, &mut line),
-        };
-        Ok(result?)
+        let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
+        let ended = worker.carry_out(self.session.to.as_ref(), order, argv, stdin, &mut line)?;
+        let code = ended.as_ref().map(|finished| finished.code);
+        let began = self.session.seen.server.now;
+        self.journal.orders.push(Carried { order: order.clone(), began, code });
+        ended.ok_or_else(|| {
+            Failure::Gone(
+                "the worker on the server was killed, and what its command did is not known".to_owned(),
+            )
+        })
     }
 
     fn confirm(&mut self, step: &Step) -> Result<(State, String), Failure> {
@@ -204,6 +293,15 @@ impl Run<'_, '_> {
         Ok((if verified { State::Done } else { State::Failed }, words))
     }
 
+    /// Of a removal that was done before this client came.
+    fn was_down_since(&mut self, began: crate::protocol::Moment) {
+        let server = &self.session.seen.server;
+        if !server.replicas().any(crate::protocol::Container::runs) {
+            let seconds = u64::try_from(server.now.whole() - began.whole()).unwrap_or(0);
+            self.down_since = super::now().checked_sub(Duration::from_secs(seconds));
+        }
+    }
+
     fn up_again(&mut self) {
         if let Some(since) = self.down_since.take() {
             self.downtime_ms = millis(since);
@@ -226,9 +324,22 @@ impl Run<'_, '_> {
         }
     }
 
-    fn report(self) -> Report {
+    /// Ends the worker, and says how it all ended.
+    pub(super) fn report(self) -> Report {
+        if let Some(worker) = &self.session.worker {
+            let to = self.session.to.as_ref();
+            // A server that is gone keeps it: `resume` finds it unfinished.
+            drop(match &self.outcome {
+                _ if self.open => worker.leave(to),
+                Some(Outcome::Refused(_)) => worker.give_up(to),
+                outcome => worker.end(to, outcome.as_ref().map_or("planned", Outcome::word)),
+            });
+        }
         let mut report = self.summary();
         report.next = match &report.outcome {
+            Outcome::Stopped { .. } if self.open => {
+                vec![self.session.command_line("resume"), self.session.command_line("rollback")]
+            }
             Outcome::Stopped { .. } => vec![self.session.command_line("deploy")],
             Outcome::Judged(judgement) if judgement.verdict != crate::protocol::Verdict::Verified => {
                 vec![self.session.command_line("verify")]
@@ -250,11 +361,13 @@ impl Run<'_, '_> {
         };
         if let Some(Outcome::Judged(_)) = self.outcome {
             // The verdict stands; only the ledger could not be written.
+            self.open = gone;
             on(&Event::Note(&format!("the ledger was not written: {why}")));
             return;
         }
         if !changed && step.phase() == Phase::Push {
             let reason = if step.id() == "push" { "push-failed" } else { "commit-failed" };
+            self.open = false;
             self.outcome = Some(Outcome::Refused(Refused::new(reason, why)));
             return;
         }
@@ -274,7 +387,7 @@ impl Run<'_, '_> {
     }
 
     /// Takes back the failed step and the ones before it, last first; says what runs then.
-    fn take_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> String {
+    pub(super) fn take_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> String {
         let mut brought = None;
         for n in (0..=index).rev() {
             let step = self.plan.steps[n].clone();
@@ -285,7 +398,8 @@ impl Run<'_, '_> {
             let mut failed = None;
             for argv in &undo.argvs {
                 let words: Vec<String> = argv.0.iter().filter_map(text).collect();
-                match self.execute(step.place(), &words, "", on) {
+                let nth = self.journal.orders.iter().filter(|c| c.order.index == n && c.order.undo).count();
+                match self.watch(&Order { index: n, nth, undo: true }, &words, "", on) {
                     Ok(Finished { code: 0, .. }) => {}
                     Ok(Finished { tail, .. }) => failed = Some(tail.last().cloned().unwrap_or_default()),
                     Err(Failure::Said(why) | Failure::Gone(why)) => failed = Some(why),
@@ -319,17 +433,16 @@ impl Run<'_, '_> {
             crate::protocol::Question::Compose,
             crate::protocol::Question::Images,
         ]);
-        let running: Vec<String> = self
-            .session
-            .seen
-            .server
+        let server = &self.session.seen.server;
+        if asked.is_err() || server.containers.is_none() {
+            return "what runs now could not be asked".to_owned();
+        }
+        self.open = false;
+        let running: Vec<String> = server
             .replicas()
             .filter(|c| c.runs())
             .map(|c| format!("`{}` from image {}", c.name, c.image.short()))
             .collect();
-        if asked.is_err() {
-            return "what runs now could not be asked".to_owned();
-        }
         if running.is_empty() {
             return "no container of the service runs now".to_owned();
         }

@@ -1,6 +1,9 @@
 //! What was seen here and on the server: plain values, each with room for "not known".
 
-use super::names::{ImageId, Moment, Sha};
+use super::{
+    journal::Lock,
+    names::{ImageId, Moment, Sha},
+};
 
 /// Everything that a plan and its probes are asked against.
 #[derive(Debug, Clone)]
@@ -309,6 +312,8 @@ pub struct Server {
     pub snapshots: Option<u64>,
     /// The ledger.
     pub ledger: Option<LedgerFile>,
+    /// Who deploys at the moment, and what was left unfinished.
+    pub lock: Option<Lock>,
 }
 
 impl Server {

@@ -1,6 +1,9 @@
 //! The protocol: from what is wanted and what was seen to the list of steps, or to a refusal.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
+    journal::{Holder, Lock},
     names::{ImageId, Sha},
     observed::{
         Builder, Checkouts, Compose, Container, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream,
@@ -48,7 +51,7 @@ impl Refused {
 }
 
 /// The steps, in the order in which they are shown, run, logged and taken back.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
@@ -64,6 +67,9 @@ pub struct Plan {
 pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Plan, Refused> {
     let upstream = refuse_here(&seen.here, desired)?;
     let (git, compose, engine) = refuse_server(seen, desired, upstream)?;
+    if let Some(lock) = &seen.server.lock {
+        refuse_lock(lock, &options.id)?;
+    }
     let commits = !seen.here.modified.is_empty();
     let old: Vec<&Container> = seen.server.replicas().collect();
     let replicas = old.iter().filter(|c| c.runs()).count().max(1);
@@ -96,6 +102,40 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
     ));
     verify(&mut steps, desired, options, seen);
     Ok(Plan { steps, commit: if commits { None } else { seen.here.head.clone() }, replicas })
+}
+
+/// Refuses while somebody else deploys, or before what was left unfinished is ended.
+///
+/// # Errors
+/// `locked` or `unfinished`, unless the deploy is the one with this id.
+pub fn refuse_lock(lock: &Lock, id: &str) -> Result<(), Refused> {
+    if let Some(holder) = &lock.held
+        && holder.as_ref().is_none_or(|holder| holder.id != id)
+    {
+        return Err(Refused::new("locked", locked(holder.as_ref(), lock.at.as_deref())));
+    }
+    match lock.open.iter().find(|open| *open != id) {
+        None => Ok(()),
+        Some(open) => Err(Refused::new(
+            "unfinished",
+            format!(
+                "deploy `{open}` was left half-way: `unstale resume` goes on with it, `unstale rollback` takes it back"
+            ),
+        )),
+    }
+}
+
+/// Who has the lock, in words.
+pub fn locked(holder: Option<&Holder>, at: Option<&str>) -> String {
+    let Some(Holder { id, who, since, service, commit }) = holder else {
+        return "another deploy has the lock of the server's checkout, and does not say whose it is"
+            .to_owned();
+    };
+    let commit = commit.as_ref().map(|sha| format!(" ({})", sha.short())).unwrap_or_default();
+    let at = at.map(|line| format!(", last in its journal: `{line}`")).unwrap_or_default();
+    format!(
+        "{who} deploys `{service}`{commit} since {since}, id `{id}`{at}; wait with `--wait`, or take it over with `unstale resume` if nobody is at it any more"
+    )
 }
 
 fn refuse_here<'a>(here: &'a Here, desired: &Desired) -> Result<&'a Upstream, Refused> {

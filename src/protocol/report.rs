@@ -312,7 +312,7 @@ struct WireFiles {
 
 #[derive(Serialize)]
 struct WireStep<'a> {
-    id: &'static str,
+    id: &'a str,
     phase: u8,
     place: &'static str,
     cause: &'a str,

@@ -1,12 +1,16 @@
 //! One step of the protocol: what runs where, why, and how to see that it is done.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use super::{
     names::{ImageId, Sha},
     observed::{Container, Observed},
 };
 
 /// The user's seven phases, in the user's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// 1: commit and push.
     Push = 1,
@@ -32,7 +36,7 @@ impl Phase {
 }
 
 /// Where a step runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// In the developer's checkout.
     Here,
@@ -51,7 +55,7 @@ impl Place {
 }
 
 /// A word of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arg {
     /// As it is.
     Text(String),
@@ -60,7 +64,7 @@ pub enum Arg {
 }
 
 /// A command: a program and its words, never a shell string.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Argv(pub Vec<Arg>);
 
 impl Argv {
@@ -87,7 +91,7 @@ impl Argv {
 }
 
 /// What a step reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stdin {
     /// Nothing.
     Nothing,
@@ -96,7 +100,7 @@ pub enum Stdin {
 }
 
 /// Who carries a step out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Actor {
     /// The program that the command names.
     Program,
@@ -105,7 +109,7 @@ pub enum Actor {
 }
 
 /// Whether a step is left out when its post probe already holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Again {
     /// It is: that is resume.
     UnlessDone,
@@ -130,13 +134,15 @@ pub enum Question {
     BuildCache,
     /// The ledger.
     Ledger,
+    /// Who deploys at the moment, and what was left unfinished.
+    Lock,
     /// The developer's checkout and its remote.
     Here,
 }
 
 impl Question {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Git,
         Self::Engine,
         Self::Compose,
@@ -144,12 +150,13 @@ impl Question {
         Self::Images,
         Self::BuildCache,
         Self::Ledger,
+        Self::Lock,
         Self::Here,
     ];
 }
 
 /// Something that can be looked at without changing anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Probe {
     /// The developer's checkout has no uncommitted change of a tracked file.
     Committed,
@@ -347,7 +354,7 @@ fn holds_running(seen: &Observed, replicas: usize) -> Holds {
 }
 
 /// How to take a step back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// What it brings back, as a clause.
     pub cause: String,
@@ -356,9 +363,9 @@ pub struct Undo {
 }
 
 /// One step. There is no way to make one without a post probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    id: &'static str,
+    id: Cow<'static, str>,
     phase: Phase,
     place: Place,
     cause: String,
@@ -382,7 +389,7 @@ impl Step {
         post: Probe,
     ) -> Self {
         Self {
-            id,
+            id: Cow::Borrowed(id),
             phase,
             place,
             cause: cause.into(),
@@ -427,8 +434,8 @@ impl Step {
     }
 
     /// Its name in plans, logs and JSON.
-    pub fn id(&self) -> &'static str {
-        self.id
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Which of the seven.

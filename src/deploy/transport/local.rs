@@ -1,17 +1,31 @@
 //! Commands on this machine.
 
-use super::{Finished, Lost, Transport, capture, keep, program, stream};
+use std::{
+    cell::RefCell,
+    io::Write as _,
+    process::{Child, Stdio},
+};
+
+use super::{Finished, Lost, Transport, apart, capture, keep, program, stream};
 
 /// A folder of this machine.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Local {
     dir: String,
+    holder: RefCell<Option<Child>>,
+}
+
+impl Clone for Local {
+    /// Without what the first one holds.
+    fn clone(&self) -> Self {
+        Self::new(&self.dir)
+    }
 }
 
 impl Local {
     /// Commands run in `dir`.
     pub(crate) fn new(dir: impl Into<String>) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), holder: RefCell::new(None) }
     }
 
     /// Runs a command in the folder and gives its exit code, its output and its errors.
@@ -24,18 +38,17 @@ impl Local {
         command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
         capture(&mut command, stdin).map_err(lost)
     }
-}
 
-impl Transport for Local {
-    fn script(&self, text: &str) -> Result<Vec<u8>, Lost> {
-        let lost = |e: std::io::Error| Lost(format!("`sh` cannot be started: {e}"));
-        capture(program("sh").arg("-s"), text.as_bytes()).map(|(_, out, _)| out).map_err(lost)
-    }
-
-    fn run(&self, argv: &[String], stdin: &str, on_line: &mut dyn FnMut(&str)) -> Result<Finished, Lost> {
+    /// Runs a command in the folder and hands on each line as it comes.
+    pub(crate) fn run(
+        &self,
+        argv: &[String],
+        stdin: &str,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<Finished, Lost> {
         let (name, words) = argv.split_first().expect("a command has a program");
         let mut tail = Vec::new();
-        let mut command = program(name);
+        let mut command = apart(name);
         command.args(words).current_dir(&self.dir).env("GIT_TERMINAL_PROMPT", "0");
         let code = stream(&mut command, stdin.as_bytes(), &mut |line| {
             keep(&mut tail, &line);
@@ -43,5 +56,39 @@ impl Transport for Local {
         });
         let lost = |e: std::io::Error| Lost(format!("`{name}` cannot be started: {e}"));
         code.map(|code| Finished { code, tail }).map_err(lost)
+    }
+}
+
+impl Transport for Local {
+    fn script(&self, text: &str) -> Result<Vec<u8>, Lost> {
+        let lost = |e: std::io::Error| Lost(format!("`sh` cannot be started: {e}"));
+        capture(apart("sh").arg("-s"), text.as_bytes()).map(|(_, out, _)| out).map_err(lost)
+    }
+
+    fn follow(&self, text: &str, on_line: &mut dyn FnMut(&str)) -> Result<(), Lost> {
+        let lost = |e: std::io::Error| Lost(format!("`sh` cannot be started: {e}"));
+        let mut hand_on = |line: String| on_line(&line);
+        stream(apart("sh").arg("-s"), text.as_bytes(), &mut hand_on).map(drop).map_err(lost)
+    }
+
+    fn hold(&self, line: &str) -> Result<(), Lost> {
+        let lost = |e: std::io::Error| Lost(format!("`sh` cannot be started: {e}"));
+        let mut holder = self.holder.borrow_mut();
+        if holder.is_none() {
+            let mut shell = apart("sh");
+            *holder = Some(shell.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().map_err(lost)?);
+        }
+        let stdin = holder.as_mut().and_then(|shell| shell.stdin.as_mut()).expect("it has a pipe");
+        stdin.write_all(format!("{line}\n").as_bytes()).map_err(lost)
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some(mut shell) = self.holder.get_mut().take() {
+            drop(shell.stdin.take());
+            // It has nothing more to read.
+            drop(shell.wait());
+        }
     }
 }

@@ -25,19 +25,29 @@ pub(crate) struct Finished {
     pub(crate) tail: Vec<String>,
 }
 
-/// A machine with a folder.
+/// A machine with a folder. Behind ssh, a connection that is lost is made again, and what was asked is asked again: so
+/// every script has to be one that may run twice.
 pub(crate) trait Transport {
-    /// Runs a POSIX shell script in no particular folder and gives what it printed. For reading only.
+    /// Runs a POSIX shell script in no particular folder and gives what it printed.
     fn script(&self, text: &str) -> Result<Vec<u8>, Lost>;
 
-    /// Runs a command in the folder and hands on each line as it comes.
-    fn run(&self, argv: &[String], stdin: &str, on_line: &mut dyn FnMut(&str)) -> Result<Finished, Lost>;
+    /// Runs a script, and hands on each line as it comes; a script that is started again starts with its first line again,
+    /// and lines that were handed on are not handed on twice.
+    fn follow(&self, text: &str, on_line: &mut dyn FnMut(&str)) -> Result<(), Lost>;
+
+    /// Has a shell on that machine run a line; the shell lives as long as this process is connected, and no longer.
+    fn hold(&self, line: &str) -> Result<(), Lost>;
 }
 
 /// How many lines of a command are kept for the report of a failure.
 const TAIL: usize = 40;
 /// Longer lines are cut: a build may print without newlines.
 const LINE: u64 = 4096;
+
+/// A word for a POSIX shell, byte for byte (the version for people would rewrite control characters).
+pub(crate) fn word(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_| crate::protocol::quote(text), std::borrow::Cow::into_owned)
+}
 
 /// A word that no output contains: marks what is ours in a stream.
 pub(crate) fn nonce() -> String {
@@ -53,9 +63,27 @@ pub(crate) fn program(name: &str) -> Command {
     Command::new(name)
 }
 
+/// A program in a process group of its own: what a terminal's Ctrl-C ends is `unstale` alone, which then ends in order.
+fn apart(name: &str) -> Command {
+    use std::os::unix::process::CommandExt as _;
+    let mut command = program(name);
+    command.process_group(0);
+    command
+}
+
 /// Starts a process, writes its input, and hands on its lines, output and errors together.
 fn stream(command: &mut Command, input: &[u8], on_line: &mut dyn FnMut(String)) -> std::io::Result<i32> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    stream_beside(command, Stdio::piped(), input, on_line)
+}
+
+/// As [`stream`], with the errors where the caller wants them.
+fn stream_beside(
+    command: &mut Command,
+    errors: Stdio,
+    input: &[u8],
+    on_line: &mut dyn FnMut(String),
+) -> std::io::Result<i32> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn()?;
     let (sender, lines) = mpsc::channel();
     let readers: Vec<_> = [
         child.stdout.take().map(|s| Box::new(s) as Box<dyn Read + Send>),
@@ -118,7 +146,8 @@ fn code(status: std::process::ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-fn keep(tail: &mut Vec<String>, line: &str) {
+/// Keeps the last lines.
+pub(crate) fn keep(tail: &mut Vec<String>, line: &str) {
     if line.trim().is_empty() {
         return;
     }

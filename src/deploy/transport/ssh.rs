@@ -1,135 +1,233 @@
 //! Commands through the system's `ssh`, so that the user's configuration, keys and jump hosts work as they are.
 
 use std::{
+    cell::RefCell,
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Child, Stdio},
+    time::Duration,
 };
 
-use super::{Finished, Lost, Transport, capture, keep, nonce, program, stream};
-use crate::protocol::quote;
+use super::{Lost, Transport, apart, capture, nonce, stream_beside};
 
-/// A folder of a machine behind ssh, over one connection that is closed at the end.
+/// A machine behind ssh, over one connection that ends with this process.
 #[derive(Debug)]
 pub(crate) struct Ssh {
     host: String,
-    dir: String,
     folder: PathBuf,
+    master: RefCell<Master>,
+}
+
+/// The process that has the connection, with a shell behind it.
+#[derive(Debug)]
+struct Master {
+    process: Child,
+    /// What the shell was told, for the next connection.
+    told: Vec<String>,
 }
 
 /// The longest path of a UNIX socket, less what ssh adds while it creates it.
 const SOCKET: usize = 104 - 18;
+/// How long a lost connection is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Ssh {
     /// Connects. `host` is what `ssh` takes: an alias, `user@host` or `ssh://user@host:port`.
     ///
     /// # Errors
     /// With ssh's own words when the host cannot be reached or refuses.
-    pub(crate) fn connect(host: &str, dir: &str) -> Result<Self, Lost> {
+    pub(crate) fn connect(host: &str) -> Result<Self, Lost> {
         if host.starts_with('-') || host.is_empty() {
             return Err(Lost(format!("`{host}` is no host")));
         }
-        let ssh = Self { host: host.to_owned(), dir: dir.to_owned(), folder: private_folder()? };
-        let log = ssh.folder.join("log");
-        let errors = create(&log)?;
-        // A master of its own, and its errors in a file: a background process that kept our pipe open would make
-        // every reader wait for it.
-        let status = ssh
-            .base()
-            .args(["-o", "ControlMaster=yes", "-f", "-N", "--", host])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(errors)
-            .status()
-            .map_err(|e| Lost(format!("`ssh` cannot be started: {e}")))?;
-        if status.success() {
-            return Ok(ssh);
+        let folder = private_folder()?;
+        match connected(host, &folder) {
+            Ok(process) => {
+                let master = RefCell::new(Master { process, told: Vec::new() });
+                Ok(Self { host: host.to_owned(), folder, master })
+            }
+            Err(lost) => {
+                drop(std::fs::remove_dir_all(&folder));
+                Err(lost)
+            }
         }
-        let words = read(&log);
-        let words = words.trim().lines().last().unwrap_or("no reason given").trim().to_owned();
-        Err(Lost(format!("`{host}` cannot be reached: {words}")))
-    }
-
-    fn base(&self) -> std::process::Command {
-        let mut command = program("ssh");
-        let socket = self.folder.join("s");
-        command.arg("-T").arg("-S").arg(socket);
-        for option in
-            ["BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=10", "ServerAliveCountMax=3"]
-        {
-            command.args(["-o", option]);
-        }
-        command
     }
 
     fn session(&self) -> std::process::Command {
-        let mut command = self.base();
+        let mut command = base(&self.folder);
         // The login shell may be any: it only gets to see two plain words. The script comes on standard input.
         command.args(["-o", "ControlMaster=no", "--", &self.host, "sh", "-s"]);
         command
     }
+
+    /// Connects anew, and tells the new shell what the old one was told.
+    fn again(&self) -> Result<(), Lost> {
+        let mut master = self.master.borrow_mut();
+        end(&mut master.process);
+        let begin = crate::deploy::now();
+        master.process = loop {
+            drop(std::fs::remove_file(self.folder.join(SOCKET_NAME)));
+            match connected(&self.host, &self.folder) {
+                Ok(process) => break process,
+                Err(lost) if begin.elapsed() > AGAIN => return Err(lost),
+                Err(_) => crate::deploy::pause(PAUSE),
+            }
+        };
+        let Master { process, told } = &mut *master;
+        told.iter().try_for_each(|line| tell(process, line))
+    }
+
+    /// Does it until the script came to its end, on new connections if need be.
+    fn to_the_end(&self, mut run: impl FnMut() -> Result<Ended, Lost>) -> Result<(), Lost> {
+        let begin = crate::deploy::now();
+        loop {
+            match run()? {
+                Ended::Whole => return Ok(()),
+                Ended::Cut(words) if begin.elapsed() > AGAIN => {
+                    return Err(Lost(format!("the connection to `{}` is lost: {words}", self.host)));
+                }
+                Ended::Cut(words) => self.again().map_err(|lost| {
+                    Lost(format!("the connection to `{}` is lost: {words}; and then {}", self.host, lost.0))
+                })?,
+            }
+        }
+    }
+}
+
+/// How a script ended.
+enum Ended {
+    /// With its last line.
+    Whole,
+    /// Before that, with ssh's words.
+    Cut(String),
+}
+
+/// A script that prints the mark as its last line, however it ends.
+fn marked(text: &str, mark: &str) -> String {
+    format!("trap 'printf \"\\n%s\\n\" {mark}' EXIT\n{text}")
+}
+
+fn base(folder: &Path) -> std::process::Command {
+    let mut command = apart("ssh");
+    command.arg("-T").arg("-S").arg(folder.join(SOCKET_NAME));
+    for option in ["BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=10", "ServerAliveCountMax=3"] {
+        command.args(["-o", option]);
+    }
+    command
+}
+
+const SOCKET_NAME: &str = "s";
+
+/// A connection for the sessions to come. Its own session is a shell that reads from us: when this process is gone, however
+/// it went, the shell has read to the end, and the connection ends.
+fn connected(host: &str, folder: &Path) -> Result<Child, Lost> {
+    let log = folder.join("log");
+    let mut process = base(folder)
+        .args(["-o", "ControlMaster=yes", "--", host, "sh"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(create(&log)?)
+        .spawn()
+        .map_err(|e| Lost(format!("`ssh` cannot be started: {e}")))?;
+    let mark = nonce();
+    // A write that fails is a connection that fails: the next lines see it.
+    let _ = tell(&mut process, &format!("printf '\\n%s\\n' {mark}"));
+    let out = process.stdout.take().expect("it has a pipe");
+    let answered = BufReader::new(out).lines().map_while(Result::ok).any(|line| line == mark);
+    if answered {
+        return Ok(process);
+    }
+    end(&mut process);
+    let words = read(&log);
+    let words = words.trim().lines().last().unwrap_or("no reason given").trim().to_owned();
+    Err(Lost(format!("`{host}` cannot be reached: {words}")))
+}
+
+fn tell(process: &mut Child, line: &str) -> Result<(), Lost> {
+    let stdin = process.stdin.as_mut().expect("it has a pipe");
+    let written = stdin.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdin.flush());
+    written.map_err(|e| Lost(format!("the connection does not take a line: {e}")))
+}
+
+/// Ends the process with the connection: by the end of its input, or else at once.
+fn end(process: &mut Child) {
+    drop(process.stdin.take());
+    for _ in 0..20 {
+        if matches!(process.try_wait(), Ok(Some(_)) | Err(_)) {
+            return;
+        }
+        crate::deploy::pause(Duration::from_millis(50));
+    }
+    // Either it is gone already, or it is now.
+    drop(process.kill());
+    drop(process.wait());
 }
 
 impl Transport for Ssh {
     fn script(&self, text: &str) -> Result<Vec<u8>, Lost> {
-        let lost = |e: std::io::Error| Lost(format!("`ssh` cannot be started: {e}"));
-        let (code, out, errors) = capture(&mut self.session(), text.as_bytes()).map_err(lost)?;
-        if code == 255 && out.is_empty() {
-            let words = String::from_utf8_lossy(&errors);
-            return Err(Lost(format!("the connection to `{}` is lost: {}", self.host, words.trim())));
-        }
-        Ok(out)
+        let mark = nonce();
+        let text = marked(text, &mark);
+        let last = format!("\n{mark}\n");
+        let mut answer = Vec::new();
+        self.to_the_end(|| {
+            let lost = |e: std::io::Error| Lost(format!("`ssh` cannot be started: {e}"));
+            let (_, mut out, errors) = capture(&mut self.session(), text.as_bytes()).map_err(lost)?;
+            if !out.ends_with(last.as_bytes()) {
+                return Ok(Ended::Cut(String::from_utf8_lossy(&errors).trim().to_owned()));
+            }
+            out.truncate(out.len() - last.len());
+            answer = out;
+            Ok(Ended::Whole)
+        })?;
+        Ok(answer)
     }
 
-    fn run(&self, argv: &[String], stdin: &str, on_line: &mut dyn FnMut(&str)) -> Result<Finished, Lost> {
+    fn follow(&self, text: &str, on_line: &mut dyn FnMut(&str)) -> Result<(), Lost> {
         let mark = nonce();
-        let words = argv.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ");
-        // The document's mark is quoted: nothing in it is expanded. It ends with a newline, as a ledger line does.
-        let script = format!(
-            "GIT_TERMINAL_PROMPT=0; export GIT_TERMINAL_PROMPT\ncd -- {dir} || exit\n{{ {words}\n}} 2>&1 <<'{mark}'\n{stdin}{mark}\nprintf '\\n%s %d\\n' {mark} \"$?\"\n",
-            dir = word(&self.dir)
-        );
-        let (mut tail, mut ended) = (Vec::new(), None);
-        let result = stream(&mut self.session(), script.as_bytes(), &mut |line| {
-            if let Some(code) = line.strip_prefix(mark.as_str()) {
-                ended = code.trim().parse().ok();
-            } else {
-                keep(&mut tail, &line);
-                on_line(&line);
-            }
-        });
-        result.map_err(|e| Lost(format!("`ssh` cannot be started: {e}")))?;
-        // Only our own last line tells how the command ended: ssh's 255 can be its own, the command's, or a signal's.
-        match ended {
-            Some(code) => Ok(Finished { code, tail }),
-            None => Err(Lost(format!(
-                "the connection to `{}` ended before the command did, and what it did is not known: {}",
-                self.host,
-                tail.last().map_or("no word from ssh", String::as_str)
-            ))),
-        }
+        let text = marked(text, &mark);
+        let mut known = 0;
+        self.to_the_end(|| {
+            let (mut at, mut whole) = (0, false);
+            let log = self.folder.join("errors");
+            let lost = |e: std::io::Error| Lost(format!("`ssh` cannot be started: {e}"));
+            let errors = create(&log)?.into();
+            let status = stream_beside(&mut self.session(), errors, text.as_bytes(), &mut |line| {
+                if line == mark {
+                    whole = true;
+                    return;
+                }
+                at += 1;
+                if at > known {
+                    known = at;
+                    on_line(&line);
+                }
+            });
+            status.map_err(lost)?;
+            Ok(if whole { Ended::Whole } else { Ended::Cut(read(&log).trim().to_owned()) })
+        })
+    }
+
+    fn hold(&self, line: &str) -> Result<(), Lost> {
+        let mut master = self.master.borrow_mut();
+        master.told.push(line.to_owned());
+        tell(&mut master.process, line)
     }
 }
 
 impl Drop for Ssh {
     fn drop(&mut self) {
-        let closed = self.base().args(["-O", "exit", "--", &self.host]).stdin(Stdio::null()).output();
-        // A connection that is gone already is as good as closed.
-        drop(closed);
+        end(&mut self.master.get_mut().process);
         drop(std::fs::remove_dir_all(&self.folder));
     }
-}
-
-/// A word for a remote POSIX shell, byte for byte (the version for people would rewrite control characters).
-fn word(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| quote(text), std::borrow::Cow::into_owned)
 }
 
 fn private_folder() -> Result<PathBuf, Lost> {
     let name = nonce();
     let name = &name[..name.len() - 16];
     let mut folder = std::env::temp_dir().join(name);
-    if folder.join("s").as_os_str().len() > SOCKET {
+    if folder.join(SOCKET_NAME).as_os_str().len() > SOCKET {
         folder = Path::new("/tmp").join(name);
     }
     let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
