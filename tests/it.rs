@@ -17,6 +17,7 @@ mod fix;
 mod forecast;
 mod formats;
 mod gate;
+mod halfway;
 mod hard;
 mod hooks;
 mod hostile;

@@ -28,6 +28,9 @@ pub(super) struct DeployArgs {
     /// Show the steps and touch nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// If somebody else deploys there at the moment, wait until that is done
+    #[arg(long)]
+    pub(super) wait: bool,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -38,7 +41,8 @@ pub(super) fn run(args: &DeployArgs, door: &Door<'_>, out: &mut dyn Write, err: 
     let job = args.target.job(&args.service, door);
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
     let mut progress = Progress::new(err, door.live);
-    let (report, plan) = deploy::deploy(&job, args.message.as_deref(), mode, &mut |e| progress.show(e));
+    let options = deploy::How { message: args.message.as_deref(), mode, wait: args.wait };
+    let (report, plan) = deploy::deploy(&job, &options, &mut |e| progress.show(e));
     progress.end();
     match (mode, &plan, args.format) {
         (Mode::DryRun, Some(plan), Format::Text) => print(out, &dry_run(plan, &job.target)),

@@ -77,6 +77,17 @@ pub enum Mode {
     DryRun,
 }
 
+/// How to deploy.
+#[derive(Debug, Clone, Copy)]
+pub struct How<'a> {
+    /// The message of the commit that is to be made first, if there is something to commit.
+    pub message: Option<&'a str>,
+    /// Whether to act.
+    pub mode: Mode,
+    /// Whether to wait for somebody else's deploy.
+    pub wait: bool,
+}
+
 /// Why it went no further.
 enum Stop {
     Refused(Refused),
@@ -121,25 +132,40 @@ struct Session<'a> {
 }
 
 /// Deploys by the protocol, or with [`Mode::DryRun`] gives the plan as text beside the report.
-pub fn deploy(
-    job: &Job<'_>,
-    message: Option<&str>,
-    mode: Mode,
-    on: &mut dyn FnMut(&Event<'_>),
-) -> (Report, Option<Plan>) {
+pub fn deploy(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (Report, Option<Plan>) {
+    let mut told = false;
+    loop {
+        let (report, plan) = once(job, how, on);
+        let locked = matches!(&report.outcome, Outcome::Refused(refused) if refused.reason == "locked");
+        if !locked || !how.wait {
+            return (report, plan);
+        }
+        if !told {
+            on(&Event::Note(&format!("waiting for the other deploy: {}", report.outcome.reason())));
+            told = true;
+        }
+        pause(WAIT);
+    }
+}
+
+/// Between two looks at the lock.
+const WAIT: Duration = Duration::from_secs(2);
+
+fn once(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (Report, Option<Plan>) {
+    let refused = |stop: Stop| (Report::refused(&job.service, stop.refused()), None);
     let mut session = match Session::open(job) {
         Ok(session) => session,
-        Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
+        Err(stop) => return refused(stop),
     };
     let id = session.name();
-    let plan = match session.prepare(message, &id) {
+    let plan = match session.prepare(how.message, &id) {
         Ok(prepared) => prepared,
-        Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
+        Err(stop) => return refused(stop),
     };
-    if mode == Mode::Run {
-        let deploying = match session.begin(message, id, &plan) {
+    if how.mode == Mode::Run {
+        let deploying = match session.begin(how.message, id, &plan) {
             Ok(deploying) => deploying,
-            Err(stop) => return (Report::refused(&job.service, stop.refused()), None),
+            Err(stop) => return refused(stop),
         };
         return (run::run(&mut session, &deploying, on), Some(deploying.plan));
     }

@@ -147,6 +147,7 @@ impl Run<'_, '_> {
         let before = self.journal.of_step(index).cloned();
         match &before {
             // Another client had it done.
+            Some(Carried { code: Some(0), .. }) if self.is_to_be_repeated(index, step) => {}
             Some(Carried { code: Some(0), began, .. }) => {
                 if step.id() == "remove" {
                     self.was_down_since(*began);
@@ -194,6 +195,21 @@ impl Run<'_, '_> {
             }
         };
         self.ended(step, &finished)
+    }
+
+    /// Whether a step that was done runs again because a later one of its phase, which needs it, has to: what the prune
+    /// removed, a build that was cut off has put there again.
+    fn is_to_be_repeated(&self, index: usize, step: &Step) -> bool {
+        let mut later = self
+            .journal
+            .orders
+            .iter()
+            .filter(|c| c.order.index > index && !c.order.undo)
+            .filter(|c| self.plan.steps.get(c.order.index).is_some_and(|other| other.phase() == step.phase()))
+            .peekable();
+        step.again() == Again::Always
+            && later.peek().is_some()
+            && !later.any(|c| c.code == Some(0) || (c.code.is_none() && self.alive))
     }
 
     /// What a command's end says of its step.

@@ -1,0 +1,261 @@
+//! Deploys that lose their client, their connection or their worker at a step of the plan, on real engines over real ssh.
+#![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
+
+const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
+
+/// What goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// `unstale` itself, with all that it started here.
+    Client,
+    /// The connection, as if a cable were pulled: a new one can be made.
+    Connection,
+    /// The worker on the server, but not the command that it waits for.
+    Worker,
+}
+
+on_real_engines!(corners: at_a_few_steps, second_deploy);
+
+/// The steps at which it hurts most.
+fn at_a_few_steps(engine: Engine, builder: Builder) {
+    let lab = lab(engine, builder);
+    let plan = steps(&lab);
+    let at = |id: &str| plan.iter().position(|step| step == id).expect("the plan has it");
+    if std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all") {
+        for index in 0..plan.len() {
+            for fault in [Fault::Client, Fault::Connection, Fault::Worker] {
+                survives(&lab, &plan, index, fault);
+            }
+        }
+        return;
+    }
+    for (id, fault) in [("build", Fault::Client), ("build", Fault::Connection), ("build", Fault::Worker)] {
+        survives(&lab, &plan, at(id), fault);
+    }
+}
+
+/// One deploy at a time: the second one is told who is at it, changes nothing, and may wait.
+fn second_deploy(engine: Engine, builder: Builder) {
+    let lab = lab(engine, builder);
+    lab.push_v4();
+    let mut first = Running::start(&lab, &["deploy", "web"]);
+    first.wait_for("build (server)");
+    let before = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok();
+    let (refused, code) = ended(&mut Running::start(&lab, &["deploy", "web"]));
+    assert_eq!((code, refused["class"].as_str()), (2, Some("locked")), "{refused:#}");
+    let reason = refused["reason"].as_str().unwrap();
+    assert!(reason.starts_with("Dev at "), "{reason}");
+    for part in [" deploys `web` (", ") since 20", "id `20", "start "] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert_eq!(lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok(), before);
+    let (resumed, code) = ended(&mut Running::start(&lab, &["resume"]));
+    assert_eq!((code, resumed["class"].as_str()), (2, Some("locked")), "somebody is at it: {resumed:#}");
+    let mut third = Running::start(&lab, &["deploy", "web", "--wait"]);
+    third.wait_for("waiting for the other deploy");
+    let (done, code) = ended(&mut first);
+    assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
+    let (done, code) = ended(&mut third);
+    assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
+    nothing_is_left(&lab);
+    let (refused, code) = ended(&mut Running::start(&lab, &["resume"]));
+    assert_eq!((code, refused["class"].as_str()), (2, Some("nothing-to-resume")), "{refused:#}");
+}
+
+/// The incident's project, deployed once, with a build that takes a while.
+fn lab(engine: Engine, builder: Builder) -> Lab {
+    let lab = Lab::seeded(engine, builder, |dev| {
+        let path = dev.join("Dockerfile");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("COPY . ."), "{text}");
+        fs::write(path, text.replace("COPY . .", "RUN echo once >&2 && sleep 3\nCOPY . .")).unwrap();
+    });
+    lab.deploy_naively().ok();
+    lab
+}
+
+/// The ids of the plan's steps.
+fn steps(lab: &Lab) -> Vec<String> {
+    let (planned, _) = ended(&mut Running::start(lab, &["deploy", "web", "--dry-run"]));
+    planned["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A new version is deployed, something goes away at a step, and in the end the new version runs, once, and nothing is left.
+fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) {
+    let what = format!("{fault:?} at {} of {plan:?}", plan[index]);
+    let mut version = String::new();
+    lab.edit("frontend/templates/index.html", |page| {
+        let (_, rest) = page.split_once("/scichart/v").unwrap();
+        let old: u32 = rest.split_once('/').unwrap().0.parse().unwrap();
+        version = format!("v{}", old + 1);
+        page.replace(&format!("/v{old}/"), &format!("/{version}/"))
+    });
+    lab.commit_and_push(&what);
+    let old = lab.containers("web");
+    let mut running = Running::start(lab, &["deploy", "web"]);
+    running.wait_for(&format!("[{}/{}]", index + 1, plan.len()));
+    if plan[index] == "build" {
+        // In the midst of it.
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    match fault {
+        Fault::Client => running.kill(),
+        Fault::Connection => kill_connection(&running),
+        Fault::Worker => kill_worker(lab),
+    }
+    let (document, code) = ended(&mut running);
+    match fault {
+        Fault::Connection => {
+            assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
+        }
+        Fault::Client => assert!(document.is_null(), "{what}: {document:#}"),
+        Fault::Worker => {}
+    }
+    if code != 0 {
+        if fault == Fault::Worker {
+            assert_eq!((code, document["verdict"].as_str()), (3, Some("stopped")), "{what}: {document:#}");
+            let next = document["next"][0].as_str().unwrap();
+            assert!(next.starts_with("unstale resume --host testhost --dir "), "{what}: {next}");
+            assert_ne!(next.find(&lab.server().display().to_string()), None);
+        }
+        let (document, code) = ended(&mut Running::start(lab, &["resume"]));
+        assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
+        assert!(
+            document["steps"].as_array().unwrap().iter().all(|s| s["state"] != "planned"),
+            "{document:#}"
+        );
+    }
+    assert_eq!(lab.serves(), version, "{what}");
+    assert!(lab.containers("web").iter().all(|id| !old.contains(id)), "{what}");
+    nothing_is_left(lab);
+    // Once in each ledger, whoever wrote it.
+    let ledger = lab.ssh("cat .git/unstale/ledger.ndjson").ok();
+    let lines: Vec<Value> = ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = &lines.last().unwrap()["id"];
+    assert_eq!(lines.iter().filter(|line| line["id"] == *last).count(), 1, "{what}: {ledger}");
+    let built = builds(lab, last.as_str().unwrap());
+    let expected = if fault == Fault::Worker && plan[index] == "build" { 2 } else { 1 };
+    assert!(built <= expected, "{what}: the build ran {built} times");
+    // The next deploy finds nothing in its way.
+    let (planned, code) = ended(&mut Running::start(lab, &["deploy", "web", "--dry-run"]));
+    assert_eq!(code, 0, "{what}: {planned:#}");
+}
+
+/// How often the worker was told to build in this deploy.
+fn builds(lab: &Lab, id: &str) -> usize {
+    let script = format!("cd .git/unstale/runs/{id} && grep -l -- '--no-cache' *.cmd | wc -l");
+    lab.ssh(&script).ok().trim().parse().unwrap()
+}
+
+/// No lock, no half-written file, no process of the worker, no second container.
+#[track_caller]
+fn nothing_is_left(lab: &Lab) {
+    let left = lab
+        .ssh(
+            "cd .git/unstale; flock -n lock true || echo locked; ls holder 2>/dev/null; \
+             for i in runs/*; do [ -e $i/end ] || echo open $i; ls $i/pid $i/*.new $i/*.tmp $i/next 2>/dev/null; done; \
+             git status --porcelain",
+        )
+        .stdout;
+    assert_eq!(left, "");
+    assert_eq!(lab.containers("web").len(), 1);
+    let all = format!("label=com.docker.compose.project={}", lab.project());
+    let all = lab.engine.docker(&["ps", "--all", "--quiet", "--filter", &all]).ok();
+    assert_eq!(all.lines().count(), 1, "stray containers: {all}");
+}
+
+fn kill_connection(running: &Running) {
+    let begin = Instant::now();
+    loop {
+        let found = children(running.child.id()).into_iter().find(|pid| {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains("ControlMaster=yes")
+        });
+        if let Some(pid) = found {
+            Ran::new(Command::new("kill").args(["-KILL", &pid.to_string()])).ok();
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5), "there is a connection");
+    }
+}
+
+fn kill_worker(lab: &Lab) {
+    lab.ssh("kill -KILL $(cat .git/unstale/runs/*/pid)").ok();
+}
+
+/// The processes that one has started itself.
+fn children(parent: u32) -> Vec<u32> {
+    let path = PathBuf::from(format!("/proc/{parent}/task"));
+    let tasks = fs::read_dir(path).into_iter().flatten().flatten();
+    let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let all: Vec<String> = tasks.map(of).collect();
+    all.iter().flat_map(|list| list.split_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// A running `unstale` whose progress is read.
+struct Running {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Running {
+    fn start(lab: &Lab, args: &[&str]) -> Self {
+        let mut command = lab.in_dev(UNSTALE);
+        command.args(args).args(["--host", "testhost", "--format", "json", "--dir"]).arg(lab.server());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines, said: Vec::new() }
+    }
+
+    /// Waits until it says something.
+    #[track_caller]
+    fn wait_for(&mut self, what: &str) {
+        loop {
+            let line = self
+                .lines
+                .recv_timeout(Duration::from_mins(2))
+                .unwrap_or_else(|_| panic!("{what} is not said: {:#?}", self.said));
+            let found = line.contains(what);
+            self.said.push(line);
+            if found {
+                return;
+            }
+        }
+    }
+
+    /// As the kernel does it when there is no memory left; its ssh goes with the pipes.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+}
+
+/// Waits for the end; the document on standard output, if there is one, and the exit code.
+fn ended(running: &mut Running) -> (Value, i32) {
+    use std::io::Read as _;
+    let mut text = String::new();
+    running.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    let status = running.child.wait().unwrap();
+    let document = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+    (document, status.code().unwrap_or(-1))
+}
