@@ -27,7 +27,7 @@ enum Fault {
     Worker,
 }
 
-on_real_engines!(corners: at_a_few_steps, second_deploy);
+on_real_engines!(corners: at_a_few_steps, second_deploy, back);
 
 /// The steps at which it hurts most.
 fn at_a_few_steps(engine: Engine, builder: Builder) {
@@ -53,7 +53,12 @@ fn second_deploy(engine: Engine, builder: Builder) {
     lab.push_v4();
     let mut first = Running::start(&lab, &["deploy", "web"]);
     first.wait_for("build (server)");
-    let before = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok();
+    // Those of the project: the builder has containers of its own.
+    let state = format!(
+        "git rev-parse HEAD; docker ps -aq --no-trunc --filter label=com.docker.compose.project={}",
+        lab.project()
+    );
+    let before = lab.ssh(&state).ok();
     let (refused, code) = ended(&mut Running::start(&lab, &["deploy", "web"]));
     assert_eq!((code, refused["class"].as_str()), (2, Some("locked")), "{refused:#}");
     let reason = refused["reason"].as_str().unwrap();
@@ -61,7 +66,7 @@ fn second_deploy(engine: Engine, builder: Builder) {
     for part in [" deploys `web` (", ") since 20", "id `20", "start "] {
         assert!(reason.contains(part), "{reason}");
     }
-    assert_eq!(lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok(), before);
+    assert_eq!(lab.ssh(&state).ok(), before);
     let (resumed, code) = ended(&mut Running::start(&lab, &["resume"]));
     assert_eq!((code, resumed["class"].as_str()), (2, Some("locked")), "somebody is at it: {resumed:#}");
     let mut third = Running::start(&lab, &["deploy", "web", "--wait"]);
@@ -73,6 +78,72 @@ fn second_deploy(engine: Engine, builder: Builder) {
     nothing_is_left(&lab);
     let (refused, code) = ended(&mut Running::start(&lab, &["resume"]));
     assert_eq!((code, refused["class"].as_str()), (2, Some("nothing-to-resume")), "{refused:#}");
+}
+
+/// The image of before comes back: after a deploy that was left half-way, and any time later.
+fn back(engine: Engine, builder: Builder) {
+    let lab = lab(engine, builder);
+    let roll = |args: &[&str]| ended(&mut Running::start(&lab, &[&["rollback", "web"], args].concat()));
+    let (refused, code) = roll(&[]);
+    assert_eq!((code, refused["class"].as_str()), (2, Some("nothing-retained")), "{refused:#}");
+    let (_, code) = ended(&mut Running::start(&lab, &["deploy", "web"]));
+    assert_eq!(code, 0);
+    let old = lab.git(&["rev-parse", "HEAD"]).ok();
+    let new = lab.push_v4();
+
+    // The client goes while the service is down. The next deploy says what to do, and going back is one command.
+    let mut running = Running::start(&lab, &["deploy", "web"]);
+    running.wait_for("build (server)");
+    running.kill();
+    let _ = ended(&mut running);
+    assert_eq!(lab.containers("web").len(), 0);
+    let (stopped, code) = roll(&[]);
+    assert_eq!((code, stopped["verdict"].as_str()), (0, Some("verified")), "{stopped:#}");
+    assert_eq!(lab.serves(), "v3");
+    nothing_is_left(&lab);
+
+    // A deploy that is verified, and then not wanted.
+    let (done, code) = ended(&mut Running::start(&lab, &["deploy", "web"]));
+    assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
+    assert_eq!(lab.serves(), "v4");
+    let before = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok();
+    let (list, code) = roll(&["--list"]);
+    let kept = list["kept"].as_array().unwrap();
+    assert_eq!(
+        (code, kept[0]["commit"].as_str(), kept[0]["current"].as_bool()),
+        (0, Some(&*old), Some(false))
+    );
+    let (planned, code) = roll(&["--dry-run"]);
+    assert_eq!(code, 0, "{planned:#}");
+    assert_eq!(lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok(), before, "nothing is touched");
+    let (unknown, code) = roll(&["--to", "20000101t000000z-000000"]);
+    assert_eq!((code, unknown["class"].as_str()), (2, Some("unknown-retained")), "{unknown:#}");
+    let (gone, code) = roll(&[]);
+    assert_eq!((code, gone["verdict"].as_str()), (0, Some("verified")), "{gone:#}");
+    assert_eq!(gone["expected"].as_str(), Some(&*old));
+    assert_eq!(lab.serves(), "v3");
+    assert_eq!(lab.ssh("git rev-parse HEAD").ok(), new, "the checkout stays");
+    nothing_is_left(&lab);
+
+    // Both are true: the commit of before runs, and the newest does not.
+    let (verified, code) = ended(&mut Running::start(&lab, &["verify", "web", "--rev", &old]));
+    assert_eq!((code, verified["verdict"].as_str()), (0, Some("verified")), "{verified:#}");
+    let (stale, code) = ended(&mut Running::start(&lab, &["verify", "web"]));
+    assert_eq!((code, stale["verdict"].as_str()), (1, Some("stale")), "{stale:#}");
+    // Newer bytes under the same image are not what was asked for.
+    let page = "/app/frontend/templates/index.html";
+    let patch = format!(
+        "docker exec $(docker ps -q --filter label=com.docker.compose.project={}) sed -i s,/v3/,/v4/, {page}",
+        lab.project()
+    );
+    lab.ssh(&patch).ok();
+    let (patched, code) = ended(&mut Running::start(&lab, &["verify", "web", "--rev", &old]));
+    assert_eq!((code, patched["verdict"].as_str()), (4, Some("inconclusive")), "{patched:#}");
+
+    // And forward again, by the commit.
+    let (forward, code) = roll(&["--to", &new[..12]]);
+    assert_eq!(lab.serves(), "v4");
+    assert_eq!((code, forward["verdict"].as_str()), (0, Some("verified")), "{forward:#}");
 }
 
 /// The incident's project, deployed once, with a build that takes a while.

@@ -12,6 +12,7 @@ mod init;
 mod lab;
 mod progress;
 mod resume;
+mod rollback;
 mod target;
 mod trace;
 mod verify;
@@ -52,6 +53,8 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Go on with a deploy that was left half-way
     Resume(resume::ResumeArgs),
+    /// Bring the image of before back, and prove that it runs
+    Rollback(rollback::RollbackArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
     /// Reproduce the mechanisms on this machine's engine, and say what differs from what was measured
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),
         Command::Resume(args) => return act(|door, out, err| resume::run(&args, door, out, err)),
+        Command::Rollback(args) => return act(|door, out, err| rollback::run(&args, door, out, err)),
         Command::Verify(args) => return act(|door, out, err| verify::run(&args, door, out, err)),
     };
     let exit = result.unwrap_or_else(|Stop(message)| {

@@ -29,7 +29,7 @@ pub(super) struct ResumeArgs {
 pub(super) fn run(args: &ResumeArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let job = args.target.job("", door);
     let mut progress = Progress::new(err, door.live);
-    let report = deploy::resume(job, args.id.as_deref(), &mut |e| progress.show(e));
+    let report = deploy::resume(&job, args.id.as_deref(), &mut |e| progress.show(e));
     progress.end();
     print_report(out, &report, args.format);
     report.outcome.exit_code()

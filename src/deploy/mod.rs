@@ -6,6 +6,7 @@ mod frames;
 mod git;
 mod observe;
 mod resume;
+mod rollback;
 mod run;
 mod transport;
 mod worker;
@@ -17,14 +18,16 @@ use std::{
 
 use git::Repo;
 pub use resume::resume;
+pub use rollback::{Back, HowBack, rollback};
 use transport::{Local, Lost, Ssh, Transport};
 pub(crate) use transport::{capture, nonce, program};
 use worker::{Begun, Worker};
 
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Container, Deploying, Desired, Event, Found, Health,
-    Holder, Judgement, Logged, Observed, Options, Outcome, Plan, Question, Record, Refused, Relation, Report,
-    Sample, Sha, Target, below, command, judge, last_verified, locked, plan, refuse_service,
+    Holder, ImageId, Judgement, Logged, Observed, Options, Outcome, Plan, Question, Record, Refused,
+    Relation, Report, Sample, Sha, Target, below, command, judge, judge_returned, kept, last_verified,
+    locked, plan, refuse_service,
 };
 
 /// Says which of the paths that git tracks matter for a service, in the checkout as it is now; or what is wrong with the
@@ -163,18 +166,24 @@ fn once(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (Report
         Err(stop) => return refused(stop),
     };
     if how.mode == Mode::Run {
-        let deploying = match session.begin(how.message, id, &plan) {
+        let mut make = |session: &mut Session<'_>, id: &str| session.prepare(how.message, id);
+        let deploying = match session.begin(id, &plan, &mut make) {
             Ok(deploying) => deploying,
             Err(stop) => return refused(stop),
         };
         return (run::run(&mut session, &deploying, on), Some(deploying.plan));
     }
+    (planned(job, &plan), Some(plan))
+}
+
+/// A plan that is only shown.
+fn planned(job: &Job<'_>, plan: &Plan) -> Report {
     let logged = |step: &crate::protocol::Step| Logged {
         command: command(step, &job.target, plan.commit.as_ref()),
         step: step.clone(),
         record: Record::planned(),
     };
-    let report = Report {
+    Report {
         service: job.service.clone(),
         outcome: Outcome::Planned,
         expected: plan.commit.clone(),
@@ -182,8 +191,7 @@ fn once(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (Report
         downtime_ms: 0,
         next: Vec::new(),
         sample: None,
-    };
-    (report, Some(plan))
+    }
 }
 
 /// Says whether what runs is `rev` (HEAD here, if none is given). Changes nothing.
@@ -264,7 +272,12 @@ impl<'a> Session<'a> {
     }
 
     /// Takes the lock, and makes the plan once more: what was seen before could still be changed by others.
-    fn begin(&mut self, message: Option<&str>, id: String, plan: &Plan) -> Result<Deploying, Stop> {
+    fn begin(
+        &mut self,
+        id: String,
+        plan: &Plan,
+        make: &mut dyn FnMut(&mut Self, &str) -> Result<Plan, Stop>,
+    ) -> Result<Deploying, Stop> {
         let server = &self.seen.server;
         let git_dir = server.git().map(|git| git.git_dir.clone()).expect("a plan needs a checkout");
         let holder = Holder {
@@ -279,8 +292,7 @@ impl<'a> Session<'a> {
             Begun::Busy(holder) => return Err(Refused::new("locked", locked(holder.as_ref(), None)).into()),
             Begun::Failed(why) => return Err(Refused::new("no-worker", why).into()),
         };
-        let again =
-            self.refresh(&AT_FIRST).map_err(Stop::from).and_then(|()| self.prepare(message, &holder.id));
+        let again = self.refresh(&AT_FIRST).map_err(Stop::from).and_then(|()| make(self, &holder.id));
         let deploying = again.map(|plan| Deploying {
             schema: 1,
             from: self.seen.server.git().and_then(|g| g.head.clone()),
@@ -304,13 +316,8 @@ impl<'a> Session<'a> {
     /// Everything that is done before the first change: the plan, or a refusal.
     fn prepare(&mut self, message: Option<&str>, id: &str) -> Result<Plan, Stop> {
         self.refresh(&[Question::Here, Question::Lock])?;
-        let now = self.seen.server.now;
         let desired = Desired { service: self.service.to_owned(), message: message.map(str::to_owned) };
-        let mut words = self.target.words();
-        if let Some(expect) = self.expect {
-            words.extend(["--expect", &expect.text, "--in", &expect.path].map(str::to_owned));
-        }
-        let options = Options { id: id.to_owned(), cache_bust: now.compact(), target_words: words };
+        let options = self.options(id);
         let plan = plan(&desired, &self.seen, &options)?;
         self.files(self.commit.as_ref())?;
         if let Some(expect) = self.expect {
@@ -326,6 +333,14 @@ impl<'a> Session<'a> {
             }
         }
         Ok(plan)
+    }
+
+    fn options(&self, id: &str) -> Options {
+        let mut words = self.target.words();
+        if let Some(expect) = self.expect {
+            words.extend(["--expect", &expect.text, "--in", &expect.path].map(str::to_owned));
+        }
+        Options { id: id.to_owned(), cache_bust: self.seen.server.now.compact(), target_words: words }
     }
 
     fn files(&self, commit: Option<&Sha>) -> Result<Vec<Candidate>, Stop> {
@@ -435,7 +450,12 @@ impl<'a> Session<'a> {
         let asked =
             [Question::Git, Question::Containers, Question::Compose, Question::Images, Question::Ledger];
         self.refresh(&asked)?;
-        let (base, kind) = self.base(commit, from)?;
+        let back = self.returned(commit);
+        let (base, kind) = match &back {
+            // What tells it from the commit that it went back from.
+            Some(_) => (self.seen.server.git().and_then(|git| git.head.clone()), Base::Guessed),
+            None => self.base(commit, from)?,
+        };
         let deleted = self.repo.deleted(commit, base.as_ref().filter(|_| kind == Base::Verified))?;
         let deleted = if deleted.is_empty() { Vec::new() } else { self.candidates_of(&deleted)? };
         let Some(compose) = self.seen.server.compose().cloned() else {
@@ -455,7 +475,22 @@ impl<'a> Session<'a> {
             expect: self.expect.map(|e| (e.text.as_str(), e.path.as_str())),
         };
         let (evidence, sample) = evidence::gather(&ask, &self.seen.server, &compose, &unsettled)?;
-        Ok((judge(&evidence), sample))
+        let judgement = match back {
+            Some(image) => judge_returned(&evidence, &image),
+            None => judge(&evidence),
+        };
+        Ok((judgement, sample))
+    }
+
+    /// The kept image of that commit, if the service went back to it: the server's checkout stayed where it was.
+    fn returned(&self, commit: &Sha) -> Option<ImageId> {
+        let server = &self.seen.server;
+        if server.git()?.head.as_ref() == Some(commit) {
+            return None;
+        }
+        let kept = kept(&self.seen, server.compose()?, self.service);
+        let one = kept.into_iter().find(|one| one.current && one.commit.as_ref() == Some(commit))?;
+        Some(one.image)
     }
 
     /// The commit to compare with: the last verified one, else the server's before this deploy, else the parent; an ancestor in any case.

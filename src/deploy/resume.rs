@@ -9,62 +9,101 @@ use super::{
     transport::{Transport, word},
     worker::{self, Begun, Unfinished, Worker},
 };
-use crate::protocol::{Event, Lock, Question, Refused, Report, locked};
+use crate::protocol::{Event, Lock, Question, Refused, Report, Sha, locked};
 
 /// How long a command whose worker was killed may still keep the lock.
 const ORPHAN: Duration = Duration::from_mins(10);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Goes on with the unfinished deploy of that id, or with the only one there is. The job names no service: the deploy does.
-pub fn resume(job: Job<'_>, id: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
-    match resumed(job, id, on) {
+/// Goes on with the unfinished deploy of that id, or with the last one there is. The job names no service: the deploy does.
+pub fn resume(job: &Job<'_>, id: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
+    match found(job, id).and_then(|(to, left)| go_on(to, job, left, Way::On, on)) {
         Ok(report) => report,
-        Err((service, stop)) => Report::refused(&service, stop.refused()),
+        Err(stop) => Report::refused(&job.service, stop.refused()),
     }
 }
 
-fn resumed(
-    mut job: Job<'_>,
-    id: Option<&str>,
-    on: &mut dyn FnMut(&Event<'_>),
-) -> Result<Report, (String, Stop)> {
-    let service = job.service.clone();
-    let none = |stop: Stop| (service.clone(), stop);
-    let to = connect(&job.target).map_err(|lost| none(lost.into()))?;
-    let (git_dir, found) = look(to.as_ref(), job.target.dir(), id).map_err(none)?;
-    let Unfinished { deploying, journal, alive, .. } = found;
-    job.service.clone_from(&deploying.holder.service);
-    job.expect = deploying.expect.clone().map(|(text, path)| super::Expect { text, path });
-    let own = |stop: Stop| (deploying.holder.service.clone(), stop);
-    let worker = begin(to.as_ref(), &git_dir, &job, &deploying.holder, on).map_err(own)?;
-    let mut session = Session::over(to, &job).map_err(own)?;
-    session.worker = Some(worker);
-    let commit = match &deploying.plan.commit {
-        Some(commit) => commit.clone(),
-        None => {
-            session.refresh(&[Question::Here]).map_err(|lost| own(lost.into()))?;
-            match session.seen.here.head.clone().filter(|_| session.seen.here.modified.is_empty()) {
-                Some(head) => head,
-                None => {
-                    let message = "the deploy was left before its commit was made, and files are changed here: commit, and resume again";
-                    return Err(own(Refused::new("dirty", message).into()));
-                }
-            }
-        }
-    };
-    if session.repo.commit(commit.as_str()).map_err(|lost| own(lost.into()))?.is_none() {
-        let message = format!("this checkout does not know {}: `git fetch` first", commit.short());
-        return Err(own(Refused::new("unknown-revision", message).into()));
+/// Takes back what was left half-way; `None` if nothing was.
+pub(super) fn take_back(job: &Job<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Result<Option<Report>, Stop> {
+    match found(job, None) {
+        Ok((to, left)) => go_on(to, job, left, Way::Back, on).map(Some),
+        Err(Stop::Refused(refused)) if refused.reason == "nothing-to-resume" => Ok(None),
+        Err(stop) => Err(stop),
     }
+}
+
+/// Where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    On,
+    Back,
+}
+
+type Left = (String, Unfinished);
+
+fn found(job: &Job<'_>, id: Option<&str>) -> Result<(Box<dyn Transport>, Left), Stop> {
+    let to = connect(&job.target)?;
+    let left = look(to.as_ref(), job.target.dir(), id)?;
+    Ok((to, left))
+}
+
+fn go_on(
+    to: Box<dyn Transport>,
+    job: &Job<'_>,
+    (git_dir, left): Left,
+    way: Way,
+    on: &mut dyn FnMut(&Event<'_>),
+) -> Result<Report, Stop> {
+    let Unfinished { deploying, journal, alive, .. } = left;
+    let service = &deploying.holder.service;
+    if !job.service.is_empty() && job.service != *service {
+        let message =
+            format!("deploy `{}` of `{service}` was left half-way on this server", deploying.holder.id);
+        return Err(Refused::new("unfinished", message).into());
+    }
+    let job = Job {
+        here: job.here.clone(),
+        target: job.target.clone(),
+        service: service.clone(),
+        expect: deploying.expect.clone().map(|(text, path)| super::Expect { text, path }),
+        candidates: job.candidates,
+    };
+    let worker = begin(to.as_ref(), &git_dir, &job, &deploying.holder, on)?;
+    let mut session = Session::over(to, &job)?;
+    session.worker = Some(worker);
+    let commit = commit_of(&mut session, deploying.plan.commit.as_ref())?;
     let back = journal.taken_back();
     let mut run = Run::new(&mut session, &deploying, journal, alive);
-    run.made(Some(commit)).map_err(|lost| own(lost.into()))?;
-    match back {
+    run.made(Some(commit))?;
+    match (way, back) {
         // It was on its way back when its client went.
-        Some(index) => run.go_back(index, on),
-        None => run.go(on),
+        (Way::On, Some(index)) => run.go_back(index, on),
+        (Way::On, None) => run.go(on),
+        (Way::Back, _) => run.go_back(deploying.plan.steps.len() - 1, on),
+    }
+    if way == Way::Back {
+        run.judge_what_runs(on)?;
     }
     Ok(run.report())
+}
+
+/// The commit that is deployed; the deploy may have been left before it was written down.
+fn commit_of(session: &mut Session<'_>, planned: Option<&Sha>) -> Result<Sha, Stop> {
+    let commit = if let Some(commit) = planned {
+        commit.clone()
+    } else {
+        session.refresh(&[Question::Here])?;
+        let here = &session.seen.here;
+        here.head.clone().filter(|_| here.modified.is_empty()).ok_or_else(|| {
+            let message = "the deploy was left before its commit was made, and files are changed here: commit, and resume again";
+            Refused::new("dirty", message)
+        })?
+    };
+    if session.repo.commit(commit.as_str())?.is_none() {
+        let message = format!("this checkout does not know {}: `git fetch` first", commit.short());
+        return Err(Refused::new("unknown-revision", message).into());
+    }
+    Ok(commit)
 }
 
 /// Finds the deploy.

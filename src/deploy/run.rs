@@ -102,11 +102,19 @@ impl<'a, 'b> Run<'a, 'b> {
             }
         }
         let now = self.take_back(index, on);
-        let why = format!("`{}` failed, and its client was gone", self.plan.steps[index].id());
+        let why = "the deploy was left half-way".to_owned();
         self.outcome = Some(Outcome::Stopped { why, now });
         if !self.open {
             self.record_failure(on);
         }
+    }
+
+    /// After a way back: whether what runs is what ran before.
+    pub(super) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Stop> {
+        if !self.open {
+            self.outcome = Some(super::rollback::verdict(self.session, on)?);
+        }
+        Ok(())
     }
 
     /// Every step, and if one fails, back.

@@ -8,6 +8,7 @@ mod names;
 mod observed;
 mod plan;
 mod report;
+mod rollback;
 mod show;
 mod step;
 mod verdict;
@@ -26,6 +27,7 @@ pub use observed::{
 };
 pub use plan::{Desired, Options, Plan, Refused, locked, plan, refuse_lock, refuse_service};
 pub use report::{LedgerEntry, LedgerStep, Logged, Outcome, Report, Sample, last_verified};
+pub use rollback::{Retained, choose, judge_returned, kept, plan_back};
 pub use show::{Target, command, dry_run, quote, visible};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

@@ -89,7 +89,8 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
         Argv::new(["git", "push", &upstream.remote, &refspec]),
         Probe::Pushed,
     ));
-    remove(&mut steps, desired, options, compose, &old, replicas);
+    note_down(&mut steps, &desired.service, options, compose, &old);
+    removal(&mut steps, &desired.service, options, compose, &old, replicas, Phase::Remove);
     pull(&mut steps, git, upstream);
     build(&mut steps, desired, options, seen, compose, engine);
     steps.push(Step::new(
@@ -100,7 +101,7 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
         up(compose, &desired.service, replicas),
         Probe::Running { replicas },
     ));
-    verify(&mut steps, desired, options, seen);
+    verification(&mut steps, &desired.service, options, seen);
     Ok(Plan { steps, commit: if commits { None } else { seen.here.head.clone() }, replicas })
 }
 
@@ -287,7 +288,8 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
     }
 }
 
-fn up(compose: &Compose, service: &str, replicas: usize) -> Argv {
+/// Starts it, as often as it ran before.
+pub(super) fn up(compose: &Compose, service: &str, replicas: usize) -> Argv {
     // `--no-build`: a pull policy of `build` would replace what `--no-cache` has just built by a cached build.
     let mut argv = compose.argv(&["up", "-d", "--no-build", "--no-deps"]);
     if replicas > 1 {
@@ -297,35 +299,59 @@ fn up(compose: &Compose, service: &str, replicas: usize) -> Argv {
     Argv::new(argv)
 }
 
-fn remove(
-    steps: &mut Vec<Step>,
-    desired: &Desired,
-    options: &Options,
-    compose: &Compose,
-    old: &[&Container],
-    replicas: usize,
-) {
+/// The repository of the tags that keep a service's images.
+pub(super) fn retained_name(compose: &Compose, service: &str) -> String {
+    format!("{RETAINED}/{}", image_name(&format!("{}-{service}", compose.project)))
+}
+
+/// The images that run, each once.
+fn running<'a>(old: &[&'a Container]) -> Vec<&'a ImageId> {
     let mut images: Vec<&ImageId> = Vec::new();
     for container in old.iter().filter(|c| c.runs()) {
         if !images.contains(&&container.image) {
             images.push(&container.image);
         }
     }
-    let tag = |n: usize| {
-        let name = image_name(&format!("{}-{}", compose.project, desired.service));
-        let more = if n == 0 { String::new() } else { format!("-{}", n + 1) };
-        format!("{RETAINED}/{name}:{}{more}", options.id)
-    };
-    for (n, &image) in images.iter().enumerate() {
+    images
+}
+
+/// The tag of the n-th of them.
+fn retained_tag(compose: &Compose, service: &str, options: &Options, n: usize) -> String {
+    let more = if n == 0 { String::new() } else { format!("-{}", n + 1) };
+    format!("{}:{}{more}", retained_name(compose, service), options.id)
+}
+
+/// Keeps the images that run.
+pub(super) fn note_down(
+    steps: &mut Vec<Step>,
+    service: &str,
+    options: &Options,
+    compose: &Compose,
+    old: &[&Container],
+) {
+    for (n, &image) in running(old).iter().enumerate() {
+        let tag = retained_tag(compose, service, options, n);
         steps.push(Step::new(
             "retain",
             Phase::Remove,
             Place::Server,
             "a failed build or start puts this image back",
-            Argv::new(["docker", "tag", &image.0, &tag(n)]),
-            Probe::Tagged { tag: tag(n), image: image.clone() },
+            Argv::new(["docker", "tag", &image.0, &tag]),
+            Probe::Tagged { tag, image: image.clone() },
         ));
     }
+}
+
+/// Removes the old containers; what ran can be put back.
+pub(super) fn removal(
+    steps: &mut Vec<Step>,
+    service: &str,
+    options: &Options,
+    compose: &Compose,
+    old: &[&Container],
+    replicas: usize,
+    phase: Phase,
+) {
     if old.is_empty() {
         return;
     }
@@ -336,15 +362,16 @@ fn remove(
         "{} keeps its image, its anonymous volumes and its single-file mounts as long as it exists",
         list(&names)
     );
-    let step = Step::new("remove", Phase::Remove, Place::Server, cause, argv, Probe::Gone { ids });
-    steps.push(if images.is_empty() {
+    let step = Step::new("remove", phase, Place::Server, cause, argv, Probe::Gone { ids });
+    steps.push(if running(old).is_empty() {
         step
     } else {
+        let tag = retained_tag(compose, service, options, 0);
         step.undo(Undo {
             cause: "the image that ran before runs again".to_owned(),
             argvs: vec![
-                Argv::new(["docker".to_owned(), "tag".to_owned(), tag(0), compose.tag.clone()]),
-                up(compose, &desired.service, replicas),
+                Argv::new(["docker".to_owned(), "tag".to_owned(), tag, compose.tag.clone()]),
+                up(compose, service, replicas),
             ],
         })
     });
@@ -410,8 +437,9 @@ fn build(
     );
 }
 
-fn verify(steps: &mut Vec<Step>, desired: &Desired, options: &Options, seen: &Observed) {
-    let words = ["unstale".to_owned(), "verify".to_owned(), desired.service.clone()];
+/// Verifies, and writes the ledgers.
+pub(super) fn verification(steps: &mut Vec<Step>, service: &str, options: &Options, seen: &Observed) {
+    let words = ["unstale".to_owned(), "verify".to_owned(), service.to_owned()];
     let argv =
         Argv::new(words.into_iter().chain(options.target_words.iter().cloned()).chain(["--rev".to_owned()]))
             .commit();

@@ -1,0 +1,229 @@
+//! The way back: which images of before are kept, the plan that brings one back, and the verdict on what then runs.
+
+use super::{
+    evidence::{Bytes, Evidence, Makes, ReplicaEvidence},
+    journal::Lock,
+    names::{ImageId, Sha},
+    observed::{Compose, Container, Health, Observed},
+    plan::{
+        Options, Plan, Refused, note_down, refuse_lock, refuse_service, removal, retained_name, up,
+        verification,
+    },
+    report::LedgerEntry,
+    step::{Argv, Phase, Place, Probe, Step},
+    verdict::{Counts, FileState, Judged, Judgement, Verdict, state_of},
+};
+
+/// An image that a deploy kept before it took its container away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retained {
+    /// The deploy that kept it.
+    pub id: String,
+    /// The tag that keeps it.
+    pub tag: String,
+    /// The image.
+    pub image: ImageId,
+    /// The commit that it was built from, as far as a ledger says; the bytes have to prove it.
+    pub commit: Option<Sha>,
+    /// Whether the service's tag is on it: it is what runs.
+    pub current: bool,
+}
+
+/// The kept images of a service, the newest first.
+pub fn kept(seen: &Observed, compose: &Compose, service: &str) -> Vec<Retained> {
+    let server = &seen.server;
+    let prefix = format!("{}:", retained_name(compose, service));
+    let current = server.image(&compose.tag).map(|image| &image.id);
+    let lines: Vec<&String> =
+        [&server.ledger, &seen.here.ledger].into_iter().flatten().flat_map(|ledger| &ledger.lines).collect();
+    let entries: Vec<LedgerEntry> =
+        lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let ours = || entries.iter().filter(|entry| entry.service == service);
+    let commit = |id: &str, image: &ImageId| {
+        let made = ours().find(|e| e.verdict == "verified" && e.image.as_ref() == Some(&image.0));
+        // What lay on the server when it was taken away: a claim, until the bytes say so.
+        let lay = || ours().find(|entry| entry.id == id).and_then(|entry| entry.from.clone());
+        made.and_then(|entry| entry.to.clone()).or_else(lay).and_then(|sha| Sha::parse(&sha))
+    };
+    let mut found: Vec<Retained> = Vec::new();
+    for image in server.images.iter().flatten() {
+        for tag in image.tags.iter().filter_map(|tag| tag.strip_prefix(&prefix).map(|id| (tag, id))) {
+            let (tag, id) = tag;
+            found.push(Retained {
+                id: id.to_owned(),
+                tag: tag.clone(),
+                image: image.id.clone(),
+                commit: commit(id, &image.id),
+                current: current == Some(&image.id),
+            });
+        }
+    }
+    found.sort_by(|a, b| b.id.cmp(&a.id));
+    found
+}
+
+/// The kept image that is meant: by the id of the deploy that kept it, by its commit, by its image ID, or the newest one
+/// that is not what runs.
+///
+/// # Errors
+/// `nothing-retained` or `unknown-retained`.
+pub fn choose<'r>(kept: &'r [Retained], to: Option<&str>, service: &str) -> Result<&'r Retained, Refused> {
+    let Some(to) = to else {
+        return kept.iter().find(|retained| !retained.current).ok_or_else(|| {
+            let message =
+                format!("no earlier image of `{service}` is kept on the server: only a deploy keeps one");
+            Refused::new("nothing-retained", message)
+        });
+    };
+    let is_meant = |retained: &&Retained| {
+        let image = retained.image.0.trim_start_matches("sha256:");
+        retained.id == to
+            || (to.len() >= 7 && image.starts_with(to.trim_start_matches("sha256:")))
+            || (to.len() >= 7 && retained.commit.as_ref().is_some_and(|sha| sha.as_str().starts_with(to)))
+    };
+    kept.iter().find(is_meant).ok_or_else(|| {
+        let message =
+            format!("no kept image of `{service}` is `{to}`: `unstale rollback {service} --list` shows them");
+        Refused::new("unknown-retained", message)
+    })
+}
+
+/// The steps that bring a kept image back. Nothing is built, and the server's checkout stays as it is.
+///
+/// # Errors
+/// A refusal, before anything is changed.
+pub fn plan_back(
+    service: &str,
+    to: Option<&str>,
+    seen: &Observed,
+    options: &Options,
+) -> Result<(Plan, Retained), Refused> {
+    let server = &seen.server;
+    let no_compose =
+        |why: &str| Refused::new("no-compose", format!("compose cannot be used on the server: {why}"));
+    let compose = match &server.compose {
+        Some(Ok(compose)) => compose,
+        Some(Err(why)) => return Err(no_compose(why)),
+        None => return Err(no_compose("it was not asked")),
+    };
+    refuse_service(compose, service)?;
+    refuse_lock(server.lock.as_ref().unwrap_or(&Lock::default()), &options.id)?;
+    let kept = kept(seen, compose, service);
+    let chosen = choose(&kept, to, service)?.clone();
+    let Some(commit) = chosen.commit.clone() else {
+        let message = format!("no ledger says which commit `{}` was built from", chosen.tag);
+        return Err(Refused::new("unknown-commit", message));
+    };
+    let old: Vec<&Container> = server.replicas().collect();
+    let replicas = old.iter().filter(|c| c.runs()).count().max(1);
+    let mut steps = Vec::new();
+    note_down(&mut steps, service, options, compose, &old);
+    steps.push(Step::new(
+        "retag",
+        Phase::Up,
+        Place::Server,
+        format!("compose makes the container from `{}`", compose.tag),
+        Argv::new(["docker", "tag", &chosen.tag, &compose.tag]),
+        Probe::Tagged { tag: compose.tag.clone(), image: chosen.image.clone() },
+    ));
+    removal(&mut steps, service, options, compose, &old, replicas, Phase::Up);
+    steps.push(Step::new(
+        "up",
+        Phase::Up,
+        Place::Server,
+        "a new container from the image of before",
+        up(compose, service, replicas),
+        Probe::Running { replicas },
+    ));
+    verification(&mut steps, service, options, seen);
+    Ok((Plan { steps, commit: Some(commit), replicas }, chosen))
+}
+
+/// Judges what runs after the way back: the very image, and the bytes of its commit. The server's checkout is newer, and
+/// says nothing here. `evidence.base` has to be counted from the commit that was left.
+pub fn judge_returned(evidence: &Evidence, image: &ImageId) -> Judgement {
+    let replicas: Vec<Judged> =
+        evidence.replicas.iter().map(|replica| returned(evidence, replica, image)).collect();
+    let worst = replicas.iter().max_by_key(|replica| replica.verdict);
+    let (verdict, reason) = match worst {
+        None => (Verdict::Inconclusive, format!("no container of `{}` exists", evidence.service)),
+        Some(replica) => (replica.verdict, replica.detail.clone()),
+    };
+    Judgement { verdict, reason, replicas }
+}
+
+fn returned(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> Judged {
+    let container = &replica.container;
+    let mut counts = Counts { checked: replica.files.len(), ..Counts::default() };
+    for file in &replica.files {
+        match state_of(file) {
+            FileState::Fresh => counts.fresh += 1,
+            FileState::Stale(_) => counts.stale += 1,
+            FileState::Missing => counts.missing += 1,
+            FileState::Unknown => counts.unknown += 1,
+        }
+    }
+    let (verdict, detail) = decide(evidence, replica, image);
+    Judged {
+        container: container.name.clone(),
+        image: container.image.0.clone(),
+        verdict,
+        diagnosis: None,
+        detail,
+        counts,
+    }
+}
+
+fn decide(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> (Verdict, String) {
+    let (container, name) = (&replica.container, &replica.container.name);
+    let commit = evidence.commit.short();
+    let open = |why: String| (Verdict::Inconclusive, why);
+    if !container.runs() {
+        return open(format!("container `{name}` is {}: there is no process to look at", container.status));
+    }
+    if container.image != *image {
+        let why = format!(
+            "`{name}` runs {}, not {}, which was to come back",
+            container.image.short(),
+            image.short()
+        );
+        return (Verdict::Stale, why);
+    }
+    if let Some(why) = &replica.unsettled {
+        return open(format!("container `{name}` is not settled: {why}"));
+    }
+    match container.health {
+        Health::None | Health::Healthy => {}
+        Health::Starting => return open(format!("the health check of `{name}` has not decided yet")),
+        Health::Unhealthy => return open(format!("the health check of `{name}` fails")),
+    }
+    if let Some(recipe) = evidence.recipes.iter().find(|recipe| recipe.changed) {
+        let what = match recipe.makes {
+            Makes::Container => "the container is made by",
+            Makes::Image => "where its files lie is told by",
+        };
+        return open(format!(
+            "`{name}` runs the image of {commit}, but {what} the newer `{}`: its files could not be compared",
+            recipe.path
+        ));
+    }
+    let known = |bytes: &Bytes| bytes.digest().is_some();
+    let changed = replica.files.iter().filter(|file| file.changed && known(&file.expected));
+    let (fresh, other): (Vec<_>, Vec<_>) = changed.partition(|file| state_of(file) == FileState::Fresh);
+    if let Some(file) = other.first() {
+        return open(format!(
+            "`{name}` runs the image of {commit}, but `{}` in it is not the file of that commit",
+            file.at
+        ));
+    }
+    if fresh.is_empty() {
+        return open(format!(
+            "`{name}` runs the image of {commit}; none of the files that differ from the newer commit is in it, so the bytes prove nothing"
+        ));
+    }
+    let files = if fresh.len() == 1 { "1 file that differs" } else { "the files that differ" };
+    (
+        Verdict::Verified,
+        format!("`{name}` runs the image of {commit} again, and {files} from the newer commit is as it was"),
+    )
+}
