@@ -71,6 +71,23 @@ fn second_deploy(engine: Engine, builder: Builder) {
     assert_eq!((code, resumed["class"].as_str()), (2, Some("locked")), "somebody is at it: {resumed:#}");
     let mut third = Running::start(&lab, &["deploy", "web", "--wait"]);
     third.wait_for("waiting for the other deploy");
+    // Ctrl-C lets the build end, and no more. The one that waits does not take over what is not done.
+    first.interrupt();
+    let (stopped, code) = ended(&mut first);
+    assert_eq!((code, stopped["verdict"].as_str()), (3, Some("stopped")), "{stopped:#}");
+    let reason = stopped["reason"].as_str().unwrap();
+    assert!(reason.starts_with("interrupted before `up`; "), "{reason}");
+    let states = stopped["steps"].as_array().unwrap().iter();
+    let build = states.clone().find(|step| step["id"] == "build").unwrap();
+    assert_eq!(build["state"], "done", "{stopped:#}");
+    let (refused, code) = ended(&mut third);
+    assert_eq!((code, refused["class"].as_str()), (2, Some("unfinished")), "{refused:#}");
+    let (done, code) = ended(&mut Running::start(&lab, &["resume"]));
+    assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
+    let mut first = Running::start(&lab, &["deploy", "web"]);
+    first.wait_for("build (server)");
+    let mut third = Running::start(&lab, &["deploy", "web", "--wait"]);
+    third.wait_for("waiting for the other deploy");
     let (done, code) = ended(&mut first);
     assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
     let (done, code) = ended(&mut third);
@@ -313,6 +330,11 @@ impl Running {
                 return;
             }
         }
+    }
+
+    /// As the terminal does it.
+    fn interrupt(&self) {
+        Ran::new(Command::new("kill").args(["-INT", &self.child.id().to_string()])).ok();
     }
 
     /// As the kernel does it when there is no memory left; its ssh goes with the pipes.

@@ -4,6 +4,7 @@ mod bytes;
 mod evidence;
 mod frames;
 mod git;
+mod interrupt;
 mod observe;
 mod resume;
 mod rollback;

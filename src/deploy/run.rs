@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Session, Stop,
+    Session, Stop, interrupt,
     transport::{Finished, Lost},
 };
 use crate::protocol::{
@@ -119,7 +119,14 @@ impl<'a, 'b> Run<'a, 'b> {
 
     /// Every step, and if one fails, back.
     pub(super) fn go(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
+        interrupt::watch();
         for index in 0..self.plan.steps.len() {
+            if interrupt::seen() {
+                let why = format!("interrupted before `{}`", self.plan.steps[index].id());
+                let now = "what is done stays done, and the rest is for `resume`".to_owned();
+                self.outcome = Some(Outcome::Stopped { why, now });
+                return;
+            }
             if let Err(failure) = self.step(index, on) {
                 return self.fail(index, failure, on);
             }
@@ -251,7 +258,14 @@ impl Run<'_, '_> {
         stdin: &str,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Finished, Failure> {
-        let mut line = |text: &str| on(&Event::Line(text));
+        let mut told = interrupt::seen();
+        let mut line = |text: &str| {
+            if !told && interrupt::seen() {
+                told = true;
+                on(&Event::Note("stopping after this step; once more, and the server goes on with it alone"));
+            }
+            on(&Event::Line(text));
+        };
         let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
         let ended = worker.carry_out(self.session.to.as_ref(), order, argv, stdin, &mut line)?;
         let code = ended.as_ref().map(|finished| finished.code);

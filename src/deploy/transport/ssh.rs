@@ -104,9 +104,9 @@ enum Ended {
     Cut(String),
 }
 
-/// A script that prints the mark as its last line, however it ends.
+/// A script that prints the mark as its last line, however it ends: it may have traps of its own.
 fn marked(text: &str, mark: &str) -> String {
-    format!("trap 'printf \"\\n%s\\n\" {mark}' EXIT\n{text}")
+    format!("(\n{text}\n)\nprintf '\\n%s\\n' {mark}\n")
 }
 
 fn base(folder: &Path) -> std::process::Command {
