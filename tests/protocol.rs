@@ -8,10 +8,10 @@ use unstale::protocol::{
     Stat, Target, Tip, Upstream, Verdict, command, dry_run, judge, last_verified, plan, quote, state_of,
 };
 
-const OLD: &str = "1111111111111111111111111111111111111111";
-const NEW: &str = "2222222222222222222222222222222222222222";
+pub(crate) const OLD: &str = "1111111111111111111111111111111111111111";
+pub(crate) const NEW: &str = "2222222222222222222222222222222222222222";
 
-fn sha(text: &str) -> Sha {
+pub(crate) fn sha(text: &str) -> Sha {
     Sha::parse(text).expect("40 digits")
 }
 
@@ -19,7 +19,7 @@ fn upstream() -> Upstream {
     Upstream { remote: "origin".into(), branch: "main".into() }
 }
 
-fn container() -> Container {
+pub(crate) fn container() -> Container {
     Container {
         id: "c0ffee".into(),
         name: "shop-web-1".into(),
@@ -49,7 +49,7 @@ fn compose() -> Compose {
 }
 
 /// A clean checkout one commit ahead of a server where the service runs.
-fn seen() -> Observed {
+pub(crate) fn seen() -> Observed {
     Observed {
         here: Here {
             toplevel: "/home/me/shop".into(),
@@ -103,7 +103,7 @@ fn desired(message: Option<&str>) -> Desired {
     Desired { service: "web".into(), message: message.map(str::to_owned) }
 }
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         id: "20261122t140000z-abc123".into(),
         cache_bust: "20261122T140000Z".into(),
@@ -119,7 +119,7 @@ fn planned(seen: &Observed, message: Option<&str>) -> Plan {
     plan(&desired(message), seen, &options()).expect("nothing speaks against it")
 }
 
-fn ids(plan: &Plan) -> Vec<&str> {
+pub(crate) fn ids(plan: &Plan) -> Vec<&str> {
     plan.steps.iter().map(unstale::protocol::Step::id).collect()
 }
 
@@ -470,7 +470,7 @@ fn stat() -> Stat {
 }
 
 /// A changed file that the container has as it should.
-fn fresh() -> FileEvidence {
+pub(crate) fn fresh() -> FileEvidence {
     FileEvidence {
         path: "index.html".into(),
         at: "/app/index.html".into(),
@@ -498,7 +498,7 @@ fn stale() -> FileEvidence {
     }
 }
 
-fn odd() -> FileEvidence {
+pub(crate) fn odd() -> FileEvidence {
     FileEvidence { actual: bytes("built"), ..fresh() }
 }
 
@@ -527,7 +527,7 @@ fn same(file: FileEvidence) -> FileEvidence {
     FileEvidence { path: "other".into(), at: "/app/other".into(), changed: false, ..file }
 }
 
-fn evidence(files: Vec<FileEvidence>) -> Evidence {
+pub(crate) fn evidence(files: Vec<FileEvidence>) -> Evidence {
     Evidence {
         service: "web".into(),
         commit: sha(NEW),

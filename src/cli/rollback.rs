@@ -62,7 +62,7 @@ pub(super) fn run(args: &RollbackArgs, door: &Door<'_>, out: &mut dyn Write, err
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
     let how = HowBack { to: args.to.as_deref(), mode, list: args.list };
     let mut progress = Progress::new(err, door.live);
-    let back = deploy::rollback(job, &how, &mut |e| progress.show(e));
+    let back = deploy::rollback(&job, &how, &mut |e| progress.show(e));
     progress.end();
     let (report, plan) = match back {
         Back::Kept(kept) => {

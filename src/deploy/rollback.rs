@@ -25,19 +25,18 @@ pub struct HowBack<'a> {
 }
 
 /// Goes back.
-pub fn rollback(job: Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Back {
+pub fn rollback(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Back {
     if !how.list && how.mode == Mode::Run && how.to.is_none() {
         // What was left half-way has to be taken back first, and that is what is meant.
-        match resume::take_back(&job, on) {
+        match resume::take_back(job, on) {
             Ok(Some(report)) => return Back::Report(Box::new(report), None),
             Ok(None) => {}
             Err(stop) => return refused(&job.service, stop),
         }
     }
-    let service = job.service.clone();
-    match back(&job, how, on) {
+    match back(job, how, on) {
         Ok(back) => back,
-        Err(stop) => refused(&service, stop),
+        Err(stop) => refused(&job.service, stop),
     }
 }
 

@@ -59,7 +59,7 @@ impl Worker {
             "command -v flock >/dev/null 2>&1 || {{ echo no-flock; exit; }}\n\
              if [ ! -e \"$r/pid\" ] || ! kill -0 \"$(cat \"$r/pid\")\" 2>/dev/null; then\n\
              if [ -e \"$u/lock\" ] && ! flock -n \"$u/lock\" true; then echo busy; cat \"$u/holder\"; exit; fi\n\
-             mkdir -p \"$r\" || exit\n\
+             mkdir -p \"$r\" 2>&1 || exit\n\
              rm -f \"$r/began\" \"$r/next\" \"$r/end\" \"$r/leave\"\n\
              cat >\"$r/holder\" <<'{mark}'\n{holder}\n{mark}\n\
              cat >\"$r/worker\" <<'{mark}'\n{WORKER}{mark}\n\
@@ -86,7 +86,7 @@ impl Worker {
                 "the server has no `flock` (package util-linux or busybox), which keeps two deploys apart"
                     .to_owned(),
             ),
-            _ => Begun::Failed(format!("the worker did not start on the server: {}", rest.trim())),
+            _ => Begun::Failed(format!("the worker did not start on the server: {}", out.trim())),
         })
     }
 

@@ -68,7 +68,7 @@ impl Ssh {
         end(&mut master.process);
         let begin = crate::deploy::now();
         master.process = loop {
-            drop(std::fs::remove_file(self.folder.join(SOCKET_NAME)));
+            remove(&self.folder.join(SOCKET_NAME));
             match connected(&self.host, &self.folder) {
                 Ok(process) => break process,
                 Err(lost) if begin.elapsed() > AGAIN => return Err(lost),
@@ -169,15 +169,15 @@ impl Transport for Ssh {
     fn script(&self, text: &str) -> Result<Vec<u8>, Lost> {
         let mark = nonce();
         let text = marked(text, &mark);
-        let last = format!("\n{mark}\n");
+        let end = format!("\n{mark}\n");
         let mut answer = Vec::new();
         self.to_the_end(|| {
             let lost = |e: std::io::Error| Lost(format!("`ssh` cannot be started: {e}"));
             let (_, mut out, errors) = capture(&mut self.session(), text.as_bytes()).map_err(lost)?;
-            if !out.ends_with(last.as_bytes()) {
+            if !out.ends_with(end.as_bytes()) {
                 return Ok(Ended::Cut(String::from_utf8_lossy(&errors).trim().to_owned()));
             }
-            out.truncate(out.len() - last.len());
+            out.truncate(out.len() - end.len());
             answer = out;
             Ok(Ended::Whole)
         })?;
@@ -233,6 +233,12 @@ fn private_folder() -> Result<PathBuf, Lost> {
     let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
     made.map_err(|e| Lost(format!("`{}` cannot be made: {e}", folder.display())))?;
     Ok(folder)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a connection that was cut off leaves its socket behind")]
+fn remove(path: &Path) {
+    // If it stays, the next connection says so.
+    drop(std::fs::remove_file(path));
 }
 
 #[expect(clippy::disallowed_methods, reason = "the errors of the background connection need a file")]

@@ -1,0 +1,147 @@
+//! The lock and the way back, as values: who is refused, which image is meant, and what counts as being back.
+
+use unstale::protocol::{
+    FileEvidence, Holder, Image, ImageId, LedgerFile, Lock, Moment, Observed, Recipe, Verdict,
+    judge_returned, kept, plan, plan_back,
+};
+
+use crate::protocol::{NEW, OLD, container, evidence, fresh, ids, odd, options, seen, sha};
+
+const KEPT: &str = "unstale-retained/shop-web:20261120t090000z-aaaaaa";
+
+/// The service runs a new image; the one of before is kept, and a ledger says what it was built from.
+fn deployed() -> Observed {
+    let mut seen = seen();
+    let old = Image {
+        id: ImageId("sha256:0123456789abcdef".into()),
+        tags: vec![KEPT.into()],
+        tagged: Some(Moment::seconds(800)),
+    };
+    seen.server.images.as_mut().unwrap().push(old);
+    let line = format!(
+        r#"{{"schema":1,"id":"20261101t000000z-000000","time":"","service":"web","from":null,"to":"{OLD}","image":"sha256:0123456789abcdef","verdict":"verified","cause":null,"downtime_ms":0,"steps":[]}}"#
+    );
+    seen.server.ledger = Some(LedgerFile { folder: true, lines: vec![line] });
+    seen
+}
+
+fn holder(id: &str) -> Holder {
+    Holder {
+        id: id.into(),
+        who: "Ann at laptop".into(),
+        since: "2026-11-22T14:00:00Z".into(),
+        service: "web".into(),
+        commit: Some(sha(NEW)),
+    }
+}
+
+#[test]
+fn one_deploy_at_a_time_and_none_over_one_that_was_left() {
+    let refused = |lock: Lock| {
+        let mut seen = seen();
+        seen.server.lock = Some(lock);
+        let desired = unstale::protocol::Desired { service: "web".into(), message: None };
+        plan(&desired, &seen, &options()).map(|plan| plan.steps.len())
+    };
+    assert!(refused(Lock::default()).is_ok());
+    let own = Lock { held: Some(Some(holder(&options().id))), at: None, open: vec![options().id] };
+    assert!(refused(own).is_ok(), "it has the lock itself");
+    let other =
+        Lock { held: Some(Some(holder("x-1"))), at: Some("9 start 7.0".into()), open: vec!["x-1".into()] };
+    let why = refused(other).unwrap_err();
+    assert_eq!(why.reason, "locked");
+    for part in
+        ["Ann at laptop deploys `web`", &NEW[..12], "since 2026-11-22T14:00:00Z", "`x-1`", "`9 start 7.0`"]
+    {
+        assert!(why.message.contains(part), "{part}: {}", why.message);
+    }
+    assert_eq!(refused(Lock { held: Some(None), ..Lock::default() }).unwrap_err().reason, "locked");
+    let left = refused(Lock { open: vec!["x-1".into()], ..Lock::default() }).unwrap_err();
+    assert_eq!(left.reason, "unfinished");
+    assert!(left.message.contains("`unstale resume`") && left.message.contains("`unstale rollback`"));
+}
+
+#[test]
+fn the_image_of_before_is_found_by_any_of_its_names() {
+    let seen = deployed();
+    let compose = seen.server.compose().unwrap();
+    let found = kept(&seen, compose, "web");
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].tag.as_str(), found[0].commit.clone(), found[0].current),
+        (KEPT, Some(sha(OLD)), false)
+    );
+    assert!(kept(&seen, compose, "db").is_empty(), "another service's");
+    for to in [
+        None,
+        Some("20261120t090000z-aaaaaa"),
+        Some(&OLD[..12]),
+        Some("0123456"),
+        Some("sha256:0123456789abcdef"),
+    ] {
+        let (plan, chosen) = plan_back("web", to, &seen, &options()).unwrap();
+        assert_eq!(chosen.tag, KEPT, "{to:?}");
+        assert_eq!(plan.commit, Some(sha(OLD)));
+        let expected = ["retain", "retag", "remove", "up", "verify"];
+        assert_eq!(ids(&plan)[..5], expected);
+    }
+    for (to, reason) in
+        [("012345", "unknown-retained"), ("aaaaaa", "unknown-retained"), (&NEW[..12], "unknown-retained")]
+    {
+        assert_eq!(plan_back("web", Some(to), &seen, &options()).unwrap_err().reason, reason, "{to}");
+    }
+    assert_eq!(
+        plan_back("web", None, &crate::protocol::seen(), &options()).unwrap_err().reason,
+        "nothing-retained"
+    );
+    // What runs already is not what is meant by "back".
+    let mut there = deployed();
+    there.server.images.as_mut().unwrap()[1].tags.push("shop-web:latest".into());
+    there.server.images.as_mut().unwrap()[0].tags.clear();
+    assert_eq!(plan_back("web", None, &there, &options()).unwrap_err().reason, "nothing-retained");
+    // Of a deploy that no ledger knows, nobody knows the commit.
+    let mut unknown = deployed();
+    unknown.server.ledger = None;
+    assert_eq!(plan_back("web", None, &unknown, &options()).unwrap_err().reason, "unknown-commit");
+}
+
+#[test]
+fn back_is_the_very_image_with_the_bytes_of_its_commit() {
+    let image = container().image;
+    let verdict = |files: Vec<FileEvidence>, change: &dyn Fn(&mut unstale::protocol::Evidence)| {
+        let mut evidence = evidence(files);
+        change(&mut evidence);
+        judge_returned(&evidence, &image).verdict
+    };
+    assert_eq!(verdict(vec![fresh()], &|_| {}), Verdict::Verified);
+    // The checkout on the server is newer, and may be anything.
+    assert_eq!(verdict(vec![fresh()], &|e| e.head = None), Verdict::Verified);
+    assert_eq!(verdict(vec![fresh()], &|e| e.modified.push("a".into())), Verdict::Verified);
+    let other = ImageId("sha256:ffffffffffffffff".into());
+    assert_eq!(judge_returned(&evidence(vec![fresh()]), &other).verdict, Verdict::Stale);
+    for (what, files, change) in [
+        (
+            "a mount has newer bytes",
+            vec![fresh(), odd()],
+            &(|_: &mut unstale::protocol::Evidence| {}) as &dyn Fn(&mut unstale::protocol::Evidence),
+        ),
+        ("no file tells the two apart", vec![FileEvidence { changed: false, ..fresh() }], &|_| {}),
+        ("no file at all", vec![], &|_| {}),
+        ("it is not settled", vec![fresh()], &|e| e.replicas[0].unsettled = Some("it is restarting".into())),
+        ("it does not run", vec![fresh()], &|e| e.replicas[0].container.status = "exited".into()),
+        ("no container", vec![fresh()], &|e| e.replicas.clear()),
+        ("its health check fails", vec![fresh()], &|e| {
+            e.replicas[0].container.health = unstale::protocol::Health::Unhealthy;
+        }),
+        ("the compose file is another", vec![fresh()], &|e| {
+            e.recipes.push(Recipe {
+                path: "compose.yaml".into(),
+                makes: unstale::protocol::Makes::Container,
+                changed: true,
+                when: None,
+            });
+        }),
+    ] {
+        assert_eq!(verdict(files, change), Verdict::Inconclusive, "{what}");
+    }
+}
