@@ -91,9 +91,11 @@ fn on_this_machine(engine: Engine, builder: Builder) {
         (document, ran.code)
     };
     verdict(&server(&["verify", "web"]), "verified", 0);
+    let quiet = Ran::new(lab.in_server(UNSTALE).args(["verify", "web", "--local", "--quiet"]));
+    assert_eq!((quiet.code, quiet.stdout.as_str(), quiet.stderr.as_str()), (0, "", ""));
     lab.push_v4();
     lab.ssh("git pull").ok();
-    verdict(&server(&["verify", "web"]), "stale", 1);
+    verdict(&server(&["verify", "web", "--quiet"]), "stale", 1);
     verdict(&server(&["deploy", "web"]), "verified", 0);
     assert_eq!(lab.serves(), "v4");
     lab.ssh("sed -i s,/v4/,/v5/, frontend/templates/index.html").ok();

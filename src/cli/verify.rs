@@ -22,6 +22,9 @@ pub(super) struct VerifyArgs {
     /// The commit that should run; HEAD of this checkout if not given
     #[arg(long, value_name = "REV")]
     pub(super) rev: Option<String>,
+    /// Say nothing unless it is something else than verified, as cron likes it
+    #[arg(short, long)]
+    pub(super) quiet: bool,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -33,6 +36,9 @@ pub(super) fn run(args: &VerifyArgs, door: &Door<'_>, out: &mut dyn Write, err: 
     let mut progress = Progress::new(err, door.live);
     let report = deploy::verify(&job, args.rev.as_deref(), &mut |e| progress.show(e));
     progress.end();
-    print_report(out, &report, args.format);
-    report.outcome.exit_code()
+    let code = report.outcome.exit_code();
+    if code != 0 || !args.quiet {
+        print_report(out, &report, args.format);
+    }
+    code
 }

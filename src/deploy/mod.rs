@@ -483,6 +483,21 @@ impl<'a> Session<'a> {
         Ok((judgement, sample))
     }
 
+    /// The verdict on what runs after a deploy was taken back: is it what ran before?
+    fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<Judgement, Stop> {
+        self.refresh(&AT_FIRST)?;
+        let Some(compose) = self.seen.server.compose() else {
+            return Ok(Judgement::unmeasured("compose does not answer on the server"));
+        };
+        let current = kept(&self.seen, compose, self.service).into_iter().find(|kept| kept.current);
+        let Some(commit) = current.and_then(|kept| kept.commit) else {
+            return Ok(Judgement::unmeasured(
+                "which commit the image of before was built from is not recorded",
+            ));
+        };
+        Ok(self.judge(&commit, None, on)?.0)
+    }
+
     /// The kept image of that commit, if the service went back to it: the server's checkout stayed where it was.
     fn returned(&self, commit: &Sha) -> Option<ImageId> {
         let server = &self.seen.server;

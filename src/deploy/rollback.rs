@@ -1,9 +1,7 @@
 //! Brings the image of before back: that of a deploy that was left half-way, or one that an earlier deploy kept.
 
 use super::{Job, Mode, Session, Stop, resume, run};
-use crate::protocol::{
-    Event, Judgement, Outcome, Plan, Question, Refused, Report, Retained, kept, plan_back,
-};
+use crate::protocol::{Event, Plan, Question, Refused, Report, Retained, kept, plan_back};
 
 /// What came of it.
 pub enum Back {
@@ -71,20 +69,4 @@ fn back(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Res
     let deploying = session.begin(id, &plan, &mut make)?;
     session.set_commit(deploying.plan.commit.clone());
     Ok(Back::Report(Box::new(run::run(&mut session, &deploying, on)), Some(deploying.plan)))
-}
-
-/// The verdict on what runs after a deploy was taken back.
-pub(super) fn verdict(session: &mut Session<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Result<Outcome, Stop> {
-    session.refresh(&super::AT_FIRST)?;
-    let server = &session.seen.server;
-    let Some(compose) = server.compose() else {
-        return Ok(Outcome::Judged(Judgement::unmeasured("compose does not answer on the server")));
-    };
-    let current = kept(&session.seen, compose, session.service).into_iter().find(|kept| kept.current);
-    let Some(commit) = current.and_then(|kept| kept.commit) else {
-        let why = "which commit the image of before was built from is not recorded";
-        return Ok(Outcome::Judged(Judgement::unmeasured(why)));
-    };
-    let (judgement, _) = session.judge(&commit, None, on)?;
-    Ok(Outcome::Judged(judgement))
 }

@@ -112,7 +112,7 @@ impl<'a, 'b> Run<'a, 'b> {
     /// After a way back: whether what runs is what ran before.
     pub(super) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Stop> {
         if !self.open {
-            self.outcome = Some(super::rollback::verdict(self.session, on)?);
+            self.outcome = Some(Outcome::Judged(self.session.judge_what_runs(on)?));
         }
         Ok(())
     }

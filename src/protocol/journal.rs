@@ -3,24 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    lock::Holder,
     names::{Moment, Sha},
     plan::Plan,
 };
-
-/// Who has the lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// The deploy's id.
-    pub id: String,
-    /// The person or agent, and the machine.
-    pub who: String,
-    /// Since when, by the server's clock, as RFC 3339.
-    pub since: String,
-    /// The service.
-    pub service: String,
-    /// The commit, unless the deploy makes it.
-    pub commit: Option<Sha>,
-}
 
 /// Everything that another client needs to go on with a deploy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,17 +21,6 @@ pub struct Deploying {
     pub from: Option<Sha>,
     /// The text that proves it, and where it must be.
     pub expect: Option<(String, String)>,
-}
-
-/// The lock of a server's checkout, as it was seen.
-#[derive(Debug, Clone, Default)]
-pub struct Lock {
-    /// Who has it; `Some(None)` if that cannot be read.
-    pub held: Option<Option<Holder>>,
-    /// The last line of the holder's journal.
-    pub at: Option<String>,
-    /// Deploys that were begun and neither ended nor taken back.
-    pub open: Vec<String>,
 }
 
 /// A command that the worker was told to run.

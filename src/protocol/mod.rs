@@ -4,6 +4,7 @@ mod cure;
 mod event;
 mod evidence;
 mod journal;
+mod lock;
 mod names;
 mod observed;
 mod plan;
@@ -19,7 +20,8 @@ pub use evidence::{
     Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Makes, Reach, Recipe,
     ReplicaEvidence, Stat,
 };
-pub use journal::{Carried, Deploying, Holder, Journal, Lock, Order};
+pub use journal::{Carried, Deploying, Journal, Order};
+pub use lock::{Holder, Lock};
 pub use names::{ImageId, Moment, Sha};
 pub use observed::{
     BuildSource, Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile,

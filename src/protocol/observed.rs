@@ -1,7 +1,7 @@
 //! What was seen here and on the server: plain values, each with room for "not known".
 
 use super::{
-    journal::Lock,
+    lock::Lock,
     names::{ImageId, Moment, Sha},
 };
 

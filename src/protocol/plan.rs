@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    journal::{Holder, Lock},
+    lock::{Holder, Lock},
     names::{ImageId, Sha},
     observed::{
         Builder, Checkouts, Compose, Container, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream,

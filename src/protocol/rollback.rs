@@ -2,7 +2,7 @@
 
 use super::{
     evidence::{Bytes, Evidence, Makes, ReplicaEvidence},
-    journal::Lock,
+    lock::Lock,
     names::{ImageId, Sha},
     observed::{Compose, Container, Health, Observed},
     plan::{
