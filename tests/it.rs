@@ -18,6 +18,7 @@ mod forecast;
 mod formats;
 mod gate;
 mod hard;
+mod history;
 mod hooks;
 mod hostile;
 mod incident;

@@ -8,6 +8,7 @@ mod completions;
 mod deploy;
 mod explain;
 mod forecast;
+mod history;
 mod init;
 mod lab;
 mod progress;
@@ -51,6 +52,8 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
+    /// Say what was deployed, which incidents there were, and what they cost
+    History(history::HistoryArgs),
     /// Reproduce the mechanisms on this machine's engine, and say what differs from what was measured
     Lab(lab::LabArgs),
     /// Write the configuration, the pre-commit hook and the CI job of a checkout
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::run(&args),
         Command::Forecast(args) => forecast::run(&args),
         Command::Bust(args) => bust::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Lab(args) => lab::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Ast(args) => ast::run(&args),

@@ -4,6 +4,7 @@ mod bytes;
 mod evidence;
 mod frames;
 mod git;
+mod ledger;
 mod observe;
 mod run;
 mod transport;
@@ -14,6 +15,7 @@ use std::{
 };
 
 use git::Repo;
+pub use ledger::ledgers;
 use transport::{Local, Lost, Ssh, Transport};
 pub(crate) use transport::{capture, nonce, program};
 

@@ -7,8 +7,8 @@ use super::{
     transport::{Finished, Lost, Transport as _},
 };
 use crate::protocol::{
-    Actor, Again, Builder, Built, Event, Holds, Judgement, Logged, Outcome, Phase, Place, Plan, Probe,
-    Record, Refused, Report, Sample, Sha, State, Stdin, Step, Undo, command,
+    Actor, Again, Builder, Built, Event, Holds, Judgement, Logged, Moment, Outcome, Phase, Place, Plan,
+    Probe, Record, Recorded, Refused, Report, Sample, Sha, State, Stdin, Step, Undo, command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -27,6 +27,7 @@ struct Run<'a, 'b> {
     downtime_ms: u64,
     outcome: Option<Outcome>,
     sample: Option<Sample>,
+    recorded: Option<Moment>,
 }
 
 /// Why a step did not get done.
@@ -70,6 +71,7 @@ pub(super) fn run(
         downtime_ms: 0,
         outcome: None,
         sample: None,
+        recorded: None,
         session,
     };
     for index in 0..plan.steps.len() {
@@ -122,7 +124,7 @@ impl Run<'_, '_> {
         };
         let stdin = match step.stdin() {
             Stdin::Nothing => String::new(),
-            Stdin::LedgerLine => format!("{}\n", self.ledger_line()),
+            Stdin::LedgerLine => format!("{}\n", self.ledger_line(step.place())),
         };
         let Finished { code, tail } = self.execute(step.place(), &argv, &stdin, on)?;
         if code != 0 {
@@ -210,8 +212,18 @@ impl Run<'_, '_> {
         }
     }
 
-    fn ledger_line(&self) -> String {
-        self.summary().ledger_line(self.id, self.session.seen.server.now, self.from.as_ref())
+    fn ledger_line(&mut self, kept: Place) -> String {
+        // Both ledgers get one time.
+        let time = *self.recorded.get_or_insert(self.session.seen.server.now);
+        let who = self.session.repo.who();
+        self.summary().ledger_line(&Recorded {
+            id: self.id,
+            time,
+            from: self.from.as_ref(),
+            who: who.as_deref(),
+            target: self.session.target,
+            kept,
+        })
     }
 
     fn summary(&self) -> Report {

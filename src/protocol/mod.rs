@@ -3,6 +3,8 @@
 mod cure;
 mod event;
 mod evidence;
+pub mod history;
+mod ledger;
 mod names;
 mod observed;
 mod plan;
@@ -17,13 +19,14 @@ pub use evidence::{
     Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Makes, Reach, Recipe,
     ReplicaEvidence, Stat,
 };
+pub use ledger::{LedgerEntry, LedgerStep, Recorded, last_verified};
 pub use names::{ImageId, Moment, Sha};
 pub use observed::{
     BuildSource, Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile,
     Mount, MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
 pub use plan::{Desired, Options, Plan, Refused, plan, refuse_service};
-pub use report::{LedgerEntry, LedgerStep, Logged, Outcome, Report, Sample, last_verified};
+pub use report::{Logged, Outcome, Report, Sample};
 pub use show::{Target, command, dry_run, quote, visible};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

@@ -6,6 +6,7 @@ mod bust;
 mod check;
 mod fix;
 mod forecast;
+mod history;
 mod init;
 mod others;
 mod settings;
