@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cache;
+mod checklist;
 mod cli;
 mod comment;
 mod compose;

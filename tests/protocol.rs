@@ -12,7 +12,7 @@ use unstale::protocol::{
 const OLD: &str = "1111111111111111111111111111111111111111";
 const NEW: &str = "2222222222222222222222222222222222222222";
 
-fn sha(text: &str) -> Sha {
+pub(crate) fn sha(text: &str) -> Sha {
     Sha::parse(text).expect("40 digits")
 }
 
@@ -20,7 +20,7 @@ fn upstream() -> Upstream {
     Upstream { remote: "origin".into(), branch: "main".into() }
 }
 
-fn container() -> Container {
+pub(crate) fn container() -> Container {
     Container {
         id: "c0ffee".into(),
         name: "shop-web-1".into(),
@@ -38,7 +38,7 @@ fn container() -> Container {
     }
 }
 
-fn compose() -> Compose {
+pub(crate) fn compose() -> Compose {
     Compose {
         generation: Generation::Plugin,
         project: "shop".into(),
@@ -50,7 +50,7 @@ fn compose() -> Compose {
 }
 
 /// A clean checkout one commit ahead of a server where the service runs.
-fn seen() -> Observed {
+pub(crate) fn seen() -> Observed {
     Observed {
         here: Here {
             toplevel: "/home/me/shop".into(),
@@ -111,11 +111,11 @@ fn options() -> Options {
     }
 }
 
-fn target() -> Target {
+pub(crate) fn target() -> Target {
     Target::Ssh { host: "prod".into(), dir: "/opt/my repo".into() }
 }
 
-fn planned(seen: &Observed, message: Option<&str>) -> Plan {
+pub(crate) fn planned(seen: &Observed, message: Option<&str>) -> Plan {
     plan(&desired(message), seen, &options()).expect("nothing speaks against it")
 }
 

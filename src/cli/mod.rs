@@ -4,6 +4,7 @@ mod ast;
 mod bust;
 mod candidates;
 mod check;
+mod checklist;
 mod completions;
 mod deploy;
 mod explain;
@@ -52,6 +53,8 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
+    /// Print the steps of a deploy for a person, with what must be seen after each
+    Checklist(checklist::ChecklistArgs),
     /// Say what was deployed, which incidents there were, and what they cost
     History(history::HistoryArgs),
     /// Reproduce the mechanisms on this machine's engine, and say what differs from what was measured
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Ast(args) => ast::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),
+        Command::Checklist(args) => return act(|door, out, _| checklist::run(&args, door, out)),
         Command::Verify(args) => return act(|door, out, err| verify::run(&args, door, out, err)),
     };
     let exit = result.unwrap_or_else(|Stop(message)| {

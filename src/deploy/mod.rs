@@ -1,6 +1,7 @@
 //! The only code that acts. It decides nothing: what to do and what it means comes from `protocol`.
 
 mod bytes;
+mod checklist;
 mod evidence;
 mod frames;
 mod git;
@@ -14,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use checklist::{Listed, checklist};
 use git::Repo;
 pub use ledger::ledgers;
 use transport::{Local, Lost, Ssh, Transport};

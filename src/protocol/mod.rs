@@ -1,5 +1,6 @@
 //! The deploy protocol as data: what is wanted and seen, the steps, the evidence and the verdict. Nothing here acts.
 
+pub mod checklist;
 mod cure;
 mod event;
 mod evidence;
@@ -27,6 +28,6 @@ pub use observed::{
 };
 pub use plan::{Desired, Options, Plan, Refused, plan, refuse_service};
 pub use report::{Logged, Outcome, Report, Sample};
-pub use show::{Target, command, dry_run, quote, visible};
+pub use show::{Target, command, dry_run, quote, quote_for_script, visible};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

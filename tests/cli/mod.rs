@@ -4,6 +4,7 @@
 mod baseline;
 mod bust;
 mod check;
+mod checklist;
 mod fix;
 mod forecast;
 mod history;

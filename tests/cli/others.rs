@@ -143,6 +143,7 @@ fn help_and_version() {
         "bust",
         "forecast",
         "history",
+        "checklist",
         "init",
     ] {
         assert!(bare.stderr.contains(word), "{word}: {}", bare.stderr);

@@ -64,20 +64,12 @@ fn read(text: &str, ledger: &Ledger) -> Option<Line> {
     };
     let place = match (&entry.host, &entry.dir) {
         // The line lies on the server itself, whatever the one who deployed calls it.
-        _ if server => Some(label(&ledger.at)),
-        (Some(host), Some(dir)) => Some(label(&Target::Ssh { host: host.clone(), dir: dir.clone() })),
-        (None, Some(dir)) => Some(label(&Target::Local { dir: dir.clone() })),
+        _ if server => Some(ledger.at.label()),
+        (Some(host), Some(dir)) => Some(Target::Ssh { host: host.clone(), dir: dir.clone() }.label()),
+        (None, Some(dir)) => Some(Target::Local { dir: dir.clone() }.label()),
         (_, None) => None,
     };
     Some(Line { entry, time, place })
-}
-
-/// What the server is called in the report.
-fn label(target: &Target) -> String {
-    match target {
-        Target::Local { dir } => dir.clone(),
-        Target::Ssh { host, dir } => format!("{host}:{dir}"),
-    }
 }
 
 /// The last of a server's names.
