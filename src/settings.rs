@@ -51,6 +51,19 @@ impl Level {
     }
 }
 
+/// What a failed deploy costs, for `history`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rates {
+    /// An hour.
+    pub per_hour: Option<f64>,
+    /// A thousand tokens.
+    pub per_1000_tokens: Option<f64>,
+    /// Tokens that an agent spends on a deploy that fails: an estimate.
+    pub tokens_per_deploy: Option<u64>,
+    /// The name of the money.
+    pub currency: Option<String>,
+}
+
 /// What one configuration file says.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -68,6 +81,8 @@ pub struct Scope {
     pub levels: BTreeMap<String, Level>,
     /// Levels for some files; a later one wins.
     pub per_path: Vec<(Gitignore, BTreeMap<String, Level>)>,
+    /// What a failed deploy costs.
+    pub rates: Rates,
     /// It has mistakes: nothing is fixed by half of what was meant.
     pub broken: bool,
 }
@@ -82,6 +97,7 @@ impl Default for Scope {
             exclude: Gitignore::empty(),
             levels: BTreeMap::new(),
             per_path: Vec::new(),
+            rates: Rates::default(),
             broken: false,
         }
     }

@@ -166,6 +166,56 @@ fn a_mistake_is_told_whatever_files_are_named_unless_it_holds_for_none() {
 }
 
 #[test]
+fn the_rates_of_history_are_read_and_their_mistakes_told() {
+    let rates = |config: &str| {
+        let snapshot = project(&[(NAME, config)]);
+        let settings = with(&snapshot, &Settings::default(), &Source::Found(None));
+        let rates = settings.scopes.of("").expect("the file is there").rates.clone();
+        (rates, settings.mistakes.iter().map(|m| m.message.clone()).collect::<Vec<_>>())
+    };
+    let all = "[history]\nper-hour = 1_000.5\nper-1000-tokens = 0x10\ntokens-per-deploy = 8_000\ncurrency = \"EUR\"\n";
+    let (read, mistakes) = rates(all);
+    assert_eq!(mistakes, Vec::<String>::new());
+    assert_eq!(
+        (read.per_hour, read.per_1000_tokens, read.tokens_per_deploy, read.currency.as_deref()),
+        (Some(1000.5), Some(16.0), Some(8000), Some("EUR"))
+    );
+    for (config, says) in [
+        (
+            "history = 60\n",
+            "`history` is a table: write `per-hour = 60` under `[history]`, not a value of type integer",
+        ),
+        (
+            "history.per-hour = \"60\"\n",
+            "`per-hour` takes an amount of money, as in `per-hour = 60`, not `60`",
+        ),
+        ("history.per-hour = -1\n", "`per-hour` takes an amount of money, as in `per-hour = 60`, not `-1`"),
+        (
+            "history.per-1000-tokens = nan\n",
+            "`per-1000-tokens` takes an amount of money, as in `per-1000-tokens = 60`, not `nan`",
+        ),
+        (
+            "history.per-1000-tokens = inf\n",
+            "`per-1000-tokens` takes an amount of money, as in `per-1000-tokens = 60`, not `inf`",
+        ),
+        (
+            "history.tokens-per-deploy = 0.5\n",
+            "`tokens-per-deploy` takes a number of tokens, as in `tokens-per-deploy = 8000`, not `0.5`",
+        ),
+        (
+            "history.currency = \"\\u001b[31m\"\n",
+            "`currency` takes the name of a money, 12 letters at most, as in `currency = \"EUR\"`, not `\u{1b}[31m`",
+        ),
+        ("history.perhour = 1\n", "`perhour` is no key here: do you mean `per-hour`?"),
+        ("histroy.per-hour = 1\n", "`histroy` is no key here: do you mean `history`?"),
+    ] {
+        let (read, mistakes) = rates(config);
+        assert_eq!((mistakes.len(), mistakes[0].as_str()), (1, says));
+        assert_eq!(read, unstale::settings::Rates::default(), "{config}");
+    }
+}
+
+#[test]
 fn nothing_is_fixed_under_a_broken_configuration() {
     let bad = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/w.git /w\nCOPY . /app\nRUN make -C /app\n";
     let fix = |config: &str| {

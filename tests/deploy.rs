@@ -75,6 +75,9 @@ fn commit_to_verified(engine: Engine, builder: Builder) {
     assert_eq!(last["to"].as_str(), done.0["expected"].as_str());
     assert_eq!(ids(&last), ids(&done.0)[..ids(&last).len()], "and so does the log, up to the line itself");
     assert!(ids(&last).contains(&"verify"));
+    let said = ["who", "host", "order", "cache", "rebuilds"].map(|field| last[field].to_string()).join(" ");
+    assert_eq!(said, r#""Dev" "testhost" "protocol" "fresh" 1"#, "{last:#}");
+    assert_eq!(last["images"], serde_json::json!([replica["image"]]), "{last:#}");
 
     verdict(&at_server(&lab, &["verify", "web"]), "verified", 0);
     let head = lab.git(&["rev-parse", "HEAD"]).ok();
@@ -237,6 +240,18 @@ fn failed_build(engine: Engine, builder: Builder) {
     lab.edit(PAGE, |page| page.replace("/v3/", "/v4/"));
     verdict(&at_server(&lab, &["deploy", "web", "-m", "Mend it"]), "verified", 0);
     assert_eq!(lab.serves(), "v4");
+
+    // Both ledgers have both deploys, and the one incident that they make.
+    let (history, code) = at_server(&lab, &["history"]);
+    let incident = &history["incidents"][0];
+    assert_eq!((code, history["deploys"].as_array().map(Vec::len)), (0, Some(2)), "{history:#}");
+    assert_eq!((&incident["open"], &incident["extra_rebuilds"]), (&false.into(), &1.into()), "{history:#}");
+    assert_eq!(history["causes"][0]["cause"], "stopped at build", "{history:#}");
+    assert!(incident["seconds"].as_i64() > Some(0), "{history:#}");
+    assert!(history["deploys"][0]["downtime_ms"].as_u64() > Some(0), "{history:#}");
+    let on_server = Ran::new(lab.in_server(UNSTALE).args(["history", "--format", "json"])).ok();
+    let on_server: Value = serde_json::from_str(&on_server).unwrap();
+    assert_eq!(on_server["incidents"][0]["seconds"], incident["seconds"]);
 }
 
 /// What is refused before anything changes, each with one message.

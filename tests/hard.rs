@@ -293,17 +293,17 @@ fn killed_and_watched(engine: Engine, builder: Builder) {
 
     let dir = lab.server();
     let dir = dir.to_string_lossy();
-    let args = ["deploy", "web", "--host", "testhost", "--dir", &dir, "--format", "json"];
-    let start = || {
+    let start = |command: &[&str]| {
         lab.in_dev(UNSTALE)
-            .args(args)
+            .args(command)
+            .args(["--host", "testhost", "--dir", &dir, "--format", "json"])
             .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap()
     };
-    let mut killed = start();
+    let mut killed = start(&["deploy", "web"]);
     let progress = std::io::BufReader::new(killed.stderr.take().unwrap());
     let at_build = |line: &String| line.contains("] build (server)");
     std::io::BufRead::lines(progress).map_while(Result::ok).find(at_build).expect("it gets there");
@@ -313,7 +313,7 @@ fn killed_and_watched(engine: Engine, builder: Builder) {
     assert!(lab.containers("web").is_empty(), "it was killed while the service was down");
     assert!(!verify(&lab, &[]).0.contains("verified"));
 
-    let running = start();
+    let running = start(&["resume"]);
     let mut seen = (0, String::new());
     let pid = running.id();
     while seen.0 < 4000 && fs::metadata(format!("/proc/{pid}")).is_ok() {
@@ -341,6 +341,8 @@ fn killed_and_watched(engine: Engine, builder: Builder) {
     let ours = lab.ssh("tail -n 1 .git/unstale/ledger.ndjson").ok();
     let all = [said, String::from_utf8_lossy(&output.stderr).into_owned(), ledger, ours].join("\n");
     assert!(!all.contains(secret), "{all}");
+    let folder = lab.ssh("grep -rlF \"${TOKEN:-$(sed -n s/^TOKEN=//p .env)}\" .git/unstale").stdout;
+    assert_eq!(folder, "", "nor do the plan, the journal and the logs");
     assert_eq!(seen.1, "", "no command line of ours names it");
     assert!(seen.0 > 20, "it was watched: {}", seen.0);
 }

@@ -297,7 +297,9 @@ fn shells_take_the_completions() {
     }
     Ran::new(Command::new("bash").arg("-n").arg(folder.join("bash"))).ok();
     for (line, expected) in [
-        ("unstale ch", &["check"][..]),
+        ("unstale ch", &["check", "checklist"][..]),
+        ("unstale hi", &["history"]),
+        ("unstale checklist --format s", &["sh"]),
         ("unstale check --since-", &[]),
         ("unstale check --fo", &["--format"]),
         ("unstale check --format s", &["sarif"]),

@@ -4,6 +4,7 @@
 mod architecture;
 mod back;
 mod cache;
+mod checklist;
 mod cli;
 mod comment;
 mod compose;
@@ -20,6 +21,7 @@ mod formats;
 mod gate;
 mod halfway;
 mod hard;
+mod history;
 mod hooks;
 mod hostile;
 mod incident;

@@ -4,8 +4,9 @@ use unstale::protocol::{
     Again, Base, BuildSource, Builder, Built, Bytes, Candidate, Cause, Checkouts, Compose, Container,
     Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds,
     Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Observed, Options, Outcome, Place,
-    Plan, Probe, Reach, Recipe, Record, Refused, Relation, ReplicaEvidence, Report, Server, ServerGit, Sha,
-    Stat, Target, Tip, Upstream, Verdict, command, dry_run, judge, last_verified, plan, quote, state_of,
+    Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report, Server,
+    ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, command, dry_run, judge, last_verified,
+    plan, quote, state_of,
 };
 
 pub(crate) const OLD: &str = "1111111111111111111111111111111111111111";
@@ -37,7 +38,7 @@ pub(crate) fn container() -> Container {
     }
 }
 
-fn compose() -> Compose {
+pub(crate) fn compose() -> Compose {
     Compose {
         generation: Generation::Plugin,
         project: "shop".into(),
@@ -111,11 +112,11 @@ pub(crate) fn options() -> Options {
     }
 }
 
-fn target() -> Target {
+pub(crate) fn target() -> Target {
     Target::Ssh { host: "prod".into(), dir: "/opt/my repo".into() }
 }
 
-fn planned(seen: &Observed, message: Option<&str>) -> Plan {
+pub(crate) fn planned(seen: &Observed, message: Option<&str>) -> Plan {
     plan(&desired(message), seen, &options()).expect("nothing speaks against it")
 }
 
@@ -940,7 +941,14 @@ fn the_ledger_gives_back_the_last_verified_commit() {
             next: Vec::new(),
             sample: None,
         };
-        report.ledger_line("id-1", Moment::seconds(0), Some(&sha(OLD)))
+        report.ledger_line(&Recorded {
+            id: "id-1",
+            time: Moment::seconds(0),
+            from: Some(&sha(OLD)),
+            who: Some("Ann"),
+            target: &target(),
+            kept: Place::Here,
+        })
     };
     let lines = vec![
         line(Verdict::Verified, OLD, "web"),
@@ -958,6 +966,79 @@ fn the_ledger_gives_back_the_last_verified_commit() {
         lines[1]
     );
     assert!(!lines.iter().any(|l| l.contains('\n')), "one line each");
+    let entry: serde_json::Value = serde_json::from_str(&lines[1]).expect("JSON");
+    let fields = ["who", "host", "dir", "kept", "images", "rebuilds", "mechanism", "reason"];
+    assert_eq!(
+        fields.map(|f| entry[f].to_string()).join(" "),
+        format!(
+            r#""Ann" "prod" "/opt/my repo" "here" ["{}"] 0 "S33" {}"#,
+            container().image.0,
+            entry["reason"]
+        )
+    );
+    assert!(entry["reason"].as_str().is_some_and(|r| r.contains("context snapshot")), "{entry:#}");
+}
+
+#[test]
+fn the_ledger_says_what_the_steps_were_and_how_they_ended() {
+    let plan = planned(&seen(), None);
+    let line = |states: &dyn Fn(&str) -> State, swap: bool| {
+        let mut steps: Vec<Logged> = plan
+            .steps
+            .iter()
+            .map(|step| Logged {
+                command: String::new(),
+                record: Record { state: states(step.id()), ms: 7, detail: String::new() },
+                step: step.clone(),
+            })
+            .collect();
+        if swap {
+            let at = |id: &str| steps.iter().position(|s| s.step.id() == id).expect("it is there");
+            let (remove, build) = (at("remove"), at("build"));
+            steps.swap(remove, build);
+        }
+        let why = format!("`build` ended with 1: {}\nsecret second line", "x".repeat(400));
+        let report = Report {
+            service: "web".into(),
+            outcome: Outcome::Stopped { why, now: "nothing runs".into() },
+            expected: Some(sha(NEW)),
+            steps,
+            downtime_ms: 0,
+            next: Vec::new(),
+            sample: None,
+        };
+        let line = report.ledger_line(&Recorded {
+            id: "id-1",
+            time: Moment::seconds(0),
+            from: None,
+            who: None,
+            target: &Target::Local { dir: "/opt".into() },
+            kept: Place::Server,
+        });
+        serde_json::from_str::<serde_json::Value>(&line).expect("JSON")
+    };
+    let stopped = line(
+        &|id| match id {
+            "push" => State::Already,
+            "build" => State::Failed,
+            "up" | "verify" => State::Planned,
+            _ => State::Done,
+        },
+        false,
+    );
+    let fields = ["order", "cache", "rebuilds", "host", "dir", "kept", "who", "verdict"];
+    assert_eq!(
+        fields.map(|f| stopped[f].to_string()).join(" "),
+        r#""protocol" "fresh" 1 null "/opt" "server" null "stopped""#
+    );
+    let reason = stopped["reason"].as_str().expect("a text");
+    assert!(reason.len() == 300 && !reason.contains("secret"), "the first line, and not all of it: {reason}");
+    let steps = stopped["steps"].as_array().expect("a list");
+    let build = steps.iter().find(|s| s["id"] == "build").expect("it ran");
+    assert_eq!(build, &serde_json::json!({"id": "build", "ms": 7, "state": "failed"}));
+    assert!(!steps.iter().any(|s| s["id"] == "up"), "what did not run is not there");
+    assert_eq!(line(&|_| State::Done, true)["order"], "build-first");
+    assert_eq!(line(&|_| State::Already, false)["rebuilds"], 0, "what was done already cost nothing");
 }
 
 #[test]

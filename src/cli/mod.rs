@@ -4,10 +4,12 @@ mod ast;
 mod bust;
 mod candidates;
 mod check;
+mod checklist;
 mod completions;
 mod deploy;
 mod explain;
 mod forecast;
+mod history;
 mod init;
 mod lab;
 mod progress;
@@ -57,6 +59,10 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     /// Say whether what runs is what git says, and if not, why
     Verify(verify::VerifyArgs),
+    /// Print the steps of a deploy for a person, with what must be seen after each
+    Checklist(checklist::ChecklistArgs),
+    /// Say what was deployed, which incidents there were, and what they cost
+    History(history::HistoryArgs),
     /// Reproduce the mechanisms on this machine's engine, and say what differs from what was measured
     Lab(lab::LabArgs),
     /// Write the configuration, the pre-commit hook and the CI job of a checkout
@@ -114,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::run(&args),
         Command::Forecast(args) => forecast::run(&args),
         Command::Bust(args) => bust::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Lab(args) => lab::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Ast(args) => ast::run(&args),
@@ -121,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Deploy(args) => return act(|door, out, err| deploy::run(&args, door, out, err)),
         Command::Resume(args) => return act(|door, out, err| resume::run(&args, door, out, err)),
         Command::Rollback(args) => return act(|door, out, err| rollback::run(&args, door, out, err)),
+        Command::Checklist(args) => return act(|door, out, _| checklist::run(&args, door, out)),
         Command::Verify(args) => return act(|door, out, err| verify::run(&args, door, out, err)),
     };
     let exit = result.unwrap_or_else(|Stop(message)| {

@@ -17,12 +17,12 @@ use crate::{
 };
 
 /// The keys of a file.
-const KEYS: [&str; 6] = ["ruleset", "fail-on", "show", "exclude", "rules", "per-path"];
+const KEYS: [&str; 7] = ["ruleset", "fail-on", "show", "exclude", "rules", "per-path", "history"];
 /// The keys of an entry of `per-path`.
 const PER_PATH: [&str; 2] = ["paths", "rules"];
 
-type Key<'i> = Spanned<std::borrow::Cow<'i, str>>;
-type Value<'i> = Spanned<DeValue<'i>>;
+pub(super) type Key<'i> = Spanned<std::borrow::Cow<'i, str>>;
+pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 type Levels = BTreeMap<String, Level>;
 
 /// Reads keys, and reports what is wrong with them.
@@ -53,6 +53,7 @@ impl<'a> Keys<'a> {
                 "exclude" => scope.exclude = self.patterns(key, value).unwrap_or_else(Gitignore::empty),
                 "rules" => said = self.levels(key, value),
                 "per-path" => scope.per_path = self.per_path(value),
+                "history" => scope.rates = self.rates(value),
                 _ => self.unknown(key, &KEYS),
             }
         }
@@ -199,7 +200,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn unknown(&mut self, key: &Key<'_>, known: &[&str]) {
+    pub(super) fn unknown(&mut self, key: &Key<'_>, known: &[&str]) {
         let name = key.get_ref();
         let message = match nearest(name, known.iter().copied()) {
             Some(near) => format!("`{name}` is no key here: do you mean `{near}`?"),
@@ -227,14 +228,14 @@ impl<'a> Keys<'a> {
 }
 
 /// The entries in the order of the file.
-fn ordered<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> {
+pub(super) fn ordered<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
 }
 
 /// What stands there instead, as the end of a message.
-fn shown(value: &Value<'_>) -> String {
+pub(super) fn shown(value: &Value<'_>) -> String {
     match value.get_ref().as_str() {
         Some(text) => format!(", not `{text}`"),
         None => format!(", not a value of type {}", value.get_ref().type_str()),

@@ -2,6 +2,7 @@
 
 mod keys;
 mod levels;
+mod rates;
 mod starter;
 
 use toml::de::DeTable;

@@ -5,7 +5,7 @@ use super::levels::Ruleset;
 /// The text, with every key explained and only the ruleset set.
 pub fn starter() -> String {
     format!(
-        r#"# What `unstale check` makes of the files in this folder and below. `unstale rules` lists the rules,
+        r#"# What `unstale` makes of the files in this folder and below. `unstale rules` lists the rules,
 # `unstale explain RULE` shows why each is there. A key without `#` holds; take it away from others that shall.
 
 # The rules and levels of this version: an update turns nothing red by itself.
@@ -28,6 +28,14 @@ ruleset = "{}"
 # [[per-path]]
 # paths = ["legacy/**"]
 # rules = {{ cached-fetch = "info" }}
+
+# What a deploy that fails costs, for `unstale history`: an hour, a thousand tokens, and how many tokens an agent
+# spends on one, which is an estimate. Without these there is no money in it.
+# [history]
+# per-hour = 60
+# per-1000-tokens = 0.01
+# tokens-per-deploy = 8000
+# currency = "EUR"
 "#,
         Ruleset::newest()
     )

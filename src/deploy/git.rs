@@ -60,6 +60,11 @@ impl Repo {
         Ok(Self { at: Local::new(&toplevel), git_dir: ask("--absolute-git-dir")?, toplevel })
     }
 
+    /// Its top folder.
+    pub(super) fn toplevel(&self) -> &str {
+        &self.toplevel
+    }
+
     fn ask(&self, words: &[&str], stdin: &[u8]) -> Result<Option<Vec<u8>>, Lost> {
         let argv: Vec<&str> = ["git"].iter().chain(words).copied().collect();
         let (code, out, _) = self.at.output(&argv, stdin)?;
@@ -72,9 +77,9 @@ impl Repo {
         Ok(text.filter(|t| !t.is_empty()))
     }
 
-    /// Who works here: git's name of the person, and the machine.
-    pub(super) fn who(&self) -> Result<String, Lost> {
-        let name = self.line(&["config", "user.name"])?.unwrap_or_else(|| "somebody".to_owned());
+    /// The person, by git's name, and the machine.
+    pub(super) fn who_and_where(&self) -> Result<String, Lost> {
+        let name = self.who().unwrap_or_else(|| "somebody".to_owned());
         let (_, host, _) = self.at.output(&["uname", "-n"], b"")?;
         Ok(format!("{name} at {}", String::from_utf8_lossy(&host).trim()))
     }
@@ -85,6 +90,12 @@ impl Repo {
         Ok(self
             .line(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?
             .and_then(|t| Sha::parse(&t)))
+    }
+
+    /// The name that git gives to who works here; `GIT_AUTHOR_NAME` counts, so that an agent can say who it is.
+    pub(super) fn who(&self) -> Option<String> {
+        let ident = self.line(&["var", "GIT_AUTHOR_IDENT"]).ok()??;
+        ident.split_once(" <").map(|(name, _)| name.to_owned())
     }
 
     /// Looks at everything. `server` is the server's HEAD, if it is known.

@@ -1,10 +1,12 @@
 //! The only code that acts. It decides nothing: what to do and what it means comes from `protocol`.
 
 mod bytes;
+mod checklist;
 mod evidence;
 mod frames;
 mod git;
 mod interrupt;
+mod ledger;
 mod observe;
 mod resume;
 mod rollback;
@@ -17,7 +19,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use checklist::{Listed, checklist};
 use git::Repo;
+pub use ledger::ledgers;
 pub use resume::resume;
 pub use rollback::{Back, HowBack, rollback};
 use transport::{Local, Lost, Ssh, Transport};
@@ -283,7 +287,7 @@ impl<'a> Session<'a> {
         let git_dir = server.git().map(|git| git.git_dir.clone()).expect("a plan needs a checkout");
         let holder = Holder {
             id,
-            who: self.repo.who()?,
+            who: self.repo.who_and_where()?,
             since: server.now.rfc3339(),
             service: self.service.to_owned(),
             commit: plan.commit.clone(),

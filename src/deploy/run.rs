@@ -7,9 +7,9 @@ use super::{
     transport::{Finished, Lost},
 };
 use crate::protocol::{
-    Actor, Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Order,
-    Outcome, Phase, Place, Plan, Probe, Record, Refused, Report, Sample, Sha, State, Stdin, Step, Undo,
-    command,
+    Actor, Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Moment,
+    Order, Outcome, Phase, Place, Plan, Probe, Record, Recorded, Refused, Report, Sample, Sha, State, Stdin,
+    Step, Undo, command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -34,6 +34,7 @@ pub(super) struct Run<'a, 'b> {
     sample: Option<Sample>,
     /// Whether `resume` has something to go on with.
     open: bool,
+    recorded: Option<Moment>,
 }
 
 /// Why a step did not get done.
@@ -89,6 +90,7 @@ impl<'a, 'b> Run<'a, 'b> {
             downtime_ms: 0,
             outcome: None,
             sample: None,
+            recorded: None,
             open: true,
             session,
         }
@@ -200,7 +202,7 @@ impl Run<'_, '_> {
         };
         let stdin = match step.stdin() {
             Stdin::Nothing => String::new(),
-            Stdin::LedgerLine => format!("{}\n", self.ledger_line()),
+            Stdin::LedgerLine => format!("{}\n", self.ledger_line(step.place())),
         };
         let finished = match step.place() {
             Place::Here => self.session.local.run(&argv, &stdin, &mut |text: &str| on(&Event::Line(text)))?,
@@ -346,8 +348,18 @@ impl Run<'_, '_> {
         }
     }
 
-    fn ledger_line(&self) -> String {
-        self.summary().ledger_line(self.id, self.session.seen.server.now, self.from.as_ref())
+    fn ledger_line(&mut self, kept: Place) -> String {
+        // Both ledgers get one time.
+        let time = *self.recorded.get_or_insert(self.session.seen.server.now);
+        let who = self.session.repo.who();
+        self.summary().ledger_line(&Recorded {
+            id: self.id,
+            time,
+            from: self.from.as_ref(),
+            who: who.as_deref(),
+            target: self.session.target,
+            kept,
+        })
     }
 
     fn summary(&self) -> Report {

@@ -1,9 +1,12 @@
 //! The deploy protocol as data: what is wanted and seen, the steps, the evidence and the verdict. Nothing here acts.
 
+pub mod checklist;
 mod cure;
 mod event;
 mod evidence;
+pub mod history;
 mod journal;
+mod ledger;
 mod lock;
 mod names;
 mod observed;
@@ -21,6 +24,7 @@ pub use evidence::{
     ReplicaEvidence, Stat,
 };
 pub use journal::{Carried, Deploying, Journal, Order};
+pub use ledger::{LedgerEntry, LedgerStep, Recorded, last_verified};
 pub use lock::{Holder, Lock};
 pub use names::{ImageId, Moment, Sha};
 pub use observed::{
@@ -28,8 +32,8 @@ pub use observed::{
     Mount, MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
 pub use plan::{Desired, Options, Plan, Refused, locked, plan, refuse_lock, refuse_service};
-pub use report::{LedgerEntry, LedgerStep, Logged, Outcome, Report, Sample, last_verified};
+pub use report::{Logged, Outcome, Report, Sample};
 pub use rollback::{Retained, choose, judge_returned, kept, plan_back};
-pub use show::{Target, command, dry_run, quote, visible};
+pub use show::{Target, command, dry_run, quote, quote_for_script, visible};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{
-    event::{Record, State},
-    names::{Moment, Sha},
+    event::Record,
+    ledger::{LedgerEntry, Recorded},
+    names::Sha,
     plan::Refused,
     show::{quote, visible},
     step::Step,
@@ -200,76 +201,10 @@ impl Report {
     ///
     /// # Panics
     /// Never: it holds nothing that JSON cannot.
-    pub fn ledger_line(&self, id: &str, time: Moment, from: Option<&Sha>) -> String {
-        let judged = self.outcome.judged();
-        let entry = LedgerEntry {
-            schema: 1,
-            id: id.to_owned(),
-            time: time.rfc3339(),
-            service: self.service.clone(),
-            from: from.map(ToString::to_string),
-            to: self.expected.as_ref().map(ToString::to_string),
-            image: judged.first().map(|r| r.image.clone()),
-            verdict: self.outcome.word().to_owned(),
-            cause: worst_cause(judged).map(str::to_owned),
-            downtime_ms: self.downtime_ms,
-            steps: self
-                .steps
-                .iter()
-                .filter(|s| s.record.state != State::Planned)
-                .map(|s| LedgerStep { id: s.step.id().to_owned(), ms: s.record.ms })
-                .collect(),
-        };
+    pub fn ledger_line(&self, about: &Recorded<'_>) -> String {
+        let entry = LedgerEntry::of(self, self.outcome.judged(), about);
         serde_json::to_string(&entry).expect("strings, numbers and lists always serialize")
     }
-}
-
-fn worst_cause(judged: &[Judged]) -> Option<&'static str> {
-    judged.iter().max_by_key(|r| r.verdict)?.diagnosis.as_ref().map(|d| d.cause.as_str())
-}
-
-/// One line of the ledger.
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
-pub struct LedgerEntry {
-    /// Version of the line.
-    pub schema: u32,
-    /// The deploy's id.
-    pub id: String,
-    /// When, by the server's clock.
-    pub time: String,
-    /// The service.
-    pub service: String,
-    /// The commit that the server had before.
-    pub from: Option<String>,
-    /// The commit that was deployed.
-    pub to: Option<String>,
-    /// The image of the first container.
-    pub image: Option<String>,
-    /// How it ended.
-    pub verdict: String,
-    /// Why, if it is not verified.
-    pub cause: Option<String>,
-    /// How long no container ran.
-    pub downtime_ms: u64,
-    /// The steps that ran.
-    pub steps: Vec<LedgerStep>,
-}
-
-/// A step in the ledger.
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
-pub struct LedgerStep {
-    /// Its id.
-    pub id: String,
-    /// How long it took.
-    pub ms: u64,
-}
-
-/// The commit of the last verified deploy of a service. Lines that cannot be read are passed over.
-pub fn last_verified(lines: &[String], service: &str) -> Option<Sha> {
-    let entries = lines.iter().rev().filter_map(|l| serde_json::from_str::<LedgerEntry>(l).ok());
-    let verified =
-        entries.into_iter().find(|e| e.service == service && e.verdict == Verdict::Verified.as_str())?;
-    Sha::parse(&verified.to?)
 }
 
 #[derive(Serialize)]

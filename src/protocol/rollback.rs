@@ -2,6 +2,7 @@
 
 use super::{
     evidence::{Bytes, Evidence, Makes, ReplicaEvidence},
+    ledger::LedgerEntry,
     lock::Lock,
     names::{ImageId, Sha},
     observed::{Compose, Container, Health, Observed},
@@ -9,7 +10,6 @@ use super::{
         Options, Plan, Refused, note_down, refuse_lock, refuse_service, removal, retained_name, up,
         verification,
     },
-    report::LedgerEntry,
     step::{Argv, Phase, Place, Probe, Step},
     verdict::{Counts, FileState, Judged, Judgement, Verdict, state_of},
 };

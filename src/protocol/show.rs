@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::{
     names::Sha,
     plan::Plan,
-    step::{Arg, Argv, Place, Step},
+    step::{Arg, Argv, Phase, Place, Step},
 };
+use crate::text::is_obeyed;
 
 /// Where the server's checkout is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,14 @@ impl Target {
         }
     }
 
+    /// What it is called in lists: as `scp` writes it.
+    pub(super) fn label(&self) -> String {
+        match self {
+            Self::Local { dir } => dir.clone(),
+            Self::Ssh { host, dir } => format!("{host}:{dir}"),
+        }
+    }
+
     /// The words that name it on the command line.
     pub fn words(&self) -> Vec<String> {
         match self {
@@ -43,13 +52,18 @@ impl Target {
 
     /// A command of the server's folder as a person here would paste it.
     pub fn paste(&self, argv: &[String]) -> String {
-        self.place(Place::Server, &Argv::new(argv.iter().cloned()), None)
+        self.line(Place::Server, &Argv::new(argv.iter().cloned()), None, quote)
     }
 
     /// Several commands of the server's folder, each only if the one before succeeded.
     pub fn paste_all(&self, argvs: &[Vec<String>]) -> String {
-        let line =
-            argvs.iter().map(|a| words(&Argv::new(a.iter().cloned()), None)).collect::<Vec<_>>().join(" && ");
+        self.all(argvs, quote)
+    }
+
+    /// The same with other quotes.
+    pub(super) fn all(&self, argvs: &[Vec<String>], quote: Quote) -> String {
+        let each = argvs.iter().map(|a| words(&Argv::new(a.iter().cloned()), None, quote));
+        let line = each.collect::<Vec<_>>().join(" && ");
         match self {
             Self::Local { dir } => format!("cd {} && {line}", quote(dir)),
             Self::Ssh { host, dir } => {
@@ -58,10 +72,13 @@ impl Target {
         }
     }
 
-    fn place(&self, place: Place, argv: &Argv, commit: Option<&Sha>) -> String {
+    /// A command as a shell here takes it.
+    pub(super) fn line(&self, place: Place, argv: &Argv, commit: Option<&Sha>, quote: Quote) -> String {
         match (place, self) {
-            (Place::Here, _) => words(argv, commit),
-            (Place::Server, Self::Local { dir }) => format!("cd {} && {}", quote(dir), words(argv, commit)),
+            (Place::Here, _) => words(argv, commit, quote),
+            (Place::Server, Self::Local { dir }) => {
+                format!("cd {} && {}", quote(dir), words(argv, commit, quote))
+            }
             (Place::Server, Self::Ssh { host, dir }) => {
                 let mut line = format!("ssh {} ", quote(host));
                 let mut inner = format!("cd {} &&", quote(dir));
@@ -87,14 +104,17 @@ impl Target {
 }
 
 /// The commit that the first step makes, for the local shell.
-const NEW_COMMIT: &str = "\"$(git rev-parse HEAD)\"";
+pub(super) const NEW_COMMIT: &str = "\"$(git rev-parse HEAD)\"";
 
 /// The command line of a step. A server step is run through `ssh`, or from its folder.
 pub fn command(step: &Step, target: &Target, commit: Option<&Sha>) -> String {
-    target.place(step.place(), step.argv(), commit)
+    target.line(step.place(), step.argv(), commit, quote)
 }
 
-fn words(argv: &Argv, commit: Option<&Sha>) -> String {
+/// How a word is quoted: for a person's shell, or for a script.
+pub(super) type Quote = fn(&str) -> String;
+
+fn words(argv: &Argv, commit: Option<&Sha>, quote: Quote) -> String {
     let word = |arg: &Arg| match (arg, commit) {
         (Arg::Text(text), _) => quote(text),
         (Arg::Commit, Some(sha)) => sha.to_string(),
@@ -108,7 +128,8 @@ fn words(argv: &Argv, commit: Option<&Sha>) -> String {
 /// # Panics
 /// Never: a word with a NUL has a control character.
 pub fn quote(word: &str) -> String {
-    if !word.chars().any(char::is_control) {
+    let shown = |c: char| !c.is_control() && !is_obeyed(c);
+    if word.chars().all(shown) {
         return shlex::try_quote(word).expect("there is no NUL: it is a control character").into_owned();
     }
     let mut quoted = String::from("$'");
@@ -119,7 +140,7 @@ pub fn quote(word: &str) -> String {
                 quoted.push('\\');
                 quoted.push(c);
             }
-            c if c.is_control() => {
+            c if !shown(c) => {
                 let mut bytes = [0; 4];
                 for byte in c.encode_utf8(&mut bytes).bytes() {
                     write!(quoted, "\\x{byte:02x}").expect("a String takes everything");
@@ -132,11 +153,56 @@ pub fn quote(word: &str) -> String {
     quoted
 }
 
+/// A word for a script of any POSIX shell, which knows no `$'…'`: what a terminal would obey is made by `printf`. A
+/// newline stands as it is, so that the script has more lines then.
+///
+/// # Panics
+/// Never: a word with a NUL has a control character.
+pub fn quote_for_script(word: &str) -> String {
+    let plain =
+        |text: &str| shlex::try_quote(text).expect("there is no NUL: it is a control character").into_owned();
+    if !word.contains(is_obeyed) {
+        return plain(word);
+    }
+    let mut quoted = String::new();
+    for piece in word.split_inclusive(is_obeyed) {
+        let last = piece.char_indices().next_back().filter(|(_, c)| is_obeyed(*c));
+        let text = last.map_or(piece, |(at, _)| &piece[..at]);
+        if !text.is_empty() {
+            quoted.push_str(&plain(text));
+        }
+        if let Some((at, _)) = last {
+            quoted.push_str("\"$(printf '");
+            for byte in piece[at..].bytes() {
+                write!(quoted, "\\{byte:03o}").expect("a String takes everything");
+            }
+            quoted.push_str("')\"");
+        }
+    }
+    quoted
+}
+
 /// Text for a terminal: control characters become visible.
 pub fn visible(text: &str) -> String {
     text.chars()
-        .flat_map(|c| if c.is_control() && c != '\n' { c.escape_default().collect() } else { vec![c] })
+        .flat_map(|c| {
+            let hidden = is_obeyed(c) || c == '\t';
+            if hidden { c.escape_default().collect() } else { vec![c] }
+        })
         .collect()
+}
+
+/// What a phase is called.
+pub(super) fn title(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Push => "commit and push",
+        Phase::Remove => "remove the old container",
+        Phase::Pull => "pull",
+        Phase::Source => "verify git on the server",
+        Phase::Build => "prune the build cache and build without it",
+        Phase::Up => "start",
+        Phase::Verify => "verify inside the running container",
+    }
 }
 
 /// The plan for a person: per step its number, its place, its cause and its command.
@@ -145,16 +211,8 @@ pub fn dry_run(plan: &Plan, target: &Target) -> String {
     let mut phase = None;
     for step in &plan.steps {
         if phase.replace(step.phase()) != Some(step.phase()) {
-            let title = match step.phase().number() {
-                1 => "commit and push",
-                2 => "remove the old container",
-                3 => "pull",
-                4 => "verify git on the server",
-                5 => "prune the build cache and build without it",
-                6 => "start",
-                _ => "verify inside the running container",
-            };
-            writeln!(text, "{}. {title}", step.phase().number()).expect("a String takes everything");
+            let (number, title) = (step.phase().number(), title(step.phase()));
+            writeln!(text, "{number}. {title}").expect("a String takes everything");
         }
         let line = command(step, target, plan.commit.as_ref());
         writeln!(text, "   # {}: {}\n   {line}", step.id(), visible(step.cause()))
@@ -163,7 +221,7 @@ pub fn dry_run(plan: &Plan, target: &Target) -> String {
             writeln!(text, "   ## undone if this step or a later one fails: {}", visible(&undo.cause))
                 .expect("a String takes everything");
             for argv in &undo.argvs {
-                let line = target.place(step.place(), argv, plan.commit.as_ref());
+                let line = target.line(step.place(), argv, plan.commit.as_ref(), quote);
                 writeln!(text, "   ## {line}").expect("a String takes everything");
             }
         }

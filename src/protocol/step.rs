@@ -80,6 +80,15 @@ impl Argv {
         self
     }
 
+    /// The words; without a commit those that do not need it.
+    pub(super) fn words(&self, commit: Option<&Sha>) -> Vec<String> {
+        let word = |arg: &Arg| match arg {
+            Arg::Text(text) => Some(text.clone()),
+            Arg::Commit => commit.map(ToString::to_string),
+        };
+        self.0.iter().filter_map(word).collect()
+    }
+
     /// The words, with the commit put in.
     pub fn resolve(&self, commit: &Sha) -> Vec<String> {
         let word = |arg: &Arg| match arg {

@@ -20,7 +20,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word of the command line and JSON.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Verified => "verified",
             Self::Inconclusive => "inconclusive",

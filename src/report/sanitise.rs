@@ -1,8 +1,10 @@
 //! Text of files that are not trusted, made fit for a terminal: no control characters, no bidirectional overrides.
 
+use crate::text::is_obeyed;
+
 /// Replaces what a terminal would obey. The length in bytes stays, so that spans stay right.
 pub fn same_length(text: &str) -> String {
-    text.chars().map(|c| if obeyed(c) { stand_in(c) } else { c }).collect()
+    text.chars().map(|c| if is_obeyed(c) { stand_in(c) } else { c }).collect()
 }
 
 /// The same for one line of a message: newlines and tabs are shown as escapes.
@@ -13,7 +15,7 @@ pub fn line(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if obeyed(c) => out.extend(c.escape_unicode()),
+            c if is_obeyed(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
@@ -22,13 +24,7 @@ pub fn line(text: &str) -> String {
 
 /// Whether a terminal would show the text as it is, on one line.
 pub fn is_plain(text: &str) -> bool {
-    !text.chars().any(|c| obeyed(c) || matches!(c, '\n' | '\t'))
-}
-
-/// Control characters, and those that reorder what is shown (CVE-2021-42574).
-fn obeyed(c: char) -> bool {
-    (c.is_control() && !matches!(c, '\n' | '\t'))
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+    !text.chars().any(|c| is_obeyed(c) || matches!(c, '\n' | '\t'))
 }
 
 fn stand_in(c: char) -> char {

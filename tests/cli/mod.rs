@@ -4,8 +4,10 @@
 mod baseline;
 mod bust;
 mod check;
+mod checklist;
 mod fix;
 mod forecast;
+mod history;
 mod init;
 mod others;
 mod settings;

@@ -142,15 +142,18 @@ fn help_and_version() {
         "rules",
         "bust",
         "forecast",
+        "history",
+        "checklist",
         "init",
     ] {
         assert!(bare.stderr.contains(word), "{word}: {}", bare.stderr);
     }
     let help = ends(folder.run(&["--help"]), 0);
     assert_eq!((help.stdout, help.stderr.as_str()), (bare.stderr, ""));
-    for command in
-        ["check", "trace", "rules", "explain", "ast", "deploy", "verify", "bust", "forecast", "init"]
-    {
+    for command in [
+        "check", "trace", "rules", "explain", "ast", "deploy", "verify", "bust", "forecast", "history",
+        "init",
+    ] {
         let help = ends(folder.run(&[command, "--help"]), 0);
         assert!(help.stdout.contains(&format!("Usage: unstale {command}")), "{}", help.stdout);
     }

@@ -1,0 +1,116 @@
+//! `unstale history`: what the ledgers tell, with the rates of the configuration and the rules of the registry.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::{Exit, Format, Stop, note, print};
+use crate::{
+    config::{self, Outer, Source},
+    deploy, project,
+    protocol::{
+        Moment, Target,
+        history::{History, Rates, services, since},
+    },
+    report::sanitise,
+    rules::RULES,
+    settings::Settings,
+    text::{Snapshot, SourceFile},
+};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "An incident opens with a deploy that is stale or stopped, and closes with the next verified one of the same service on the same server. With `--since` an incident that was open then counts whole. Rates are in `unstale.toml`, below `[history]`; what they give is an estimate.\n\nExit codes: 0 shown, also where nothing is recorded; 2 nothing could be read, standard error says why"
+)]
+pub(super) struct HistoryArgs {
+    /// Only this service
+    service: Option<String>,
+    /// Only what is not over before: a date (`2026-11-01`, UTC), `yesterday`, or how long ago (`7d`, `12h`, `2 weeks ago`)
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    since: Option<String>,
+    /// Also the ledger of a server, as `ssh` takes it: an alias, `user@host` or `ssh://user@host:port`
+    #[arg(long, value_name = "SSH", conflicts_with = "local", requires = "dir")]
+    host: Option<String>,
+    /// Also the ledger of another checkout on this machine
+    #[arg(long, requires = "dir")]
+    local: bool,
+    /// The checkout with the other ledger
+    #[arg(long, value_name = "DIR")]
+    dir: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn run(args: &HistoryArgs) -> Result<Exit, Stop> {
+    let now = Moment::seconds(project::now());
+    let from = args.since.as_deref().map(|text| moment(text, now)).transpose()?;
+    let here = Path::new(".").canonicalize()?;
+    let ledgers =
+        deploy::ledgers(&here.to_string_lossy(), target(args)?.as_ref()).map_err(|r| Stop(r.message))?;
+    let mut history = History::of(&ledgers, args.service.as_deref());
+    if let Some(service) = args.service.as_deref().filter(|_| history.deploys.is_empty()) {
+        let all = History::of(&ledgers, None);
+        let known: Vec<String> = services(&all).iter().map(|s| format!("`{s}`")).collect();
+        if !known.is_empty() {
+            note(&format!("no deploy of `{service}` is recorded, but of {}", known.join(", ")));
+        }
+    }
+    if let Some(from) = from {
+        history = history.from(from);
+    }
+    let rates = rates(&here)?;
+    match args.format {
+        Format::Text => print(&sanitise::same_length(&history.text(&rates, &preventing)))?,
+        Format::Json => print(&(history.json(&rates, &preventing) + "\n"))?,
+    }
+    Ok(Exit::Clean)
+}
+
+fn moment(text: &str, now: Moment) -> Result<Moment, Stop> {
+    since(text, now).ok_or_else(|| {
+        Stop(format!("`--since {text}` is no time: write a date (`2026-11-01`, `2026-11-01 14:30`) or how long ago (`7d`, `12h`, `2 weeks ago`)"))
+    })
+}
+
+fn target(args: &HistoryArgs) -> Result<Option<Target>, Stop> {
+    match (&args.host, args.local, &args.dir) {
+        (Some(host), _, Some(dir)) => Ok(Some(Target::Ssh { host: host.clone(), dir: dir.clone() })),
+        (None, true, Some(dir)) => Ok(Some(Target::Local { dir: dir.clone() })),
+        (None, false, Some(_)) => Err(Stop("`--dir` needs `--host` or `--local`".to_owned())),
+        _ => Ok(None),
+    }
+}
+
+/// The rules whose page names a mechanism.
+fn preventing(mechanism: &str) -> Vec<&'static str> {
+    RULES.iter().filter(|rule| rule.page.mechanisms().contains(&mechanism)).map(|rule| rule.id).collect()
+}
+
+/// The rates of the nearest configuration upwards, up to the root of the checkout.
+fn rates(here: &Path) -> Result<Rates, Stop> {
+    let root = project::find_root(here);
+    let folders = here.ancestors().take_while(|folder| folder.starts_with(&root));
+    let Some(path) = folders.map(|f| f.join(config::NAME)).find(|p| p.is_file()) else {
+        return Ok(Rates::default());
+    };
+    let name = path.display();
+    let text =
+        project::text(&path).map_err(|e| Stop(format!("the configuration `{name}` cannot be read: {e}")))?;
+    let mut snapshot = Snapshot::default();
+    let file = snapshot.add_file(SourceFile { path: config::NAME.to_owned(), text });
+    let source = Source::Given(Outer { file, above: String::new() });
+    let settings = config::with(&snapshot, &Settings::default(), &source);
+    let Some(scope) = settings.scopes.of("") else { return Ok(Rates::default()) };
+    if scope.broken {
+        note(&format!("`{name}` has mistakes, so that no cost is counted: `unstale check` shows them"));
+        return Ok(Rates::default());
+    }
+    let rates = scope.rates.clone();
+    Ok(Rates {
+        per_hour: rates.per_hour,
+        per_1000_tokens: rates.per_1000_tokens,
+        tokens_per_deploy: rates.tokens_per_deploy,
+        currency: rates.currency,
+    })
+}

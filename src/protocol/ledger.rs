@@ -1,0 +1,185 @@
+//! The ledger's lines: what is kept of a deploy, for the next one and for `history`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    event::State,
+    names::{Moment, Sha},
+    report::{Logged, Report},
+    show::Target,
+    step::{Arg, Place, Probe},
+    verdict::{Judged, Verdict},
+};
+
+/// What a line says beside the report.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    /// The deploy's id.
+    pub id: &'a str,
+    /// When, by the server's clock.
+    pub time: Moment,
+    /// The commit that the server had before.
+    pub from: Option<&'a Sha>,
+    /// Who, as git calls them.
+    pub who: Option<&'a str>,
+    /// Where to.
+    pub target: &'a Target,
+    /// Which ledger the line goes to.
+    pub kept: Place,
+}
+
+/// One line of the ledger. Fields that came later are optional when it is read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Version of the line.
+    pub schema: u32,
+    /// The deploy's id.
+    pub id: String,
+    /// When it was recorded, by the server's clock.
+    pub time: String,
+    /// The service.
+    pub service: String,
+    /// The commit that the server had before.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The commit that was deployed.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// The image of the first container.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// How it ended.
+    pub verdict: String,
+    /// Why, if it is not verified.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// How long no container ran.
+    #[serde(default)]
+    pub downtime_ms: u64,
+    /// The steps that ran.
+    #[serde(default)]
+    pub steps: Vec<LedgerStep>,
+    /// Who.
+    #[serde(default)]
+    pub who: Option<String>,
+    /// The host, as `ssh` takes it; `None` for the machine itself, and in lines of before.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// The server's folder; `None` in lines of before.
+    #[serde(default)]
+    pub dir: Option<String>,
+    /// Whether the line lies on the server or here; `None` in lines of before.
+    #[serde(default)]
+    pub kept: Option<String>,
+    /// The images of all containers.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// What came first, the removal (`protocol`) or the build (`build-first`).
+    #[serde(default)]
+    pub order: Option<String>,
+    /// Whether the build had a cache (`verified`) or not (`fresh`).
+    #[serde(default)]
+    pub cache: Option<String>,
+    /// How often it was built; `None` in lines of before.
+    #[serde(default)]
+    pub rebuilds: Option<u64>,
+    /// The verdict in words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The id of the mechanism behind the cause.
+    #[serde(default)]
+    pub mechanism: Option<String>,
+}
+
+/// A step in the ledger.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LedgerStep {
+    /// Its id.
+    pub id: String,
+    /// How long it took.
+    pub ms: u64,
+    /// How it ended; `None` in lines of before.
+    #[serde(default)]
+    pub state: Option<String>,
+}
+
+/// The longest reason that is kept, in characters: a failed build may say a lot, and none of it is needed here.
+const REASON: usize = 300;
+
+impl LedgerEntry {
+    pub(super) fn of(report: &Report, judged: &[Judged], about: &Recorded<'_>) -> Self {
+        let ran = || report.steps.iter().filter(|s| s.record.state != State::Planned);
+        let mut images: Vec<String> = Vec::new();
+        for replica in judged {
+            if !images.contains(&replica.image) {
+                images.push(replica.image.clone());
+            }
+        }
+        let worst = judged.iter().max_by_key(|r| r.verdict).and_then(|r| r.diagnosis.as_ref());
+        let (host, dir) = match about.target {
+            Target::Local { dir } => (None, dir),
+            Target::Ssh { host, dir } => (Some(host.clone()), dir),
+        };
+        let reason = report.outcome.reason();
+        Self {
+            schema: 1,
+            id: about.id.to_owned(),
+            time: about.time.rfc3339(),
+            service: report.service.clone(),
+            from: about.from.map(ToString::to_string),
+            to: report.expected.as_ref().map(ToString::to_string),
+            image: images.first().cloned(),
+            verdict: report.outcome.word().to_owned(),
+            cause: worst.map(|d| d.cause.as_str().to_owned()),
+            downtime_ms: report.downtime_ms,
+            steps: ran().map(LedgerStep::of).collect(),
+            who: about.who.map(str::to_owned),
+            host,
+            dir: Some(dir.clone()),
+            kept: Some(about.kept.as_str().to_owned()),
+            images,
+            order: order(&report.steps).map(str::to_owned),
+            cache: cache(&report.steps).map(str::to_owned),
+            rebuilds: Some(ran().filter(|s| builds(s) && s.record.state != State::Already).count() as u64),
+            reason: reason.lines().next().map(|line| line.chars().take(REASON).collect()),
+            mechanism: worst.and_then(|d| d.mechanism).map(str::to_owned),
+        }
+    }
+}
+
+impl LedgerStep {
+    fn of(logged: &Logged) -> Self {
+        Self {
+            id: logged.step.id().to_owned(),
+            ms: logged.record.ms,
+            state: Some(logged.record.state.as_str().to_owned()),
+        }
+    }
+}
+
+fn builds(logged: &Logged) -> bool {
+    matches!(logged.step.post(), Probe::Rebuilt { .. })
+}
+
+/// What the steps themselves say, so that it cannot differ from what was run.
+fn order(steps: &[Logged]) -> Option<&'static str> {
+    let build = steps.iter().position(builds)?;
+    let remove = steps.iter().position(|s| matches!(s.step.post(), Probe::Gone { .. }))?;
+    Some(if build < remove { "build-first" } else { "protocol" })
+}
+
+fn cache(steps: &[Logged]) -> Option<&'static str> {
+    let mut builds = steps.iter().filter(|s| builds(s)).peekable();
+    builds.peek()?;
+    let fresh =
+        |s: &Logged| s.step.argv().0.iter().any(|a| matches!(a, Arg::Text(word) if word == "--no-cache"));
+    Some(if builds.all(fresh) { "fresh" } else { "verified" })
+}
+
+/// The commit of the last verified deploy of a service. Lines that cannot be read are passed over.
+pub fn last_verified(lines: &[String], service: &str) -> Option<Sha> {
+    let entries = lines.iter().rev().filter_map(|l| serde_json::from_str::<LedgerEntry>(l).ok());
+    let verified =
+        entries.into_iter().find(|e| e.service == service && e.verdict == Verdict::Verified.as_str())?;
+    Sha::parse(&verified.to?)
+}
