@@ -106,8 +106,19 @@ pub struct LedgerStep {
 /// The longest reason that is kept, in characters: a failed build may say a lot, and none of it is needed here.
 const REASON: usize = 300;
 
+impl Report {
+    /// One line of the ledger, without its newline.
+    ///
+    /// # Panics
+    /// Never: it holds nothing that JSON cannot.
+    pub fn ledger_line(&self, about: &Recorded<'_>) -> String {
+        let entry = LedgerEntry::of(self, self.outcome.judged(), about);
+        serde_json::to_string(&entry).expect("strings, numbers and lists always serialize")
+    }
+}
+
 impl LedgerEntry {
-    pub(super) fn of(report: &Report, judged: &[Judged], about: &Recorded<'_>) -> Self {
+    fn of(report: &Report, judged: &[Judged], about: &Recorded<'_>) -> Self {
         let ran = || report.steps.iter().filter(|s| s.record.state != State::Planned);
         let mut images: Vec<String> = Vec::new();
         for replica in judged {

@@ -1,4 +1,4 @@
-//! What a deploy or a verification came to: the exit code, the JSON document, the text and the ledger's line.
+//! What a deploy or a verification came to: the exit code, the JSON document and the text.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::{
     event::Record,
-    ledger::{LedgerEntry, Recorded},
     names::Sha,
     plan::Refused,
     show::{quote, visible},
@@ -67,7 +66,7 @@ impl Outcome {
         }
     }
 
-    fn judged(&self) -> &[Judged] {
+    pub(super) fn judged(&self) -> &[Judged] {
         if let Self::Judged(judgement) = self { &judgement.replicas } else { &[] }
     }
 }
@@ -195,15 +194,6 @@ impl Report {
             line(format!("  next      {next}"));
         }
         text
-    }
-
-    /// One line of the ledger, without its newline.
-    ///
-    /// # Panics
-    /// Never: it holds nothing that JSON cannot.
-    pub fn ledger_line(&self, about: &Recorded<'_>) -> String {
-        let entry = LedgerEntry::of(self, self.outcome.judged(), about);
-        serde_json::to_string(&entry).expect("strings, numbers and lists always serialize")
     }
 }
 
