@@ -40,7 +40,8 @@ fn commands(document: &Value) -> Vec<&str> {
     document["steps"].as_array().unwrap().iter().map(|s| s["command"].as_str().unwrap()).collect()
 }
 
-on_real_engines!(commit_to_verified, on_this_machine, snapshot, volume, restart, failed_build, refusals);
+on_real_engines!(commit_to_verified, snapshot, failed_build);
+on_real_engines!(corners: on_this_machine, volume, restart, refusals);
 
 /// From an uncommitted change to `verified`; then there is nothing left to do, and `verify` agrees.
 fn commit_to_verified(engine: Engine, builder: Builder) {

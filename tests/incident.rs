@@ -2,7 +2,8 @@
 
 use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
 
-on_real_engines!(snapshot, touched, commented, volume, restart);
+on_real_engines!(snapshot);
+on_real_engines!(corners: touched, commented, volume, restart);
 
 /// `--no-cache` does not help against BuildKit's context snapshot, however often; the filtered prune does, and keeps
 /// every layer above the changed COPY.
