@@ -77,25 +77,29 @@ impl Fixed {
 pub fn fix(snapshot: &Snapshot, limit: Safety, door: &Door<'_>) -> Fixed {
     let report = (door.check)(snapshot);
     let mut state = Fixed { snapshot: snapshot.clone(), applied: Vec::new(), withheld: Vec::new(), report };
-    let mut refused = Refused::new();
+    let mut refused = Refused::default();
     for _ in 0..MAX_ROUNDS {
-        let candidates: Vec<(Finding, Fix)> = state
-            .report
-            .findings
-            .iter()
-            .filter(|finding| (door.wants)(finding))
-            .filter_map(|finding| Some((finding.clone(), finding.fix.clone()?)))
-            .filter(|(finding, fix)| {
-                fix.safety >= limit && !fix.is_empty() && !refused.contains(&key(finding))
-            })
-            .collect();
-        let chosen = choose(&candidates);
+        let mut chosen = choose(&candidates(&state.report, limit, door, &refused));
+        // What was refused before another fix was made may hold now: a second run would make it.
+        if chosen.is_empty() && refused.forget(state.applied.len()) {
+            chosen = choose(&candidates(&state.report, limit, door, &refused));
+        }
         if chosen.is_empty() {
             break;
         }
         make(&mut state, &apart(chosen), door, &mut refused);
     }
+    state.withheld = refused.all.into_iter().map(|one| one.withheld).collect();
     state
+}
+
+/// The findings that are to be fixed, with their fixes.
+fn candidates(report: &Report, limit: Safety, door: &Door<'_>, refused: &Refused) -> Vec<(Finding, Fix)> {
+    let wanted = report.findings.iter().filter(|finding| (door.wants)(finding));
+    wanted
+        .filter_map(|finding| Some((finding.clone(), finding.fix.clone()?)))
+        .filter(|(finding, fix)| fix.safety >= limit && !fix.is_empty() && !refused.has(finding))
+        .collect()
 }
 
 /// Fixes that touch a file in common, in order: what is made in one group moves no place of another.
@@ -133,7 +137,7 @@ fn make(state: &mut Fixed, groups: &[Group], door: &Door<'_>, refused: &mut Refu
     let chosen = groups.concat();
     match (attempt(state, &chosen, door), groups) {
         (Ok(next), _) => *state = next,
-        (Err(reason), [one]) if one.len() == 1 => withhold(state, &one[0].0, reason, refused),
+        (Err(reason), [one]) if one.len() == 1 => refused.add(&one[0].0, reason, state.applied.len()),
         (Err(_), [one]) => one_by_one(state, one, door, refused),
         (Err(_), _) => {
             let (first, second) = groups.split_at(groups.len() / 2);
@@ -144,10 +148,44 @@ fn make(state: &mut Fixed, groups: &[Group], door: &Door<'_>, refused: &mut Refu
 }
 
 /// Findings whose fixes are not made.
-type Refused = BTreeSet<(&'static str, FileId, String)>;
+#[derive(Default)]
+struct Refused {
+    all: Vec<Refusal>,
+}
+
+struct Refusal {
+    key: Key,
+    withheld: Withheld,
+    /// How many fixes had been made when it was tried.
+    made: usize,
+}
+
+impl Refused {
+    fn add(&mut self, finding: &Finding, reason: String, made: usize) {
+        let withheld = Withheld { rule: finding.rule, file: finding.at.file, reason };
+        self.all.push(Refusal { key: key(finding), withheld, made });
+    }
+
+    fn has(&self, finding: &Finding) -> bool {
+        // Most runs refuse nothing.
+        !self.all.is_empty() && {
+            let key = key(finding);
+            self.all.iter().any(|one| one.key == key)
+        }
+    }
+
+    /// Forgets those that were tried when fewer fixes had been made; false if there are none.
+    fn forget(&mut self, made: usize) -> bool {
+        let before = self.all.len();
+        self.all.retain(|one| one.made == made);
+        self.all.len() < before
+    }
+}
+
+type Key = (&'static str, FileId, String);
 
 /// What tells a finding from another before and after other files changed: places move, these stay.
-fn key(finding: &Finding) -> (&'static str, FileId, String) {
+fn key(finding: &Finding) -> Key {
     (finding.rule, finding.at.file, finding.message.clone())
 }
 
@@ -217,7 +255,7 @@ fn attempt(state: &Fixed, chosen: &[(Finding, Fix)], door: &Door<'_>) -> Result<
         title: fix.title.clone(),
         file: finding.at.file,
     }));
-    Ok(Fixed { snapshot, applied, withheld: state.withheld.clone(), report })
+    Ok(Fixed { snapshot, applied, withheld: Vec::new(), report })
 }
 
 /// Every finding that was fixed is gone, and nothing new is found.
@@ -256,7 +294,7 @@ fn one_by_one(state: &mut Fixed, chosen: &[(Finding, Fix)], door: &Door<'_>, ref
     for one in chosen.iter().take(MAX_TRIES) {
         match attempt(state, std::slice::from_ref(one), door) {
             Ok(_) => good.push(one.clone()),
-            Err(reason) => withhold(state, &one.0, reason, refused),
+            Err(reason) => refused.add(&one.0, reason, state.applied.len()),
         }
     }
     // Those that hold alone may not hold together: then the first is made, and the next round finds the others again.
@@ -264,9 +302,4 @@ fn one_by_one(state: &mut Fixed, chosen: &[(Finding, Fix)], door: &Door<'_>, ref
     if let Ok(next) = made {
         *state = next;
     }
-}
-
-fn withhold(state: &mut Fixed, finding: &Finding, reason: String, refused: &mut Refused) {
-    refused.insert(key(finding));
-    state.withheld.push(Withheld { rule: finding.rule, file: finding.at.file, reason });
 }

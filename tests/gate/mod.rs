@@ -11,6 +11,7 @@ mod compose;
 mod corpus;
 mod dockerfile;
 mod engines;
+mod found;
 mod fragments;
 mod judge;
 mod properties;

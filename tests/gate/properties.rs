@@ -167,11 +167,7 @@ proptest! {
     /// What fixes make of a project is explained by their rules, and a second run has nothing to do.
     #[test]
     fn every_change_is_one_that_a_rule_may_make(Shown(snapshot) in projects()) {
-        for limit in [Safety::Safe, Safety::Unsafe] {
-            let mut counts = Counts::default();
-            judge::project("generated", &snapshot, limit, &mut counts);
-            prop_assert!(counts.wrong.is_empty(), "{}", counts.wrong.join("\n"));
-        }
+        explained(&snapshot)?;
     }
 
     /// The same fixes are made whatever newlines a file has, with a byte order mark, and without a last newline.
@@ -205,28 +201,44 @@ proptest! {
         Shown(snapshot) in projects(),
         picked in prop::sample::subsequence(FIXERS.clone(), 1..=FIXERS.len()).prop_shuffle(),
     ) {
-        let wants = |finding: &Finding| picked.contains(&finding.rule);
-        let at_once = fix(&snapshot, Safety::Unsafe, &wants);
-        let (mut step, mut applied) = (snapshot.clone(), Vec::new());
-        for rule in &picked {
-            let fixed = fix(&step, Safety::Unsafe, &|finding| finding.rule == *rule);
-            applied.extend(fixed.applied);
-            step = fixed.snapshot;
-        }
-        let last = fix(&step, Safety::Unsafe, &wants);
-        applied.extend(last.applied.clone());
-        let sorted = |mut all: Vec<Applied>| {
-            all.sort_by_key(|a| (a.file, a.rule, a.title.clone()));
-            all
-        };
-        if sorted(applied) == sorted(at_once.applied.clone()) {
-            same(&last.snapshot, &at_once.snapshot)?;
-        }
-        for fixed in [&last, &at_once] {
-            let again = fix(&fixed.snapshot, Safety::Unsafe, &wants);
-            prop_assert!(again.applied.is_empty(), "{:?}", again.applied);
-        }
+        in_any_order(&snapshot, &picked)?;
     }
+}
+
+/// What [`every_change_is_one_that_a_rule_may_make`] asks of a project.
+pub(super) fn explained(snapshot: &Snapshot) -> Result<(), TestCaseError> {
+    for limit in [Safety::Safe, Safety::Unsafe] {
+        let mut counts = Counts::default();
+        judge::project("generated", snapshot, limit, &mut counts);
+        prop_assert!(counts.wrong.is_empty(), "{}", counts.wrong.join("\n"));
+    }
+    Ok(())
+}
+
+/// What [`any_order_of_rules_gives_the_same_text`] asks of a project and an order of rules.
+pub(super) fn in_any_order(snapshot: &Snapshot, picked: &[&'static str]) -> Result<(), TestCaseError> {
+    let wants = |finding: &Finding| picked.contains(&finding.rule);
+    let at_once = fix(snapshot, Safety::Unsafe, &wants);
+    let (mut step, mut applied) = (snapshot.clone(), Vec::new());
+    for rule in picked {
+        let fixed = fix(&step, Safety::Unsafe, &|finding| finding.rule == *rule);
+        applied.extend(fixed.applied);
+        step = fixed.snapshot;
+    }
+    let last = fix(&step, Safety::Unsafe, &wants);
+    applied.extend(last.applied.clone());
+    let sorted = |mut all: Vec<Applied>| {
+        all.sort_by_key(|a| (a.file, a.rule, a.title.clone()));
+        all
+    };
+    if sorted(applied) == sorted(at_once.applied.clone()) {
+        same(&last.snapshot, &at_once.snapshot)?;
+    }
+    for fixed in [&last, &at_once] {
+        let again = fix(&fixed.snapshot, Safety::Unsafe, &wants);
+        prop_assert!(again.applied.is_empty(), "{:?}", again.applied);
+    }
+    Ok(())
 }
 
 /// The lines in some order, their words in some order.

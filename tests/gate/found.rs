@@ -1,0 +1,51 @@
+//! Projects that the properties failed on with other seeds, each as small as it could be made, with what `--fix` makes of
+//! them now.
+
+use unstale::{diag::Safety, engine, settings::Settings, text::Snapshot};
+
+use super::properties::{explained, in_any_order};
+use crate::projects::project;
+
+/// Checks a project with rules in this order, and what all of them at once make of one of its files.
+fn check(files: &[(&str, &str)], picked: &[&'static str], path: &str, expected: &str) {
+    let snapshot = project(files);
+    let wants = |finding: &unstale::diag::Finding| picked.contains(&finding.rule);
+    let fixed = engine::fix_some(&snapshot, &Settings::default(), Safety::Unsafe, &wants);
+    assert_eq!(text(&fixed.snapshot, path), expected);
+    in_any_order(&snapshot, picked).unwrap();
+    explained(&snapshot).unwrap();
+}
+
+fn text<'s>(snapshot: &'s Snapshot, path: &str) -> &'s str {
+    let (_, file) = snapshot.files().find(|(_, file)| file.path == path).unwrap();
+    &file.text
+}
+
+const BUILT: &str = "services:\n  web:\n    build: .\n";
+
+#[test]
+fn what_holds_only_after_another_fix_needs_no_second_run() {
+    let dockerfile = "\
+FROM debian:12
+ENV CACHE_BUST=1
+RUN git clone https://example.com/a.git /a
+RUN echo \"Cache bust: $(date +%s)\"
+FROM debian:12
+ENV CACHE_BUST=1
+RUN git clone https://example.com/b.git /b
+";
+    let fixed = "\
+FROM debian:12
+ENV CACHE_BUST=1
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+RUN git clone https://example.com/a.git /a
+FROM debian:12
+ENV CACHE_BUST=1
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+RUN git clone https://example.com/b.git /b
+";
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
+    check(&files, &["cached-fetch", "inert-cache-bust"], "Dockerfile", fixed);
+}
