@@ -1,5 +1,7 @@
 //! `inert-cache-bust`: something meant to bust the cache that cannot.
 
+use std::cell::OnceCell;
+
 use crate::{
     analysis::{
         DockerfileFacts, Facts,
@@ -45,6 +47,7 @@ fn filters(facts: &Facts<'_>, sink: &mut Sink<'_>) {
 fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mut Sink<'_>) {
     for (stage, resolved) in dockerfile.stages.all.iter().enumerate() {
         let all: Vec<usize> = layer::clocks(&resolved.steps).collect();
+        let layer = OnceCell::new();
         for (number, &at) in all.iter().enumerate() {
             let step = resolved.steps.iter().position(|step| step.instruction == at).unwrap_or_default();
             if cache::bust(facts, index, &dockerfile.stages, stage, step).is_some() {
@@ -58,18 +61,28 @@ fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &
                 Location::new(model.file, instruction.span),
                 format!("`{said}` busts nothing: the cache key is this text, not what the shell makes of it"),
             );
-            // One layer is enough for the stage.
-            if number > 0 {
-                let edits = vec![(model.file, edit::remove(text, model, at))];
-                finding.fix(Safety::Safe, "remove it: the first of its kind becomes the cache-bust", edits);
+            let layer = layer.get_or_init(|| {
+                let place = layer::above(facts, dockerfile, stage).unwrap_or(at);
+                layer::insert(facts, index, &dockerfile.stages, &[(stage, place)])
+            });
+            let title = "bust by a build argument instead";
+            let mut edits = match layer {
+                Ok(edits) => edits.clone(),
+                Err(reason) => {
+                    finding.help(reason.clone()).fix(Safety::Manual, title, Vec::new());
+                    continue;
+                }
+            };
+            if number == 0 {
+                finding.fix(Safety::Safe, title, edits);
                 continue;
             }
-            let title = "bust by a build argument instead";
-            let place = layer::above(facts, dockerfile, stage).unwrap_or(at);
-            match layer::insert(facts, index, &dockerfile.stages, &[(stage, place)]) {
-                Ok(edits) => finding.fix(Safety::Safe, title, edits),
-                Err(reason) => finding.help(reason).fix(Safety::Manual, title, Vec::new()),
-            };
+            // One layer is enough for the stage, and every clock goes when it comes: one that went before would leave its
+            // comments above what stands below, and the layer may take that along.
+            if !edits.iter().any(|(file, edit)| *file == model.file && edit.span.contains(instruction.span)) {
+                edits.push((model.file, edit::remove(text, model, at)));
+            }
+            finding.fix(Safety::Safe, "remove it: the first of its kind becomes the cache-bust", edits);
         }
     }
 }

@@ -24,6 +24,55 @@ fn text<'s>(snapshot: &'s Snapshot, path: &str) -> &'s str {
 const BUILT: &str = "services:\n  web:\n    build: .\n";
 
 #[test]
+fn a_clock_goes_with_the_layer_that_takes_its_place_and_not_before() {
+    let dockerfile = "\
+FROM alpine
+FROM debian:12
+RUN echo \"Cache bust: $(date +%s)\"
+RUN git clone https://example.com/a.git /a
+# why
+RUN echo \\
+  # when
+  $(date)
+ARG CACHE_BUST
+";
+    let fixed = "\
+FROM alpine
+FROM debian:12
+ARG CACHE_BUST
+RUN echo \"cache bust: ${CACHE_BUST}\"
+RUN git clone https://example.com/a.git /a
+# why
+";
+    // The key of `moving-base` stands where the argument of the layer would: the layer waits.
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
+    check(&files, &["moving-base", "inert-cache-bust", "cached-fetch"], "Dockerfile", fixed);
+    let dockerfile = "\
+FROM debian:12
+# unstale: allow cached-fetch: for the test
+COPY . .
+RUN echo \"Cache bust: $(date +%s)\"
+WORKDIR /srv
+# directly below
+RUN echo \"Cache bust: $(date +%s)\"
+ARG CACHE_BUST
+RUN git clone https://example.com/a.git /a
+";
+    let fixed = "\
+FROM debian:12
+ARG CACHE_BUST
+RUN echo \"cache bust: ${CACHE_BUST}\"
+COPY . .
+WORKDIR /srv
+# directly below
+RUN git clone https://example.com/a.git /a
+";
+    // The comment that goes stands where the layer would.
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT), ("server.js", "")];
+    check(&files, &["unused-allow", "inert-cache-bust", "cached-fetch"], "Dockerfile", fixed);
+}
+
+#[test]
 fn what_holds_only_after_another_fix_needs_no_second_run() {
     let dockerfile = "\
 FROM debian:12
