@@ -66,6 +66,9 @@ pub struct Fix {
     pub edits: Vec<(FileId, Edit)>,
     /// Files that are not there yet, whole.
     pub creates: Vec<SourceFile>,
+    /// What it takes for granted, and does not change itself: where another fix changes one of these places it is worked
+    /// out anew.
+    pub rests_on: Vec<Location>,
 }
 
 impl Fix {
@@ -176,7 +179,8 @@ impl Draft<'_> {
     pub fn fix(self, safety: Safety, title: impl Into<String>, edits: Vec<(FileId, Edit)>) -> Self {
         if let Some(cap) = self.cap {
             let safety = if edits.is_empty() { Safety::Manual } else { safety.min(cap) };
-            self.finding.fix = Some(Fix { safety, title: title.into(), edits, creates: Vec::new() });
+            let title = title.into();
+            self.finding.fix = Some(Fix { safety, title, edits, creates: Vec::new(), rests_on: Vec::new() });
         }
         self
     }
@@ -186,11 +190,21 @@ impl Draft<'_> {
         let Changes { edits, creates } = changes;
         match self.cap {
             Some(cap) if !creates.is_empty() => {
-                self.finding.fix = Some(Fix { safety: safety.min(cap), title: title.into(), edits, creates });
+                let title = title.into();
+                let rests_on = Vec::new();
+                self.finding.fix = Some(Fix { safety: safety.min(cap), title, edits, creates, rests_on });
                 self
             }
             _ => self.fix(safety, title, edits),
         }
+    }
+
+    /// Lets the fix wait where another one changes this place.
+    pub fn resting_on(self, at: Location) -> Self {
+        if let Some(fix) = &mut self.finding.fix {
+            fix.rests_on.push(at);
+        }
+        self
     }
 }
 

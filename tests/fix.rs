@@ -33,6 +33,7 @@ fn words(snapshot: &Snapshot, rule: &'static str, word: &str, instead: &str, saf
                     title: String::new(),
                     edits: vec![(id, Edit::replace(span, instead))],
                     creates: Vec::new(),
+                    rests_on: Vec::new(),
                 }),
             }
         })
@@ -64,6 +65,42 @@ fn a_fix_that_touches_another_waits_for_the_next_round() {
     let (fixed, text) = run("ab b", &both, false);
     assert_eq!(text, "c d");
     assert!(fixed.withheld.is_empty(), "{:?}", fixed.withheld);
+}
+
+#[test]
+fn a_fix_waits_where_another_changes_what_it_rests_on_whatever_their_order() {
+    for turn in [false, true] {
+        let check = |s: &Snapshot| {
+            // As long as there is an `a` the `b` is found, which goes with it.
+            let all = |rule, word, instead| words(s, rule, word, instead, Safety::Safe);
+            let (cause, mut effect) = (all("cause", "a", "x"), all("effect", "b", "y"));
+            effect.retain(|_| !cause.is_empty());
+            for (finding, on) in effect.iter_mut().zip(&cause) {
+                finding.fix.as_mut().unwrap().rests_on.push(on.at);
+            }
+            if turn { [cause, effect].concat() } else { [effect, cause].concat() }
+        };
+        let (fixed, text) = run("a b", &check, false);
+        assert_eq!((text.as_str(), fixed.applied.len()), ("x b", 1));
+    }
+}
+
+#[test]
+fn what_was_withheld_is_tried_again_once_another_fix_is_made() {
+    let check = |s: &Snapshot| {
+        let content = &s.file(FileId(0)).text;
+        let mut all = words(s, "first", "a", "x", Safety::Safe);
+        all.extend(words(s, "second", "b", "y", Safety::Safe));
+        // Never holds, so that each is tried for itself.
+        all.extend(words(s, "idle", "c", "c ", Safety::Safe));
+        if content.contains('x') && !content.contains('y') {
+            all.extend(words(s, "new", "x", "x", Safety::Manual));
+        }
+        all
+    };
+    let (fixed, text) = run("abc", &check, false);
+    assert_eq!(text, "xyc");
+    assert_eq!(fixed.withheld.iter().map(|w| w.rule).collect::<Vec<_>>(), ["idle"]);
 }
 
 #[test]

@@ -190,10 +190,24 @@ fn key(finding: &Finding) -> Key {
 }
 
 /// The fixes that can be made together, in the order of the findings. One that touches an accepted one waits for the
-/// next round, whole.
+/// next round, whole; so does one that rests on what an accepted one changes.
 fn choose(candidates: &[(Finding, Fix)]) -> Vec<(Finding, Fix)> {
     let (mut sets, mut created) = (BTreeMap::new(), BTreeMap::new());
-    candidates.iter().filter(|(_, fix)| add(&mut sets, &mut created, fix)).cloned().collect()
+    let mut taken = vec![false; candidates.len()];
+    // Those that rest on nothing first, so that not the order of the findings decides who waits.
+    for rests in [false, true] {
+        for ((_, fix), taken) in candidates.iter().zip(&mut taken) {
+            if fix.rests_on.is_empty() != rests {
+                *taken = !is_moved(&sets, fix) && add(&mut sets, &mut created, fix);
+            }
+        }
+    }
+    candidates.iter().zip(taken).filter(|(_, taken)| *taken).map(|(one, _)| one.clone()).collect()
+}
+
+/// Whether the edits change what the fix rests on.
+fn is_moved(sets: &BTreeMap<FileId, EditSet>, fix: &Fix) -> bool {
+    fix.rests_on.iter().any(|at| sets.get(&at.file).is_some_and(|set| set.touches(at.span)))
 }
 
 /// Adds every edit of the fix, or none.

@@ -68,13 +68,19 @@ fn look(facts: &Facts<'_>, script: &Script, at: usize, sink: &mut Sink<'_>) -> O
         Keeps::Volume => format!("`up` hands `{target}` of the old container of `{name}` to the new one: what the build put there stays hidden"),
         Keeps::File => format!("`up` leaves the container of `{name}` alone where only `{target}` changed: it keeps reading the old file"),
     };
+    let title = match keeps {
+        Keeps::Volume => "make every container anew, with new anonymous volumes",
+        Keeps::File => "make every container anew",
+    };
     let add = missing(compose, keeps);
     let text = &facts.snapshot.file(script.file).text;
     let edits = edit::options(text, step, compose.verb_span, compose.detach(), &add);
     sink.report(Location::new(script.file, step.span), message)
         .label(mount.at, "what is kept")
         .help(format!("`up {add}` makes new containers, with new anonymous volumes under `-V`"))
-        .fix(Safety::Unsafe, "make every container anew", edits.into_iter().map(|e| (script.file, e)).collect());
+        .fix(Safety::Unsafe, title, edits.into_iter().map(|e| (script.file, e)).collect())
+        // Where the mount itself goes, no option is needed for it: `-V` would take other services' volumes for nothing.
+        .resting_on(mount.at);
     Some(())
 }
 

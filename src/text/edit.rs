@@ -119,6 +119,11 @@ impl EditSet {
         Ok(Inserted::New)
     }
 
+    /// Whether an edit of the set wants bytes of the span, or to insert at its ends or within it.
+    pub fn touches(&self, span: Span) -> bool {
+        self.edits.iter().any(|edit| clash(edit.span, span))
+    }
+
     /// Takes an edit out again.
     pub fn remove(&mut self, edit: &Edit) {
         let at = self.edits.partition_point(|e| e.span < edit.span);

@@ -24,6 +24,40 @@ fn text<'s>(snapshot: &'s Snapshot, path: &str) -> &'s str {
 const BUILT: &str = "services:\n  web:\n    build: .\n";
 
 #[test]
+fn of_two_cures_of_one_volume_only_the_first_is_taken() {
+    let compose = "\
+services:
+  web:
+    volumes:
+    - /app
+    build: .
+  worker:
+    image: nginx:1.27
+    volumes:
+    - ./x.conf:/etc/nginx/conf.d/x.conf:ro
+";
+    let script = "#!/bin/bash\ncd shop && git pull && docker compose up -d\n";
+    let files = [
+        ("Dockerfile", "FROM debian:12\nCOPY . /app/\n"),
+        ("compose.yaml", compose),
+        ("server.js", ""),
+        ("x.conf", ""),
+        ("deploy.sh", script),
+    ];
+    let recreated = "#!/bin/bash\ncd shop && git pull && docker compose up -d --force-recreate\n";
+    check(&files, &["anonymous-volume-carryover", "kept-container"], "deploy.sh", recreated);
+    let renewed = "#!/bin/bash\ncd shop && git pull && docker compose up -d --force-recreate -V\n";
+    check(&files, &["kept-container"], "deploy.sh", renewed);
+    let once = [
+        files[0],
+        ("compose.yaml", "services:\n  web:\n    volumes:\n    - /app\n    build: .\n"),
+        files[2],
+        files[4],
+    ];
+    check(&once, &["kept-container", "anonymous-volume-carryover"], "deploy.sh", script);
+}
+
+#[test]
 fn a_clock_goes_with_the_layer_that_takes_its_place_and_not_before() {
     let dockerfile = "\
 FROM alpine
