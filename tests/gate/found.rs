@@ -132,3 +132,21 @@ RUN git clone https://example.com/b.git /b
     let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
     check(&files, &["cached-fetch", "inert-cache-bust"], "Dockerfile", fixed);
 }
+
+#[test]
+fn of_two_declarations_none_is_moved() {
+    let dockerfile = "\
+FROM python:3.12 AS base
+ARG CACHEBUST=1
+# a comment
+ARG CACHEBUST=1
+FROM debian:12
+RUN git clone https://example.com/b.git /b
+";
+    let fetch = "RUN git clone";
+    let layer = "ARG CACHEBUST=unset\nRUN echo \"cache bust: ${CACHEBUST}\"\n";
+    let fixed = dockerfile.replace(fetch, &format!("{layer}{fetch}"));
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
+    check(&files, &["inert-cache-bust"], "Dockerfile", dockerfile);
+    check(&files, &["inert-cache-bust", "cached-fetch"], "Dockerfile", &fixed);
+}

@@ -29,7 +29,11 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
     let later = &text[model.instructions[arg].lines.end()..model.instructions[last].lines.end()];
     // A default that a variable gives could be another one there.
     let moves = pair.value.as_ref().is_some_and(|value| value.value.contains('$'));
-    if mentions(later, name) || moves {
+    // Of two it is not known which one is meant.
+    let again = model.stages[stage].body.clone().filter(|&at| at != arg).any(|at| {
+        matches!(&model.instructions[at].kind, Kind::Arg(pairs) if pairs.iter().any(|p| p.name.value == *name))
+    });
+    if mentions(later, name) || moves || again {
         return None;
     }
     // It takes its comments along.
