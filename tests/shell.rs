@@ -139,6 +139,7 @@ fn what_is_not_closed_ends_with_the_text() {
     }
     check("a $(b \"c", &["a $(b \"c", "$b \"c"]);
     check("a ) b", &["a", "b"]);
+    assert_eq!(scan("a b\\", &OffsetMap::identity()).commands[0].words[1].literal.as_deref(), Some("b\\"));
 }
 
 #[test]

@@ -150,3 +150,17 @@ RUN git clone https://example.com/b.git /b
     check(&files, &["inert-cache-bust"], "Dockerfile", dockerfile);
     check(&files, &["inert-cache-bust", "cached-fetch"], "Dockerfile", &fixed);
 }
+
+#[test]
+fn a_backslash_that_ends_a_command_is_an_argument() {
+    let dockerfile = "\
+# escape=`
+FROM debian:12
+SHELL [\"/bin/bash\", \"-c\"]
+RUN apt-get -qq update \\
+  # quietly
+  -y
+RUN apt-get install -y git
+";
+    check(&[("Dockerfile", dockerfile)], &["split-apt-update"], "Dockerfile", dockerfile);
+}

@@ -71,7 +71,7 @@ pub fn packages<'v>(script: &Script, value: &dyn Fn(&str) -> Option<&'v str>) ->
                 refresh: refresh(command, call, system),
                 span: call.span,
             });
-        } else if does.fetches && command.nesting == 0 && command.link != Link::Or {
+        } else if does.fetches && command.nesting == 0 && command.link != Link::Or && !is_for_more(call) {
             // In a branch it is not known to run.
             found.push(Packages::Index { system, span: call.span });
         }
@@ -115,6 +115,11 @@ fn classify<'v>(call: &Call<'_>, value: &dyn Fn(&str) -> Option<&'v str>) -> Opt
         }
         _ => None,
     }
+}
+
+/// `apt-get update x`: it fails, as apt takes no arguments there, or does more than fetch an index.
+fn is_for_more(call: &Call<'_>) -> bool {
+    call.args().skip_while(|arg| *arg != "update").nth(1).is_some_and(|arg| !arg.starts_with(['-', '$']))
 }
 
 /// `sudo apt-get update` before `sudo apt-get install`.
@@ -169,6 +174,9 @@ mod tests {
             ("apk add ${FLAGS} curl", "fresh"),
             ("apk add $DEPS curl", "install(apk update)"),
             ("apk update; apk upgrade", "update"),
+            ("apt-get update -qq; apt-get update $FLAGS", "update update"),
+            ("apt-get update \\", ""),
+            ("apt-get update x && apt-get install y", "fresh"),
             ("pacman -Sy --noconfirm", "update"),
             ("pacman -S --noconfirm git", "install(pacman -Sy)"),
             ("pacman -Syu --noconfirm git", "fresh"),

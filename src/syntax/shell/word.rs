@@ -72,8 +72,12 @@ impl Scanner<'_> {
                 self.at += 1;
                 if self.starts_with("\r\n") {
                     self.at += 2;
-                } else if let Some(c) = self.skip().filter(|&c| c != '\n') {
-                    value.push(c);
+                } else {
+                    // With nothing behind it, it is itself (bash, dash and busybox).
+                    let c = self.skip().unwrap_or('\\');
+                    if c != '\n' {
+                        value.push(c);
+                    }
                 }
             }
             Some(b'\'') => self.single_quotes(value),
