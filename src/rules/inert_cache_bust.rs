@@ -62,7 +62,7 @@ fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &
                 format!("`{said}` busts nothing: the cache key is this text, not what the shell makes of it"),
             );
             let layer = layer.get_or_init(|| {
-                let place = layer::above(facts, dockerfile, stage).unwrap_or(at);
+                let place = layer::wanted(facts, dockerfile, stage).unwrap_or(at);
                 layer::insert(facts, index, &dockerfile.stages, &[(stage, place)])
             });
             let title = "bust by a build argument instead";

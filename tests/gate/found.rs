@@ -164,3 +164,27 @@ RUN apt-get install -y git
 ";
     check(&[("Dockerfile", dockerfile)], &["split-apt-update"], "Dockerfile", dockerfile);
 }
+
+#[test]
+fn an_argument_goes_to_one_place() {
+    let dockerfile = "\
+FROM python:3.12 AS base
+RUN echo \"Cache bust: $(date +%s)\"
+# a comment
+ARG CACHE_BUST
+FROM debian:12
+RUN git clone https://example.com/b.git /b
+";
+    let fixed = "\
+FROM python:3.12 AS base
+# a comment
+ARG CACHE_BUST
+RUN echo \"cache bust: ${CACHE_BUST}\"
+FROM debian:12
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+RUN git clone https://example.com/b.git /b
+";
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
+    check(&files, &["inert-cache-bust", "cached-fetch"], "Dockerfile", fixed);
+}

@@ -121,6 +121,11 @@ pub fn above(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> O
     source.into_iter().chain(fetch).min()
 }
 
+/// The same; in a stage that needs none the first RUN that prints the clock, where its author wanted one.
+pub fn wanted(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<usize> {
+    above(facts, dockerfile, stage).or_else(|| clocks(&dockerfile.stages.all[stage].steps).next())
+}
+
 /// The argument's name: the Dockerfile's own bust, whatever it is called, or [`NAME`].
 pub fn name(dockerfile: &Dockerfile) -> String {
     let own = dockerfile.instructions.iter().find_map(|i| match &i.kind {

@@ -3,7 +3,7 @@
 use super::{
     above,
     edits::{insert_as, user},
-    needed, pass,
+    needed, pass, wanted,
 };
 use crate::{
     analysis::{Facts, stages::mentions},
@@ -18,8 +18,13 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
     let model = &facts_of.model;
     let Kind::Arg(pairs) = &model.instructions[arg].kind else { return None };
     let [pair] = pairs.as_slice() else { return None };
-    let all = [stage].into_iter().chain(needed(facts, dockerfile));
-    let (to, before) = all.into_iter().find_map(|s| Some((s, above(facts, facts_of, s)?)))?;
+    // In its own stage it goes where the fix of a clock would take it, too.
+    let own = wanted(facts, facts_of, stage).filter(|&before| before < arg).map(|before| (stage, before));
+    let elsewhere = || {
+        let all = [stage].into_iter().chain(needed(facts, dockerfile));
+        all.into_iter().find_map(|s| Some((s, above(facts, facts_of, s)?)))
+    };
+    let (to, before) = own.or_else(elsewhere)?;
     let (stages, name) = (&facts_of.stages, &pair.name.value);
     if to == stage {
         return insert_as(facts, dockerfile, stages, &[(to, before)], name).ok();
