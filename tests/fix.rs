@@ -86,6 +86,21 @@ fn a_fix_waits_where_another_changes_what_it_rests_on_whatever_their_order() {
 }
 
 #[test]
+fn what_two_fixes_would_move_goes_to_one_place() {
+    let check = |s: &Snapshot| {
+        let text = &s.file(FileId(0)).text;
+        let mut all = words(s, "up", "b", "", Safety::Safe);
+        all.extend(words(s, "down", "b", "", Safety::Safe));
+        for (finding, to) in all.iter_mut().zip([0, text.len()]) {
+            finding.fix.as_mut().unwrap().edits.push((FileId(0), Edit::insert(to, "B")));
+        }
+        all
+    };
+    let (fixed, text) = run("a b c", &check, false);
+    assert_eq!((text.as_str(), fixed.applied.len()), ("Ba  c", 1));
+}
+
+#[test]
 fn what_was_withheld_is_tried_again_once_another_fix_is_made() {
     let check = |s: &Snapshot| {
         let content = &s.file(FileId(0)).text;

@@ -193,16 +193,16 @@ fn key(finding: &Finding) -> Key {
 /// next round, whole; so does one that rests on what an accepted one changes.
 fn choose(candidates: &[(Finding, Fix)]) -> Vec<(Finding, Fix)> {
     let (mut sets, mut created) = (BTreeMap::new(), BTreeMap::new());
-    let mut taken = vec![false; candidates.len()];
+    let mut chosen = Vec::new();
     // Those that rest on nothing first, so that not the order of the findings decides who waits.
     for rests in [false, true] {
-        for ((_, fix), taken) in candidates.iter().zip(&mut taken) {
-            if fix.rests_on.is_empty() != rests {
-                *taken = !is_moved(&sets, fix) && add(&mut sets, &mut created, fix);
+        for one in candidates.iter().filter(|(_, fix)| fix.rests_on.is_empty() != rests) {
+            if !is_moved(&sets, &one.1) && add(&mut sets, &mut created, &one.1) {
+                chosen.push(one.clone());
             }
         }
     }
-    candidates.iter().zip(taken).filter(|(_, taken)| *taken).map(|(one, _)| one.clone()).collect()
+    chosen
 }
 
 /// Whether the edits change what the fix rests on.
@@ -210,7 +210,8 @@ fn is_moved(sets: &BTreeMap<FileId, EditSet>, fix: &Fix) -> bool {
     fix.rests_on.iter().any(|at| sets.get(&at.file).is_some_and(|set| set.touches(at.span)))
 }
 
-/// Adds every edit of the fix, or none.
+/// Adds every edit of the fix, or none. What another fix takes away already it may take away, too, if that is all that it
+/// does to the file; else both could put it somewhere, and it would be there twice.
 fn add<'f>(
     sets: &mut BTreeMap<FileId, EditSet>,
     created: &mut BTreeMap<&'f str, &'f str>,
@@ -220,17 +221,20 @@ fn add<'f>(
         return false;
     }
     let mut made: Vec<&(FileId, Edit)> = Vec::new();
+    let (mut gone, mut clash) = (BTreeSet::new(), false);
     for edit in &fix.edits {
         match sets.entry(edit.0).or_default().insert(edit.1.clone()) {
             Ok(Inserted::New) => made.push(edit),
-            Ok(Inserted::Already) => {}
-            Err(_) => {
-                for (file, edit) in made {
-                    sets.entry(*file).or_default().remove(edit);
-                }
-                return false;
-            }
+            Ok(Inserted::Already) if edit.1.span.is_empty() => {}
+            Ok(Inserted::Already) => drop(gone.insert(edit.0)),
+            Err(_) => clash = true,
         }
+    }
+    if clash || made.iter().any(|(file, _)| gone.contains(file)) {
+        for (file, edit) in made {
+            sets.entry(*file).or_default().remove(edit);
+        }
+        return false;
     }
     created.extend(fix.creates.iter().map(|file| (file.path.as_str(), file.text.as_str())));
     true
