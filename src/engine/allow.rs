@@ -157,10 +157,18 @@ fn report(
         let lines = lines.index(allow.file);
         let end = if allow.line < lines.count() { lines.start_of(allow.line + 1) } else { text.len() };
         let whole = Span::new(lines.start_of(allow.line), end);
-        sink.report(Location::new(allow.file, allow.span), message).fix(
-            Safety::Safe,
-            "remove the comment",
-            vec![(allow.file, Edit::remove_lines(text, whole))],
-        );
+        let edits = vec![(allow.file, Edit::remove_lines(text, whole))];
+        let finding = sink.report(Location::new(allow.file, allow.span), message);
+        let finding = finding.fix(Safety::Safe, "remove the comment", edits);
+        // With the last lines of a file the blank ones above them go: which those are shows once the comment above is gone.
+        let above = index.checked_sub(1).map(|above| &allows[above]);
+        let touches = |above: &&Allow<'_>| {
+            above.file == allow.file && text[above.span.end()..whole.start()].trim().is_empty()
+        };
+        if end == text.len()
+            && let Some(above) = above.filter(touches)
+        {
+            finding.resting_on(Location::new(above.file, above.span));
+        }
     }
 }

@@ -188,3 +188,15 @@ RUN git clone https://example.com/b.git /b
     let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
     check(&files, &["inert-cache-bust", "cached-fetch"], "Dockerfile", fixed);
 }
+
+#[test]
+fn idle_comments_at_the_end_take_the_blank_lines_along() {
+    let allow = "# unstale: allow cached-fetch: for the test";
+    let from = "FROM debian:12";
+    for between in ["\n", "\n\n"] {
+        let dockerfile = format!("{from}\n\n{allow}{between}{allow}");
+        check(&[("Dockerfile", &dockerfile)], &["unused-allow"], "Dockerfile", from);
+        let (dockerfile, fixed) = (format!("{dockerfile}\n"), format!("{from}\n"));
+        check(&[("Dockerfile", &dockerfile)], &["unused-allow"], "Dockerfile", &fixed);
+    }
+}
