@@ -503,6 +503,7 @@ fn rest(side: &Side<'_>, without: &HashSet<usize>, comments: &HashSet<usize>) ->
         line.truncate(line.trim_end_matches(['\r', '\n']).len());
     }
     lines
+    are = less_apart(&kept, are, &alone(old, &gone, &left));
 }
 
 /// The comments that touch an instruction from above: the item and the line.
@@ -519,6 +520,25 @@ fn comments_above(side: &Side<'_>, instruction: usize) -> Vec<(usize, String)> {
 /// What two other parsers accepted they still accept.
 fn others(before: &str, after: &str) -> Vec<String> {
     let mut wrong = Vec::new();
+/// The comments right above instructions that go, which stay themselves.
+fn alone(side: &Side<'_>, gone: &HashSet<usize>, left: &HashSet<usize>) -> HashSet<String> {
+    let last = |&i: &usize| comments_above(side, i).into_iter().next().filter(|(at, _)| !left.contains(at));
+    gone.iter().filter_map(last).map(|(_, line)| line).collect()
+}
+
+/// The lines after without the blank one that keeps such a comment apart from what stands below now.
+fn less_apart(kept: &[String], are: Vec<String>, alone: &HashSet<String>) -> Vec<String> {
+    let mut less: Vec<String> = Vec::new();
+    for line in are {
+        let differs = kept.get(less.len()) != Some(&line);
+        if !(line.is_empty() && differs && less.last().is_some_and(|above| alone.contains(above.trim_end())))
+        {
+            less.push(line);
+        }
+    }
+    less
+}
+
     if dockerfile_parser::Dockerfile::parse(before).is_ok()
         && let Err(error) = dockerfile_parser::Dockerfile::parse(after)
     {
@@ -629,6 +649,9 @@ mod tests {
                 true,
             ),
             ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\nRUN y\n".to_owned(), &["discarded-write"], false),
+            ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n# c\n\nRUN y\n".to_owned(), &["volume-over-code"], true),
+            ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n\n# c\nRUN y\n".to_owned(), &["volume-over-code"], false),
+            ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\n\nRUN y\n".to_owned(), &["volume-over-code"], false),
         ];
         for (before, after, rules, right) in cases {
             let wrong = judge(before, after, rules);

@@ -99,6 +99,7 @@ RUN echo \"cache bust: ${CACHE_BUST}\"
 COPY . .
 WORKDIR /srv
 # directly below
+
 RUN git clone https://example.com/a.git /a
 ";
     // The comment that goes stands where the layer would.
@@ -199,4 +200,52 @@ fn idle_comments_at_the_end_take_the_blank_lines_along() {
         let (dockerfile, fixed) = (format!("{dockerfile}\n"), format!("{from}\n"));
         check(&[("Dockerfile", &dockerfile)], &["unused-allow"], "Dockerfile", &fixed);
     }
+}
+
+#[test]
+fn a_comment_that_loses_its_instruction_goes_along_with_no_other() {
+    let dockerfile = "\
+FROM debian:12
+ARG CACHE_BUST
+COPY . .
+RUN git clone https://example.com/a.git /a
+# why
+RUN echo \\
+  # when
+  $(date)
+ARG CACHEBUST=1
+";
+    let fixed = "\
+FROM debian:12
+ARG CACHE_BUST
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+ARG CACHEBUST=1
+RUN echo \"cache bust: ${CACHEBUST}\"
+COPY . .
+RUN git clone https://example.com/a.git /a
+# why
+";
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT), ("server.js", "")];
+    check(&files, &["inert-cache-bust"], "Dockerfile", fixed);
+    let dockerfile = "\
+ARG CACHE_BUST=0
+FROM debian:12
+# directly below
+VOLUME /app
+COPY . /app/
+RUN git clone https://example.com/a.git /a
+";
+    let fixed = "\
+ARG CACHE_BUST=0
+FROM debian:12
+# directly below
+
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+COPY . /app/
+RUN git clone https://example.com/a.git /a
+";
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT), ("server.js", "")];
+    check(&files, &["volume-over-code", "inert-cache-bust"], "Dockerfile", fixed);
 }

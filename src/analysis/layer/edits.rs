@@ -114,7 +114,7 @@ fn layer(
     let mut gone: Vec<Span> =
         clocks.iter().map(|&clock| model.instructions[clock].lines).chain(block).collect();
     gone.sort_by_key(|span| span.start());
-    edits.extend(Edit::remove_all_lines(text, &gone));
+    edits.extend(dockerfile_edit::remove_all(text, model, &gone));
     edits
 }
 

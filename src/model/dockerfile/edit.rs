@@ -87,13 +87,34 @@ pub fn insert_after(
     })
 }
 
-/// Takes the lines of an instruction away; comments above it stay. A file without a newline at its end stays without
-/// one.
+/// Takes the lines of an instruction away; comments above it stay, with a blank line between them and what stands below:
+/// they speak of none of it. A file without a newline at its end stays without one.
 ///
 /// # Panics
 /// If `text` is not the text that `dockerfile` was made from.
 pub fn remove(text: &str, dockerfile: &Dockerfile, instruction: usize) -> Edit {
-    Edit::remove_lines(text, dockerfile.instructions[instruction].lines)
+    apart(text, dockerfile, Edit::remove_lines(text, dockerfile.instructions[instruction].lines))
+}
+
+/// The same for several groups of lines, in order: what would touch is one edit.
+///
+/// # Panics
+/// If `text` is not the text that `dockerfile` was made from, or one of them is not a span of it.
+pub fn remove_all(text: &str, dockerfile: &Dockerfile, all: &[Span]) -> Vec<Edit> {
+    Edit::remove_all_lines(text, all).into_iter().map(|edit| apart(text, dockerfile, edit)).collect()
+}
+
+/// The removal with a blank line in its place, where a comment would come to touch what it says nothing of.
+fn apart(text: &str, dockerfile: &Dockerfile, removal: Edit) -> Edit {
+    let (above, below) = (&text[..removal.span.start()], &text[removal.span.end()..]);
+    // What ends right above in the lines of an instruction is its own, whatever it looks like.
+    let own = dockerfile.instructions.iter().any(|i| i.lines.end() == removal.span.start());
+    let commented = !own && above.lines().next_back().is_some_and(|line| line.trim_start().starts_with('#'));
+    if commented && below.lines().next().is_some_and(|line| !line.trim().is_empty()) {
+        Edit::replace(removal.span, Newline::of(text).as_str())
+    } else {
+        removal
+    }
 }
 
 /// Takes the lines of all instructions from `first` to `last` away, with what stands between them and the comments that
