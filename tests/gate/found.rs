@@ -249,3 +249,21 @@ RUN git clone https://example.com/a.git /a
     let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT), ("server.js", "")];
     check(&files, &["volume-over-code", "inert-cache-bust"], "Dockerfile", fixed);
 }
+
+#[test]
+fn where_a_clock_ran_the_layer_that_takes_its_place_runs_too() {
+    let dockerfile = "\
+FROM scratch
+RUN apt-get update
+RUN echo \"Cache bust: $(date +%s)\"
+RUN sudo apt-get install -y jq
+";
+    let fixed = "\
+FROM scratch
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+RUN sudo apt-get update && sudo apt-get install -y jq
+";
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
+    check(&files, &["split-apt-update", "inert-cache-bust"], "Dockerfile", fixed);
+}

@@ -23,21 +23,21 @@ pub const LABEL: &str = "cache-bust";
 ///
 /// An ARG is in the key of every RUN after it (measured: exec form, too); the RUN makes the steps between miss as well,
 /// and shows the value in the build's output. Without a POSIX shell a LABEL takes its place.
-pub(super) fn lines(
-    model: &Dockerfile,
-    stages: &Stages,
-    stage: usize,
-    near: usize,
-    name: &str,
-) -> Vec<String> {
-    let keyword = |upper| dockerfile_edit::keyword(model, near, upper);
-    vec![format!("{} {name}=unset", keyword("ARG")), user(model, stages, stage, near, name)]
+fn lines(model: &Dockerfile, near: usize, shell: Shell, name: &str) -> Vec<String> {
+    vec![
+        format!("{} {name}=unset", dockerfile_edit::keyword(model, near, "ARG")),
+        user_as(model, near, shell, name),
+    ]
 }
 
 /// The instruction that uses the argument.
 pub(super) fn user(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &str) -> String {
+    user_as(model, near, stages.shell_at(model, stage, near), name)
+}
+
+fn user_as(model: &Dockerfile, near: usize, shell: Shell, name: &str) -> String {
     let keyword = |upper| dockerfile_edit::keyword(model, near, upper);
-    if stages.shell_at(model, stage, near) == Shell::Posix {
+    if shell == Shell::Posix {
         format!("{} echo \"cache bust: ${{{name}}}\"", keyword("RUN"))
     } else {
         format!("{} {LABEL}=\"${{{name}}}\"", keyword("LABEL"))
@@ -97,14 +97,16 @@ fn layer(
     let instead = clocks.first().copied().filter(|&clock| clock <= instruction);
     clocks.retain(|&clock| Some(clock) != instead);
     let near = instead.unwrap_or(instruction);
+    // Where a RUN stood that shell has run it, whatever the RUNs above show.
+    let shell = stages.shell_at(model, stage, near + usize::from(instead.is_some()));
     let new = match &low {
         Some(low) => {
             let start = dockerfile_edit::start_with_comments(text, model, low.arg);
             let end = model.instructions[user_of.unwrap_or(low.arg)].span.end();
-            let user = user_of.is_none().then(|| user(model, stages, stage, near, name));
+            let user = user_of.is_none().then(|| user_as(model, near, shell, name));
             [text[start..end].to_owned()].into_iter().chain(user).collect()
         }
-        None => lines(model, stages, stage, near, name),
+        None => lines(model, near, shell, name),
     };
     let mut edits = vec![match instead {
         Some(clock) => Edit::replace(model.instructions[clock].span, new.join(Newline::of(text).as_str())),
