@@ -4,9 +4,9 @@ use super::{
     Facts,
     commands::{Effect, How, Reads},
     context::Context,
-    ignoring, paths,
+    ignoring, layer, paths,
     reading::{Brought, Piece, Reading},
-    stages::{CopyFacts, RunFacts, Step, What},
+    stages::{CopyFacts, RunFacts, Step, What, mentions},
 };
 use crate::{
     model::dockerfile::{Copy, Dockerfile, Instruction, Kind, edit},
@@ -62,7 +62,10 @@ pub fn edits(parts: &Parts<'_>) -> Result<Changes, Reason> {
     // The COPY takes the comments above it along. That they are replaced, too, makes a cache-bust layer, which goes
     // above the sources, wait for the next round.
     let whole = Span::new(edit::start_with_comments(text, model, copy_at), copy.span.end());
-    let moved = edit::insert_after(text, model, run_at, &[text[whole.range()].to_owned()]);
+    let along = along(text, parts);
+    let behind = along.iter().map(|block| text[block.range()].trim_end_matches(['\r', '\n']).to_owned());
+    let behind: Vec<String> = behind.chain([text[whole.range()].to_owned()]).collect();
+    let moved = edit::insert_after(text, model, run_at, &behind);
     let newline = crate::text::Newline::of(text).as_str();
     changes.edits.push((
         model.file,
@@ -73,7 +76,33 @@ pub fn edits(parts: &Parts<'_>) -> Result<Changes, Reason> {
         },
     ));
     changes.edits.push((model.file, moved.map_err(|refusal| refusal.to_string())?));
+    changes.edits.extend(along.into_iter().map(|block| (model.file, Edit::replace(block, ""))));
     Ok(changes)
+}
+
+/// What busts the COPY and the steps after it goes behind the install with it, where it would have been put had the COPY
+/// stood there: above the install it would install everything again at each deploy.
+fn along(text: &str, parts: &Parts<'_>) -> Vec<Span> {
+    let Parts { model, facts, .. } = *parts;
+    let (copy_at, run_at) = (parts.copy.0.instruction, parts.run.0.instruction);
+    let idle = |step: &&Step| match &step.what {
+        What::Run(run) => run.effects.iter().all(|effect| matches!(effect, Effect::Nothing)),
+        _ => true,
+    };
+    let Some(dockerfile) = facts.dockerfiles.iter().find(|d| d.model.file == model.file) else {
+        return Vec::new();
+    };
+    // A RUN between them that it busts, too, would lose that.
+    if !parts.between.iter().all(idle) {
+        return Vec::new();
+    }
+    let end = model.instructions[run_at].lines.end();
+    let all = layer::leading(text, dockerfile, copy_at).into_iter();
+    let unused = all.filter(|(_, last, name)| {
+        let later = &text[model.instructions[*last].lines.end()..end];
+        name.as_ref().is_none_or(|name| !mentions(later, name))
+    });
+    unused.map(|(first, last, _)| edit::block(text, model, first, last)).collect()
 }
 
 /// The instructions that bring the pieces, each where the COPY brings it.

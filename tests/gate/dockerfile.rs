@@ -51,6 +51,8 @@ enum Change {
     Gone(usize),
     New(usize),
     Moved(usize, usize),
+    /// A clock that gives way to the layer in another place.
+    Became(usize, usize),
 }
 
 /// A RUN that does nothing but fetch an index.
@@ -193,8 +195,12 @@ impl Walk<'_, '_> {
             let mut rest = at.pending.clone();
             rest.remove(nth);
             let next = State { pending: rest, ..next.clone() };
+            let layer = argument(new).map(|(name, _)| name).filter(|name| is_bust(name) && self.busts());
             if old.value == new.value {
                 found.push((vec![Change::Moved(back, j)], Some(next)));
+            } else if let (Some(name), "RUN") = (layer, old.cmd.as_str()) {
+                let declared = Some((name, None));
+                found.push((vec![Change::Became(back, j)], Some(State { declared, ..next })));
             } else if self.edited(old, new) {
                 // What moves may lose a part of its own as well.
                 found.push((vec![Change::Gone(back), Change::New(j)], Some(next)));
@@ -248,15 +254,37 @@ impl Walk<'_, '_> {
             || (self.has("split-apt-update") && run && FETCHES.is_match(&text))
             || (self.has("volume-over-code") && old.cmd == "VOLUME");
         let next = State { old: i + 1, ..at.clone() };
-        if goes {
-            found.push((vec![Change::Gone(i)], Some(next.clone())));
-        }
-        if (self.has("broad-copy") && matches!(old.cmd.as_str(), "COPY" | "ADD"))
+        if (self.has("broad-copy") && (matches!(old.cmd.as_str(), "COPY" | "ADD") || self.leads(i)))
             || (self.has("discarded-write") && old.cmd == "VOLUME")
         {
             let pending = at.pending.iter().copied().chain([i]).collect();
-            found.push((Vec::new(), Some(State { pending, ..next })));
+            found.push((Vec::new(), Some(State { pending, ..next.clone() })));
         }
+        if goes {
+            found.push((vec![Change::Gone(i)], Some(next)));
+        }
+    }
+
+    /// Whether an instruction before is a clock, or a half of a layer, above a COPY with no other RUN between: it goes
+    /// where that goes.
+    fn leads(&self, i: usize) -> bool {
+        let steps = &self.before.steps;
+        let name = |i: usize| argument(&steps[i]).map(|(name, _)| name).filter(|name| is_bust(name));
+        let second = |i: usize| {
+            let first = i.checked_sub(1).and_then(name);
+            let idle = Regex::new(r"(?i)^\s*(?:RUN\s+(?:echo|printf|:|true)\b|RUN :|LABEL\s+cache-bust=)")
+                .expect("it is well formed");
+            first.is_some_and(|name| idle.is_match(steps[i].lines) && steps[i].lines.contains(&name))
+        };
+        let first = |i: usize| name(i).is_some() && i + 1 < steps.len() && second(i + 1);
+        let clock = |i: usize| {
+            steps[i].cmd == "RUN"
+                && steps[i].value["args"][0].as_str().is_some_and(|text| CLOCK.is_match(text.trim()))
+        };
+        let part = |i: usize| first(i) || second(i) || clock(i);
+        let mut after = (i..steps.len())
+            .skip_while(|&at| part(at) || matches!(steps[at].cmd.as_str(), "WORKDIR" | "USER" | "LABEL"));
+        part(i) && after.next().is_some_and(|at| matches!(steps[at].cmd.as_str(), "COPY" | "ADD"))
     }
 
     /// Whether an instruction became another by what a rule may write into it.
@@ -439,6 +467,11 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
             Change::New(j) => {
                 put.insert(j);
             }
+            Change::Became(i, j) => {
+                gone.insert(i);
+                put.insert(j);
+                moved.push((i, j));
+            }
             Change::Moved(i, j) => {
                 let (was, is) = (old.steps[i].lines.trim_start(), new.steps[j].lines.trim_start());
                 if was != is {
@@ -446,8 +479,8 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
                 }
                 gone.insert(i);
                 put.insert(j);
-                // The comments above a COPY and an ARG go with them.
-                if ["COPY", "ARG"].contains(&old.steps[i].cmd.as_str()) {
+                // The comments above a COPY, an ARG and a clock go with them.
+                if ["COPY", "ARG", "RUN"].contains(&old.steps[i].cmd.as_str()) {
                     moved.push((i, j));
                 }
             }
@@ -470,6 +503,7 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
         came.extend(along.iter().map(|(at, _)| *at));
     }
     let (mut kept, mut are) = (rest(old, &gone, &left), rest(new, &put, &came));
+    are = less_apart(&kept, are, &alone(old, &gone, &left));
     for lines in [&mut kept, &mut are] {
         lines.retain(|line| stays(line));
         // With the last instruction or comment the blank lines above it go.
@@ -486,40 +520,6 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
     wrong
 }
 
-/// The lines of a side without those of some instructions and some comments, these given as items.
-fn rest(side: &Side<'_>, without: &HashSet<usize>, comments: &HashSet<usize>) -> Vec<String> {
-    let items = side.tree.items.iter().enumerate();
-    let kept = items.filter(|(at, item)| match item.kind {
-        ItemKind::Instruction(i) => !without.contains(&i),
-        _ => !comments.contains(at),
-    });
-    let mut lines: Vec<String> = kept.map(|(_, item)| side.text[item.span.range()].to_owned()).collect();
-    // Whether the last line has a newline is asked for the whole file.
-    if let Some(last) = lines.last_mut() {
-        last.truncate(last.trim_end_matches(['\r', '\n']).len());
-    }
-    lines.retain(|line| !line.is_empty());
-    for line in &mut lines {
-        line.truncate(line.trim_end_matches(['\r', '\n']).len());
-    }
-    lines
-    are = less_apart(&kept, are, &alone(old, &gone, &left));
-}
-
-/// The comments that touch an instruction from above: the item and the line.
-fn comments_above(side: &Side<'_>, instruction: usize) -> Vec<(usize, String)> {
-    let items = &side.tree.items;
-    let at = items.iter().position(|item| item.kind == ItemKind::Instruction(instruction));
-    let above = items[..at.unwrap_or(0)].iter().enumerate().rev();
-    above
-        .take_while(|(_, item)| item.kind == ItemKind::Comment)
-        .map(|(at, item)| (at, side.text[item.span.range()].trim_end().to_owned()))
-        .collect()
-}
-
-/// What two other parsers accepted they still accept.
-fn others(before: &str, after: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
 /// The comments right above instructions that go, which stay themselves.
 fn alone(side: &Side<'_>, gone: &HashSet<usize>, left: &HashSet<usize>) -> HashSet<String> {
     let last = |&i: &usize| comments_above(side, i).into_iter().next().filter(|(at, _)| !left.contains(at));
@@ -539,6 +539,39 @@ fn less_apart(kept: &[String], are: Vec<String>, alone: &HashSet<String>) -> Vec
     less
 }
 
+/// The lines of a side without those of some instructions and some comments, these given as items.
+fn rest(side: &Side<'_>, without: &HashSet<usize>, comments: &HashSet<usize>) -> Vec<String> {
+    let items = side.tree.items.iter().enumerate();
+    let kept = items.filter(|(at, item)| match item.kind {
+        ItemKind::Instruction(i) => !without.contains(&i),
+        _ => !comments.contains(at),
+    });
+    let mut lines: Vec<String> = kept.map(|(_, item)| side.text[item.span.range()].to_owned()).collect();
+    // Whether the last line has a newline is asked for the whole file.
+    if let Some(last) = lines.last_mut() {
+        last.truncate(last.trim_end_matches(['\r', '\n']).len());
+    }
+    lines.retain(|line| !line.is_empty());
+    for line in &mut lines {
+        line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    }
+    lines
+}
+
+/// The comments that touch an instruction from above: the item and the line.
+fn comments_above(side: &Side<'_>, instruction: usize) -> Vec<(usize, String)> {
+    let items = &side.tree.items;
+    let at = items.iter().position(|item| item.kind == ItemKind::Instruction(instruction));
+    let above = items[..at.unwrap_or(0)].iter().enumerate().rev();
+    above
+        .take_while(|(_, item)| item.kind == ItemKind::Comment)
+        .map(|(at, item)| (at, side.text[item.span.range()].trim_end().to_owned()))
+        .collect()
+}
+
+/// What two other parsers accepted they still accept.
+fn others(before: &str, after: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
     if dockerfile_parser::Dockerfile::parse(before).is_ok()
         && let Err(error) = dockerfile_parser::Dockerfile::parse(after)
     {
@@ -652,6 +685,31 @@ mod tests {
             ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n# c\n\nRUN y\n".to_owned(), &["volume-over-code"], true),
             ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n\n# c\nRUN y\n".to_owned(), &["volume-over-code"], false),
             ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\n\nRUN y\n".to_owned(), &["volume-over-code"], false),
+            // A layer goes with the COPY that it leads, and with nothing else.
+            (
+                "FROM a\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nCOPY . .\nRUN npm ci\nRUN y\n",
+                "FROM a\nCOPY package.json ./\nRUN npm ci\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nCOPY . .\nRUN y\n".to_owned(),
+                &["broad-copy"],
+                true,
+            ),
+            (
+                "FROM a\n# c\nARG NOCACHE=1\nRUN make $NOCACHE\nCOPY . .\nRUN npm ci\nRUN y\n",
+                "FROM a\nCOPY package.json ./\nRUN npm ci\n# c\nARG NOCACHE=1\nRUN make $NOCACHE\nCOPY . .\nRUN y\n".to_owned(),
+                &["broad-copy"],
+                false,
+            ),
+            (
+                "FROM a\nARG NOCACHE=1\nRUN echo $NOCACHE\nRUN x\nCOPY . .\nRUN npm ci\n",
+                "FROM a\nRUN x\nCOPY package.json ./\nRUN npm ci\nARG NOCACHE=1\nRUN echo $NOCACHE\nCOPY . .\n".to_owned(),
+                &["broad-copy"],
+                false,
+            ),
+            (
+                "FROM a\n# c\nRUN date\nCOPY . .\nRUN npm ci\n",
+                "FROM a\n# c\nCOPY package.json ./\nRUN npm ci\nRUN date\nCOPY . .\n".to_owned(),
+                &["broad-copy"],
+                false,
+            ),
         ];
         for (before, after, rules, right) in cases {
             let wrong = judge(before, after, rules);

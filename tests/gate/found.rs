@@ -267,3 +267,54 @@ RUN sudo apt-get update && sudo apt-get install -y jq
     let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
     check(&files, &["split-apt-update", "inert-cache-bust"], "Dockerfile", fixed);
 }
+
+#[test]
+fn a_cache_bust_goes_behind_the_install_with_the_copy_that_it_busts() {
+    let install = "FROM debian:12\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\n";
+    let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+    let fetch = "RUN git clone https://example.com/a.git /a\n";
+    let manifests = [
+        ("package.json", "{\"dependencies\": {\"x\": \"1\"}}"),
+        ("package-lock.json", "{}"),
+        ("server.js", ""),
+    ];
+    let clock = "# why\nRUN echo $(date)\n";
+    let own = "# own\nARG CACHEBUST=1\nRUN echo $CACHEBUST\n";
+    for (above, below) in [
+        ("", layer.to_owned()),
+        (layer, layer.to_owned()),
+        (clock, format!("# why\n{layer}")),
+        (own, own.to_owned()),
+        (
+            "ARG CACHE_BUST=unset\nLABEL cache-bust=\"${CACHE_BUST}\"\n\n",
+            "ARG CACHE_BUST=unset\nLABEL cache-bust=\"${CACHE_BUST}\"\n".to_owned(),
+        ),
+    ] {
+        let dockerfile = format!("FROM debian:12\nWORKDIR /app\n{above}# all\nCOPY . .\nRUN npm ci\n{fetch}");
+        let blank = if above.ends_with("\n\n") { "\n" } else { "" };
+        let fixed =
+            format!("{}{below}# all\nCOPY . .\n{fetch}", install.replace("COPY", &format!("{blank}COPY")));
+        let files: Vec<(&str, &str)> = [("Dockerfile", dockerfile.as_str()), ("compose.yaml", BUILT)]
+            .into_iter()
+            .chain(manifests)
+            .collect();
+        check(&files, &["cached-fetch", "inert-cache-bust", "broad-copy"], "Dockerfile", &fixed);
+        check(&files, &["broad-copy", "cached-fetch", "inert-cache-bust"], "Dockerfile", &fixed);
+    }
+    // Where the install needs it, or another RUN does, it stays.
+    for (above, between) in [
+        ("ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n", "LABEL is=$CACHE_BUST\n"),
+        ("ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\nRUN make deps\n", ""),
+    ] {
+        let dockerfile =
+            format!("FROM debian:12\nWORKDIR /app\n{above}COPY . .\n{between}RUN npm ci\n{fetch}");
+        let fixed = format!(
+            "FROM debian:12\nWORKDIR /app\n{above}COPY package.json package-lock.json ./\n{between}RUN npm ci\nCOPY . .\n{fetch}"
+        );
+        let files: Vec<(&str, &str)> = [("Dockerfile", dockerfile.as_str()), ("compose.yaml", BUILT)]
+            .into_iter()
+            .chain(manifests)
+            .collect();
+        check(&files, &["broad-copy"], "Dockerfile", &fixed);
+    }
+}

@@ -7,6 +7,7 @@ use crate::{
         DockerfileFacts, Facts,
         cache::{Passing, has_variable, passing},
         commands::Effect,
+        names::is_bust_name,
         stages::{Shell, Stages, Step, What, mentions},
     },
     model::{
@@ -157,16 +158,78 @@ fn below(
     };
     let mut all = body.clone().filter(|&at| at > instruction && is_it(&instructions[at]));
     let (arg, None) = (all.next()?, all.next()) else { return None };
+    Some(Low { arg, user: shown_below(text, dockerfile, &stages.all[stage].steps, arg, name) })
+}
+
+/// The RUN right below an ARG that does nothing but show its value.
+fn shown_below(
+    text: &str,
+    dockerfile: &DockerfileFacts,
+    steps: &[Step],
+    arg: usize,
+    name: &str,
+) -> Option<usize> {
     let idle = |e: &Effect| matches!(e, Effect::Nothing | Effect::PrintsClock { .. });
-    let shows = |at: usize| {
-        let (above, own) = (&instructions[arg], &instructions[at]);
-        above.lines.end() == own.lines.start() && mentions(&text[own.span.range()], name)
-    };
-    let user = stages.all[stage].steps.iter().find(|step| step.instruction == arg + 1).filter(|step| {
+    let (above, own) = (&dockerfile.model.instructions[arg], dockerfile.model.instructions.get(arg + 1)?);
+    let shows = above.lines.end() == own.lines.start() && mentions(&text[own.span.range()], name);
+    let run = steps.iter().find(|step| step.instruction == arg + 1).filter(|step| {
         matches!(&step.what, What::Run(run) if !run.heredoc && run.mounts.is_empty() && run.effects.iter().all(idle))
-            && shows(step.instruction)
     });
-    Some(Low { arg, user: user.map(|step| step.instruction) })
+    run.filter(|_| shows).map(|step| step.instruction)
+}
+
+/// What busts the steps from an instruction on, or is meant to: the layers and the RUNs that print the clock which stand
+/// above it in its stage with no other RUN between. Each as its first and its last instruction and the name of its
+/// argument, from the top.
+pub fn leading(
+    text: &str,
+    dockerfile: &DockerfileFacts,
+    instruction: usize,
+) -> Vec<(usize, usize, Option<String>)> {
+    let model = &dockerfile.model;
+    let Some(stage) = model.stages.iter().position(|stage| stage.body.contains(&instruction)) else {
+        return Vec::new();
+    };
+    let steps = &dockerfile.stages.all[stage].steps;
+    let clocks: Vec<usize> = clocks(steps).collect();
+    let first = model.stages[stage].body.start;
+    let mut found = Vec::new();
+    let mut at = instruction;
+    while at > first {
+        at -= 1;
+        let name = (at > first).then(|| bust(&model.instructions[at - 1].kind)).flatten().filter(|name| {
+            let label = matches!(&model.instructions[at].kind, Kind::Label(pairs) if pairs.iter().all(|p| p.name.value == LABEL));
+            label && mentions(&text[model.instructions[at].span.range()], name)
+                || shown_below(text, dockerfile, steps, at - 1, name).is_some()
+        });
+        match &model.instructions[at].kind {
+            _ if name.is_some() => {
+                found.push((at - 1, at, name.map(str::to_owned)));
+                at -= 1;
+            }
+            Kind::Run(_) if clocks.contains(&at) => found.push((at, at, None)),
+            Kind::Copy(_)
+            | Kind::Add(_)
+            | Kind::Workdir(_)
+            | Kind::User(_)
+            | Kind::Label(_)
+            | Kind::Other => {}
+            _ => break,
+        }
+    }
+    found.reverse();
+    found
+}
+
+/// The name of the one argument that an ARG declares, if it is called a bust.
+fn bust(kind: &Kind) -> Option<&str> {
+    match kind {
+        Kind::Arg(pairs) => match pairs.as_slice() {
+            [pair] if is_bust_name(&pair.name.value) => Some(&pair.name.value),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Whether a new value of the argument makes the instruction or a RUN of its stage above it miss already: then it only

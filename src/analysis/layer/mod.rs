@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::dockerfile::{Dockerfile, Kind};
 
-pub use edits::{LABEL, clocks, insert, pass};
+pub use edits::{LABEL, clocks, insert, leading, pass};
 pub use repair::{followed, moved};
 
 /// The name of the argument where the Dockerfile has none yet.
