@@ -77,6 +77,12 @@ static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
         .expect("it is well formed")
 });
 
+/// An instruction that does nothing but show or keep a value.
+static IDLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s*(?:RUN\s+(?:echo|printf|:|true)\b|RUN :|LABEL\s+cache-bust=)")
+        .expect("it is well formed")
+});
+
 /// Names of manifests and locks, written anew here.
 static MANIFEST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
@@ -272,9 +278,7 @@ impl Walk<'_, '_> {
         let name = |i: usize| argument(&steps[i]).map(|(name, _)| name).filter(|name| is_bust(name));
         let second = |i: usize| {
             let first = i.checked_sub(1).and_then(name);
-            let idle = Regex::new(r"(?i)^\s*(?:RUN\s+(?:echo|printf|:|true)\b|RUN :|LABEL\s+cache-bust=)")
-                .expect("it is well formed");
-            first.is_some_and(|name| idle.is_match(steps[i].lines) && steps[i].lines.contains(&name))
+            first.is_some_and(|name| IDLE.is_match(steps[i].lines) && steps[i].lines.contains(&name))
         };
         let first = |i: usize| name(i).is_some() && i + 1 < steps.len() && second(i + 1);
         let clock = |i: usize| {
@@ -591,11 +595,14 @@ mod tests {
 
     const BUST: &[&str] = &["cached-fetch"];
 
+    /// Before, after, the rules, and whether they may do it.
+    type Case<'c> = (&'c str, String, &'static [&'static str], bool);
+
     #[test]
     fn what_a_rule_may_do_is_explained_and_nothing_else() {
         let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
         let label = "ARG CACHE_BUST=unset\nLABEL org.example=${CACHE_BUST}\n";
-        let cases: &[(&str, String, &[&str], bool)] = &[
+        let cases: &[Case<'_>] = &[
             ("FROM a\nRUN x\n", format!("FROM a\n{layer}RUN x\n"), BUST, true),
             ("FROM a\nRUN x\n", format!("FROM a\n{label}RUN x\n"), BUST, true),
             ("FROM a\nRUN x\n", format!("FROM a\n{layer}RUN x\n"), &["broad-copy"], false),
@@ -682,6 +689,13 @@ mod tests {
                 true,
             ),
             ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\nRUN y\n".to_owned(), &["discarded-write"], false),
+        ];
+        each(cases);
+    }
+
+    #[test]
+    fn what_goes_along_is_explained_and_nothing_else() {
+        let cases: &[Case<'_>] = &[
             ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n# c\n\nRUN y\n".to_owned(), &["volume-over-code"], true),
             ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n\n# c\nRUN y\n".to_owned(), &["volume-over-code"], false),
             ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\n\nRUN y\n".to_owned(), &["volume-over-code"], false),
@@ -711,6 +725,10 @@ mod tests {
                 false,
             ),
         ];
+        each(cases);
+    }
+
+    fn each(cases: &[Case<'_>]) {
         for (before, after, rules, right) in cases {
             let wrong = judge(before, after, rules);
             assert_eq!(wrong.is_empty(), *right, "{before}---\n{after}: {wrong:?}");
