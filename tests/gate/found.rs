@@ -248,6 +248,21 @@ RUN git clone https://example.com/a.git /a
 ";
     let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT), ("server.js", "")];
     check(&files, &["volume-over-code", "inert-cache-bust"], "Dockerfile", fixed);
+    // Nothing is kept apart from what goes itself.
+    let allow = "# unstale: allow cached-fetch: for the test";
+    let kept = "FROM debian:12\n# why";
+    for end in ["", "\n"] {
+        let dockerfile = format!("{kept}\nVOLUME /app\nCOPY . /app/\n{allow}{end}");
+        let fixed = format!("{kept}\n\nCOPY . /app/{end}");
+        let files = [("Dockerfile", dockerfile.as_str()), ("server.js", "")];
+        check(&files, &["volume-over-code", "unused-allow"], "Dockerfile", &fixed);
+        let dockerfile = format!("FROM debian:12\nRUN date\n# why\nRUN date\n{allow}{end}");
+        let fixed = format!(
+            "FROM debian:12\nARG CACHE_BUST=unset\nRUN echo \"cache bust: ${{CACHE_BUST}}\"\n# why{end}"
+        );
+        let files = [("Dockerfile", dockerfile.as_str()), ("compose.yaml", BUILT)];
+        check(&files, &["inert-cache-bust", "unused-allow"], "Dockerfile", &fixed);
+    }
 }
 
 #[test]

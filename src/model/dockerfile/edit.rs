@@ -110,10 +110,13 @@ fn apart(text: &str, dockerfile: &Dockerfile, removal: Edit) -> Edit {
     // What ends right above in the lines of an instruction is its own, whatever it looks like.
     let own = dockerfile.instructions.iter().any(|i| i.lines.end() == removal.span.start());
     let commented = !own && above.lines().next_back().is_some_and(|line| line.trim_start().starts_with('#'));
-    if commented && below.lines().next().is_some_and(|line| !line.trim().is_empty()) {
-        Edit::replace(removal.span, Newline::of(text).as_str())
-    } else {
-        removal
+    match below.chars().next().filter(|_| commented) {
+        // The edit has a part of the next line: what would take that away, too, waits, and finds nothing to keep apart.
+        Some(next) if below.lines().next().is_some_and(|line| !line.trim().is_empty()) => {
+            let span = Span::new(removal.span.start(), removal.span.end() + next.len_utf8());
+            Edit::replace(span, format!("{}{next}", Newline::of(text).as_str()))
+        }
+        _ => removal,
     }
 }
 
