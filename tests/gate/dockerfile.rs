@@ -507,9 +507,11 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
         came.extend(along.iter().map(|(at, _)| *at));
     }
     let (mut kept, mut are) = (rest(old, &gone, &left), rest(new, &put, &came));
-    are = less_apart(&kept, are, &alone(old, &gone, &left));
     for lines in [&mut kept, &mut are] {
         lines.retain(|line| stays(line));
+    }
+    are = less_apart(&kept, are, &alone(old, &gone, &left));
+    for lines in [&mut kept, &mut are] {
         // With the last instruction or comment the blank lines above it go.
         while lines.pop_if(|line| line.is_empty()).is_some() {}
     }

@@ -109,7 +109,9 @@ fn apart(text: &str, dockerfile: &Dockerfile, removal: Edit) -> Edit {
     let (above, below) = (&text[..removal.span.start()], &text[removal.span.end()..]);
     // What ends right above in the lines of an instruction is its own, whatever it looks like.
     let own = dockerfile.instructions.iter().any(|i| i.lines.end() == removal.span.start());
-    let commented = !own && above.lines().next_back().is_some_and(|line| line.trim_start().starts_with('#'));
+    // An allow that is idle goes itself, and its line with it.
+    let speaks = |line: &str| line.trim_start().starts_with('#') && !line.contains("unstale: allow");
+    let commented = !own && above.lines().next_back().is_some_and(speaks);
     match below.chars().next().filter(|_| commented) {
         // The edit has a part of the next line: what would take that away, too, waits, and finds nothing to keep apart.
         Some(next) if below.lines().next().is_some_and(|line| !line.trim().is_empty()) => {
