@@ -11,6 +11,8 @@ use super::{
 };
 use crate::protocol::{Event, Lock, Question, Refused, Report, Sha, locked};
 
+/// How long the server may take to see that a client is gone.
+const LEASH: Duration = Duration::from_secs(5);
 /// How long a command whose worker was killed may still keep the lock.
 const ORPHAN: Duration = Duration::from_mins(10);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -133,11 +135,19 @@ fn look(to: &dyn Transport, dir: &str, id: Option<&str>) -> Result<(String, Unfi
         };
         return Err(refused.into());
     };
-    let unfinished = Worker::unfinished(to, &git_dir, found)?.map_err(|why| Refused::new("no-plan", why))?;
-    if unfinished.led {
-        let holder = &unfinished.deploying.holder;
-        return Err(Refused::new("locked", locked(Some(holder), at.as_deref())).into());
-    }
+    let since = super::now();
+    let unfinished = loop {
+        let unfinished =
+            Worker::unfinished(to, &git_dir, found)?.map_err(|why| Refused::new("no-plan", why))?;
+        if !unfinished.led {
+            break unfinished;
+        }
+        if since.elapsed() > LEASH {
+            let holder = &unfinished.deploying.holder;
+            return Err(Refused::new("locked", locked(Some(holder), at.as_deref())).into());
+        }
+        super::pause(PAUSE);
+    };
     Ok((git_dir, unfinished))
 }
 

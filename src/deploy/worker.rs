@@ -121,7 +121,8 @@ impl Worker {
         let free = if argv.first().is_some_and(|name| name == "git") { "exec 9>&-\n" } else { "" };
         let text = format!(
             "{prologue}n={n}\n\
-             if [ ! -e \"$r/$n.cmd\" ]; then\n\
+             # What no worker has begun was given to one that was killed.\n\
+             if ! grep -q ' start {line}$' \"$r/journal\" && [ \"$(cat \"$r/next\" 2>/dev/null)\" != \"$n\" ]; then\n\
              cat >\"$r/$n.tmp\" <<'{mark}'\n{free}{{ {words}\n}} <<'{mark}-in'\n{stdin}{mark}-in\n{mark}\n\
              echo \"$n\" >\"$r/next.new\"; mv -f \"$r/$n.tmp\" \"$r/$n.cmd\"; mv -f \"$r/next.new\" \"$r/next\"\n\
              fi\n\
@@ -137,6 +138,7 @@ impl Worker {
              printf '\\n%s %s\\n' {mark} \"$c\"\n",
             prologue = self.prologue(),
             n = order.name(),
+            line = order.name().replace('.', "[.]"),
         );
         let (mut tail, mut code) = (Vec::new(), None);
         to.follow(&text, &mut |line| {

@@ -17,8 +17,8 @@ alone=0
 while [ ! -e "$r/end" ] && [ ! -e "$r/leave" ]; do
   if [ -e "$r/next" ]; then
     n=$(cat "$r/next")
-    rm -f "$r/next"
     say start "$n"
+    rm -f "$r/next"
     sh "$r/$n.cmd" >"$r/$n.log" 2>&1 </dev/null
     c=$?
     echo "$c" >"$r/$n.new" && mv -f "$r/$n.new" "$r/$n.rc"
