@@ -27,11 +27,11 @@ enum Fault {
     Worker,
 }
 
-on_real_engines!(corners: at_a_few_steps, second_deploy, back);
+on_real_engines!(corners: at_a_few_steps, second_deploy, interrupted, back);
 
 /// The steps at which it hurts most.
 fn at_a_few_steps(engine: Engine, builder: Builder) {
-    let lab = lab(engine, builder);
+    let lab = lab(engine, builder, 3);
     let plan = steps(&lab);
     let at = |id: &str| plan.iter().position(|step| step == id).expect("the plan has it");
     if std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all") {
@@ -49,7 +49,7 @@ fn at_a_few_steps(engine: Engine, builder: Builder) {
 
 /// One deploy at a time: the second one is told who is at it, changes nothing, and may wait.
 fn second_deploy(engine: Engine, builder: Builder) {
-    let lab = lab(engine, builder);
+    let lab = lab(engine, builder, 8);
     lab.push_v4();
     let mut first = Running::start(&lab, &["deploy", "web"]);
     first.wait_for("build (server)");
@@ -71,27 +71,6 @@ fn second_deploy(engine: Engine, builder: Builder) {
     assert_eq!((code, resumed["class"].as_str()), (2, Some("locked")), "somebody is at it: {resumed:#}");
     let mut third = Running::start(&lab, &["deploy", "web", "--wait"]);
     third.wait_for("waiting for the other deploy");
-    // Ctrl-C lets the build end, and no more. The one that waits does not take over what is not done.
-    first.interrupt();
-    let (stopped, code) = ended(&mut first);
-    assert_eq!((code, stopped["verdict"].as_str()), (3, Some("stopped")), "{stopped:#}");
-    let reason = stopped["reason"].as_str().unwrap();
-    // The step that ran has ended, and none was begun after it.
-    let states = stopped["steps"].as_array().unwrap();
-    let next = states.iter().position(|step| step["state"] == "planned").unwrap();
-    let id = states[next]["id"].as_str().unwrap();
-    assert!(reason.starts_with(&format!("interrupted before `{id}`; ")), "{reason}");
-    assert!(["up", "verify"].contains(&id), "{id}");
-    assert!(states[next..].iter().all(|step| step["state"] == "planned"), "{stopped:#}");
-    assert_eq!(states[next - 1]["state"], "done", "{stopped:#}");
-    let (refused, code) = ended(&mut third);
-    assert_eq!((code, refused["class"].as_str()), (2, Some("unfinished")), "{refused:#}");
-    let (done, code) = ended(&mut Running::start(&lab, &["resume"]));
-    assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
-    let mut first = Running::start(&lab, &["deploy", "web"]);
-    first.wait_for("build (server)");
-    let mut third = Running::start(&lab, &["deploy", "web", "--wait"]);
-    third.wait_for("waiting for the other deploy");
     let (done, code) = ended(&mut first);
     assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
     let (done, code) = ended(&mut third);
@@ -101,9 +80,33 @@ fn second_deploy(engine: Engine, builder: Builder) {
     assert_eq!((code, refused["class"].as_str()), (2, Some("nothing-to-resume")), "{refused:#}");
 }
 
+/// Ctrl-C lets the build end, and no more; nobody deploys over what is not done.
+fn interrupted(engine: Engine, builder: Builder) {
+    let lab = lab(engine, builder, 3);
+    lab.push_v4();
+    let mut first = Running::start(&lab, &["deploy", "web"]);
+    first.wait_for("build (server)");
+    first.interrupt();
+    let (stopped, code) = ended(&mut first);
+    assert_eq!((code, stopped["verdict"].as_str()), (3, Some("stopped")), "{stopped:#}");
+    let reason = stopped["reason"].as_str().unwrap();
+    assert!(reason.starts_with("interrupted before `up`; "), "{reason}");
+    let states = stopped["steps"].as_array().unwrap();
+    let next = states.iter().position(|step| step["state"] == "planned").unwrap();
+    assert_eq!(states[next]["id"], "up");
+    assert!(states[next..].iter().all(|step| step["state"] == "planned"), "{stopped:#}");
+    assert_eq!(states[next - 1]["state"], "done", "{stopped:#}");
+    let (refused, code) = ended(&mut Running::start(&lab, &["deploy", "web"]));
+    assert_eq!(code, 2, "{refused:#}");
+    assert!(["unfinished", "locked"].contains(&refused["class"].as_str().unwrap()), "{refused:#}");
+    let (done, code) = ended(&mut Running::start(&lab, &["resume"]));
+    assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
+    nothing_is_left(&lab);
+}
+
 /// The image of before comes back: after a deploy that was left half-way, and any time later.
 fn back(engine: Engine, builder: Builder) {
-    let lab = lab(engine, builder);
+    let lab = lab(engine, builder, 3);
     let roll = |args: &[&str]| ended(&mut Running::start(&lab, &[&["rollback", "web"], args].concat()));
     let (refused, code) = roll(&[]);
     assert_eq!((code, refused["class"].as_str()), (2, Some("nothing-retained")), "{refused:#}");
@@ -168,12 +171,12 @@ fn back(engine: Engine, builder: Builder) {
 }
 
 /// The incident's project, deployed once, with a build that takes a while.
-fn lab(engine: Engine, builder: Builder) -> Lab {
+fn lab(engine: Engine, builder: Builder, seconds: u32) -> Lab {
     let lab = Lab::seeded(engine, builder, |dev| {
         let path = dev.join("Dockerfile");
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("COPY . ."), "{text}");
-        fs::write(path, text.replace("COPY . .", "RUN echo once >&2 && sleep 3\nCOPY . .")).unwrap();
+        fs::write(path, text.replace("COPY . .", &format!("RUN sleep {seconds}\nCOPY . ."))).unwrap();
     });
     lab.deploy_naively().ok();
     lab
@@ -214,7 +217,8 @@ fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) {
             assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
         }
         Fault::Client => assert!(document.is_null(), "{what}: {document:#}"),
-        Fault::Worker => {}
+        // Killed between two orders it is replaced; in the midst of one nobody knows what the command did.
+        Fault::Worker => assert!(matches!(code, 0 | 3), "{what}: {document:#}"),
     }
     if code != 0 {
         if fault == Fault::Worker {

@@ -318,6 +318,17 @@ impl<'a> Session<'a> {
         written
     }
 
+    /// A worker in the place of one that was killed between two orders.
+    fn work_again(&mut self, holder: &Holder) -> Result<(), Lost> {
+        let git_dir = self.seen.server.git().map(|git| git.git_dir.clone()).unwrap_or_default();
+        match Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), holder)? {
+            Begun::Held(worker) => self.worker = Some(worker),
+            Begun::Busy(other) => return Err(Lost(locked(other.as_ref(), None))),
+            Begun::Failed(why) => return Err(Lost(why)),
+        }
+        Ok(())
+    }
+
     /// Everything that is done before the first change: the plan, or a refusal.
     fn prepare(&mut self, message: Option<&str>, id: &str) -> Result<Plan, Stop> {
         self.refresh(&[Question::Here, Question::Lock])?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     Session, Stop, interrupt,
     transport::{Finished, Lost},
+    worker::Carrying,
 };
 use crate::protocol::{
     Actor, Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Moment,
@@ -123,7 +124,8 @@ impl<'a, 'b> Run<'a, 'b> {
     pub(super) fn go(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
         interrupt::watch();
         for index in 0..self.plan.steps.len() {
-            if interrupt::seen() {
+            // A verdict is worth its line in the ledger.
+            if interrupt::seen() && self.outcome.is_none() {
                 let why = format!("interrupted before `{}`", self.plan.steps[index].id());
                 let now = "what is done stays done, and the rest is for `resume`".to_owned();
                 self.outcome = Some(Outcome::Stopped { why, now });
@@ -268,12 +270,18 @@ impl Run<'_, '_> {
             }
             on(&Event::Line(text));
         };
-        let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
-        let ended = worker.carry_out(self.session.to.as_ref(), order, argv, stdin, &mut line)?;
-        let code = ended.as_ref().map(|finished| finished.code);
+        let finished = loop {
+            let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
+            match worker.carry_out(self.session.to.as_ref(), order, argv, stdin, &mut line)? {
+                Carrying::Ended(finished) => break Some(finished),
+                Carrying::Killed => break None,
+                Carrying::NotBegun => self.session.work_again(&self.deploying.holder)?,
+            }
+        };
+        let code = finished.as_ref().map(|finished| finished.code);
         let began = self.session.seen.server.now;
         self.journal.orders.push(Carried { order: order.clone(), began, code });
-        ended.ok_or_else(|| {
+        finished.ok_or_else(|| {
             Failure::Gone(
                 "the worker on the server was killed, and what its command did is not known".to_owned(),
             )

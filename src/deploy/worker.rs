@@ -26,6 +26,16 @@ pub(super) enum Begun {
     Failed(String),
 }
 
+/// What came of an order.
+pub(super) enum Carrying {
+    /// The command ended.
+    Ended(Finished),
+    /// The worker was killed while the command ran.
+    Killed,
+    /// The worker was gone before it began the command.
+    NotBegun,
+}
+
 /// An unfinished deploy.
 pub(super) struct Unfinished {
     pub(super) deploying: Deploying,
@@ -106,7 +116,7 @@ impl Worker {
         to.script(&text).map(drop)
     }
 
-    /// Has an order carried out, or goes on watching one that was given before, until it ends. `None`: the worker is gone.
+    /// Has an order carried out, or goes on watching one that was given before, until it ends.
     pub(super) fn carry_out(
         &self,
         to: &dyn Transport,
@@ -114,7 +124,7 @@ impl Worker {
         argv: &[String],
         stdin: &str,
         on_line: &mut dyn FnMut(&str),
-    ) -> Result<Option<Finished>, Lost> {
+    ) -> Result<Carrying, Lost> {
         let mark = nonce();
         let words = argv.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ");
         // A `git fetch` may leave a process behind that tidies up for minutes: it must not keep the lock.
@@ -128,7 +138,9 @@ impl Worker {
              fi\n\
              p=$(cat \"$r/pid\" 2>/dev/null) at=1 c=\n\
              while :; do\n\
-             kill -0 \"${{p:-0}}\" 2>/dev/null && [ -n \"$p\" ] || c=gone\n\
+             if [ -z \"$p\" ] || ! kill -0 \"$p\" 2>/dev/null; then\n\
+             c=killed; grep -q ' start {line}$' \"$r/journal\" || c=not-begun\n\
+             fi\n\
              [ ! -e \"$r/$n.rc\" ] || c=$(cat \"$r/$n.rc\")\n\
              size=$(wc -c <\"$r/$n.log\" 2>/dev/null) || size=0\n\
              [ \"$size\" -lt $at ] || {{ tail -c +$at \"$r/$n.log\" | head -c $((size - at + 1)); at=$((size + 1)); }}\n\
@@ -140,16 +152,20 @@ impl Worker {
             n = order.name(),
             line = order.name().replace('.', "[.]"),
         );
-        let (mut tail, mut code) = (Vec::new(), None);
+        let (mut tail, mut end) = (Vec::new(), String::new());
         to.follow(&text, &mut |line| {
             if let Some(rest) = line.strip_prefix(mark.as_str()) {
-                code = rest.trim().parse().ok();
+                rest.trim().clone_into(&mut end);
             } else {
                 keep(&mut tail, line);
                 on_line(line);
             }
         })?;
-        Ok(code.map(|code| Finished { code, tail }))
+        Ok(match end.parse() {
+            Ok(code) => Carrying::Ended(Finished { code, tail }),
+            Err(_) if end == "not-begun" => Carrying::NotBegun,
+            Err(_) => Carrying::Killed,
+        })
     }
 
     /// Ends it: the deploy is done, or taken back. The logs of the last ones stay.
@@ -157,6 +173,7 @@ impl Worker {
         let text = format!(
             "{}echo {word} >\"$r/end\"\n\
              i=0; while [ -e \"$r/pid\" ] && [ $i -lt 50 ]; do i=$((i + 1)); sleep 0.1 2>/dev/null || sleep 1; done\n\
+             kill -0 \"$(cat \"$r/pid\" 2>/dev/null)\" 2>/dev/null || rm -f \"$r/pid\" \"$r/next\" \"$u/holder\"\n\
              cd \"$u/runs\" || exit\n\
              ls -1t | sed '1,{KEPT}d' | while IFS= read -r o; do [ ! -e \"$o/end\" ] || rm -rf \"./$o\"; done\n",
             self.prologue()
