@@ -49,7 +49,8 @@ fn at_a_few_steps(engine: Engine, builder: Builder) {
 
 /// One deploy at a time: the second one is told who is at it, changes nothing, and may wait.
 fn second_deploy(engine: Engine, builder: Builder) {
-    let lab = lab(engine, builder, 8);
+    // Long enough for the others to look, whatever else the machine does.
+    let lab = lab(engine, builder, 20);
     lab.push_v4();
     let mut first = Running::start(&lab, &["deploy", "web"]);
     first.wait_for("build (server)");
