@@ -5,7 +5,7 @@ use unstale::protocol::{
     judge_returned, kept, plan, plan_back,
 };
 
-use crate::protocol::{NEW, OLD, container, evidence, fresh, ids, odd, options, seen, sha};
+use crate::protocol::{NEW, OLD, container, evidence, fresh, ids, odd, options, seen, sha, stale};
 
 const KEPT: &str = "unstale-retained/shop-web:20261120t090000z-aaaaaa";
 
@@ -127,6 +127,12 @@ fn back_is_the_very_image_with_the_bytes_of_its_commit() {
         ),
         ("no file tells the two apart", vec![FileEvidence { changed: false, ..fresh() }], &|_| {}),
         ("no file at all", vec![], &|_| {}),
+        ("what is built from sources cannot be seen", vec![fresh()], &|e| e.unproven.push("main.go".into())),
+        (
+            "it was stale itself",
+            vec![fresh(), FileEvidence { at: "/app/old".into(), changed: false, ..stale() }],
+            &|_| {},
+        ),
         ("it is not settled", vec![fresh()], &|e| e.replicas[0].unsettled = Some("it is restarting".into())),
         ("it does not run", vec![fresh()], &|e| e.replicas[0].container.status = "exited".into()),
         ("no container", vec![fresh()], &|e| e.replicas.clear()),

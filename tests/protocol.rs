@@ -489,7 +489,7 @@ pub(crate) fn fresh() -> FileEvidence {
     }
 }
 
-fn stale() -> FileEvidence {
+pub(crate) fn stale() -> FileEvidence {
     FileEvidence {
         actual: bytes("old"),
         older: Some(sha(OLD)),

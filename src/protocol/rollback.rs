@@ -1,7 +1,7 @@
 //! The way back: which images of before are kept, the plan that brings one back, and the verdict on what then runs.
 
 use super::{
-    evidence::{Bytes, Evidence, Makes, ReplicaEvidence},
+    evidence::{Bytes, Evidence, FileEvidence, Makes, ReplicaEvidence},
     ledger::LedgerEntry,
     lock::Lock,
     names::{ImageId, Sha},
@@ -205,6 +205,18 @@ fn decide(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> (V
         return open(format!(
             "`{name}` runs the image of {commit}, but {what} the newer `{}`: its files could not be compared",
             recipe.path
+        ));
+    }
+    if let Some(path) = evidence.unproven.first() {
+        return open(format!(
+            "`{name}` runs the image that is taken for {commit}'s; `{path}` differs from the newer commit, and its own bytes are not in the container"
+        ));
+    }
+    let is_stale = |file: &&FileEvidence| matches!(state_of(file), FileState::Stale(_));
+    if let Some(file) = replica.files.iter().find(is_stale) {
+        return open(format!(
+            "`{}` in `{name}` is older than {commit}: the image of before was stale, too",
+            file.at
         ));
     }
     let known = |bytes: &Bytes| bytes.digest().is_some();
