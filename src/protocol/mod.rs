@@ -11,6 +11,7 @@ mod lock;
 mod names;
 mod observed;
 mod plan;
+mod preflight;
 mod report;
 mod rollback;
 mod show;
@@ -31,7 +32,8 @@ pub use observed::{
     BuildSource, Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile,
     Mount, MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
-pub use plan::{Desired, Options, Plan, Refused, locked, plan, refuse_lock, refuse_service};
+pub use plan::{Desired, Options, Plan, plan};
+pub use preflight::{Refused, locked, refuse_lock, refuse_service};
 pub use report::{Logged, Outcome, Report, Sample};
 pub use rollback::{Retained, choose, judge_returned, kept, plan_back};
 pub use show::{Target, command, dry_run, quote, quote_for_script, visible};

@@ -3,11 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    lock::{Holder, Lock},
     names::{ImageId, Sha},
-    observed::{
-        Builder, Checkouts, Compose, Container, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream,
-    },
+    observed::{Builder, Checkouts, Compose, Container, Engine, Observed, ServerGit, Upstream},
+    preflight::{Refused, list, refuse_here, refuse_lock, refuse_server},
     step::{Argv, Phase, Place, Probe, Stdin, Step, Undo},
 };
 
@@ -34,22 +32,6 @@ pub struct Options {
     pub target_words: Vec<String>,
 }
 
-/// Why nothing was done. Nothing is changed anywhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The class, for machines: kebab-case.
-    pub reason: &'static str,
-    /// What is wrong and what to do next.
-    pub message: String,
-}
-
-impl Refused {
-    /// A refusal.
-    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
-}
-
 /// The steps, in the order in which they are shown, run, logged and taken back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
@@ -65,8 +47,8 @@ pub struct Plan {
 ///
 /// `Desired.message` with a clean tree makes no commit step: there is nothing to commit.
 pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Plan, Refused> {
-    let upstream = refuse_here(&seen.here, desired)?;
-    let (git, compose, engine) = refuse_server(seen, desired, upstream)?;
+    let upstream = refuse_here(&seen.here, desired.message.as_deref())?;
+    let (git, compose, engine) = refuse_server(seen, &desired.service, upstream)?;
     if let Some(lock) = &seen.server.lock {
         refuse_lock(lock, &options.id)?;
     }
@@ -103,189 +85,6 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
     ));
     verification(&mut steps, &desired.service, options, seen);
     Ok(Plan { steps, commit: if commits { None } else { seen.here.head.clone() }, replicas })
-}
-
-/// Refuses while somebody else deploys, or before what was left unfinished is ended.
-///
-/// # Errors
-/// `locked` or `unfinished`, unless the deploy is the one with this id.
-pub fn refuse_lock(lock: &Lock, id: &str) -> Result<(), Refused> {
-    if let Some(holder) = &lock.held
-        && holder.as_ref().is_none_or(|holder| holder.id != id)
-    {
-        return Err(Refused::new("locked", locked(holder.as_ref(), lock.at.as_deref())));
-    }
-    match lock.open.iter().find(|open| *open != id) {
-        None => Ok(()),
-        Some(open) => Err(Refused::new(
-            "unfinished",
-            format!(
-                "deploy `{open}` was left half-way: `unstale resume` goes on with it, `unstale rollback` takes it back"
-            ),
-        )),
-    }
-}
-
-/// Who has the lock, in words.
-pub fn locked(holder: Option<&Holder>, at: Option<&str>) -> String {
-    let Some(Holder { id, who, since, service, commit }) = holder else {
-        return "another deploy has the lock of the server's checkout, and does not say whose it is"
-            .to_owned();
-    };
-    let commit = commit.as_ref().map(|sha| format!(" ({})", sha.short())).unwrap_or_default();
-    let at = at.map(|line| format!(", last in its journal: `{line}`")).unwrap_or_default();
-    format!(
-        "{who} deploys `{service}`{commit} since {since}, id `{id}`{at}; wait with `--wait`, or take it over with `unstale resume` if nobody is at it any more"
-    )
-}
-
-fn refuse_here<'a>(here: &'a Here, desired: &Desired) -> Result<&'a Upstream, Refused> {
-    if here.head.is_none() {
-        return Err(Refused::new("no-commit", "this repository has no commit yet; commit first"));
-    }
-    if here.branch.is_none() {
-        return Err(Refused::new("detached", "HEAD is detached here; check a branch out first"));
-    }
-    let Some(upstream) = &here.upstream else {
-        let branch = here.branch.as_deref().unwrap_or_default();
-        let message =
-            format!("branch `{branch}` follows no remote branch; run `git push -u origin {branch}` once");
-        return Err(Refused::new("no-upstream", message));
-    };
-    if !here.modified.is_empty() && desired.message.is_none() {
-        let names = list(&here.modified);
-        return Err(Refused::new(
-            "dirty",
-            format!("not committed: {names}; commit, or give a message with -m"),
-        ));
-    }
-    if desired.message.is_some() && !here.untracked.is_empty() {
-        let names = list(&here.untracked);
-        let message = format!(
-            "neither tracked nor ignored: {names}; `git add` or ignore them, so that the commit is what you mean"
-        );
-        return Err(Refused::new("untracked", message));
-    }
-    match &here.tip {
-        Some(Tip::Unreachable(why)) => {
-            let message = format!("remote `{}` does not answer: {why}", upstream.remote);
-            Err(Refused::new("remote-unreachable", message))
-        }
-        Some(Tip::At(_, Relation::Same | Relation::Behind) | Tip::Absent) => Ok(upstream),
-        Some(Tip::At(sha, _)) => {
-            let (short, name) = (sha.short(), format!("{}/{}", upstream.remote, upstream.branch));
-            let message =
-                format!("`{name}` is at {short}, which is not part of this branch; pull or rebase first");
-            Err(Refused::new("remote-diverged", message))
-        }
-        None => Err(Refused::new("remote-unreachable", "the remote was not asked")),
-    }
-}
-
-fn refuse_server<'a>(
-    seen: &'a Observed,
-    desired: &Desired,
-    upstream: &Upstream,
-) -> Result<(&'a ServerGit, &'a Compose, &'a Engine), Refused> {
-    let server = &seen.server;
-    let git = refuse_checkout(seen, upstream)?;
-    let engine = match &server.engine {
-        Some(Ok(engine)) => engine,
-        Some(Err(why)) => {
-            return Err(Refused::new("no-docker", format!("docker does not answer on the server: {why}")));
-        }
-        None => return Err(Refused::new("no-docker", "docker was not asked")),
-    };
-    let compose = match &server.compose {
-        Some(Ok(compose)) => compose,
-        Some(Err(why)) => {
-            return Err(Refused::new("no-compose", format!("compose cannot be used on the server: {why}")));
-        }
-        None => return Err(Refused::new("no-compose", "compose was not asked")),
-    };
-    refuse_service(compose, &desired.service)?;
-    let dir = server.dir.as_deref().unwrap_or_default();
-    if let Some(foreign) =
-        server.replicas().find(|c| !c.working_dir.is_empty() && !server.is_dir(&c.working_dir))
-    {
-        let message = format!(
-            "container `{}` of project `{}` was started from `{}`, not from `{dir}`; deploy there, or remove it first",
-            foreign.name, compose.project, foreign.working_dir
-        );
-        return Err(Refused::new("wrong-project", message));
-    }
-    Ok((git, compose, engine))
-}
-
-/// Refuses a service that the project does not have, or that is never built.
-pub fn refuse_service(compose: &Compose, service: &str) -> Result<(), Refused> {
-    if !compose.services.iter().any(|s| s == service) {
-        let known = list(&compose.services);
-        return Err(Refused::new("unknown-service", format!("no service `{service}`; there is {known}")));
-    }
-    if compose.build.is_some() {
-        return Ok(());
-    }
-    let message = format!("service `{service}` has no `build`: there is nothing to rebuild");
-    Err(Refused::new("not-built", message))
-}
-
-fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a ServerGit, Refused> {
-    let refuse = |reason, message: String| Err(Refused::new(reason, message));
-    if seen.server.dir.is_none() {
-        return refuse("no-folder", "the folder does not exist on the server".into());
-    }
-    let git = match &seen.server.git {
-        Some(Ok(git)) => git,
-        Some(Err(why)) => {
-            return refuse("server-no-checkout", format!("no git checkout on the server: {why}"));
-        }
-        None => return refuse("server-no-checkout", "the server's checkout was not asked".into()),
-    };
-    let Some(head) = &git.head else {
-        return refuse("server-no-checkout", "the server's checkout has no commit".into());
-    };
-    let Some(branch) = &git.branch else {
-        return refuse(
-            "server-detached",
-            "HEAD is detached on the server; check the branch out there".into(),
-        );
-    };
-    let follows = git.upstream.as_ref().map_or(branch, |u| &u.branch);
-    if *follows != upstream.branch {
-        let want = &upstream.branch;
-        return refuse("server-wrong-branch", format!("the server is on `{follows}`, you push `{want}`"));
-    }
-    // With one checkout, what is changed is what gets committed.
-    if !git.modified.is_empty() && seen.checkouts == Checkouts::Two {
-        let names = list(&git.modified);
-        return refuse("server-dirty", format!("changed on the server and not committed: {names}"));
-    }
-    if let Some(name) = seen.here.arriving.iter().find(|p| git.untracked.contains(p)) {
-        let message = format!(
-            "the pull would overwrite `{name}`, which git does not track on the server; move it away"
-        );
-        return refuse("server-collision", message);
-    }
-    match seen.here.server_head {
-        Relation::Same | Relation::Behind => Ok(git),
-        Relation::Ahead => {
-            let message = format!("the server is at {}, ahead of this branch; pull first", head.short());
-            refuse("server-ahead", message)
-        }
-        Relation::Diverged => {
-            let message =
-                format!("the server is at {}, which is not part of this branch's history", head.short());
-            refuse("server-diverged", message)
-        }
-        Relation::Unknown => {
-            let message = format!(
-                "the server is at {}, which this checkout does not know; fetch, or look whether it is the same repository",
-                head.short()
-            );
-            refuse("server-unrelated", message)
-        }
-    }
 }
 
 /// Starts it, as often as it ran before.
@@ -496,12 +295,4 @@ fn image_name(text: &str) -> String {
         name.push_str(part);
     }
     name
-}
-
-/// Names for a message: at most five, in backticks.
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(5).map(|n| format!("`{}`", n.replace('\n', "\\n"))).collect();
-    let more = names.len().saturating_sub(5);
-    let tail = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("{}{tail}", shown.join(", "))
 }

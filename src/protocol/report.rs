@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     event::Record,
     names::Sha,
-    plan::Refused,
+    preflight::Refused,
     show::{quote, visible},
     step::Step,
     verdict::{Judged, Judgement, Verdict},

@@ -6,10 +6,8 @@ use super::{
     lock::Lock,
     names::{ImageId, Sha},
     observed::{Compose, Container, Health, Observed},
-    plan::{
-        Options, Plan, Refused, note_down, refuse_lock, refuse_service, removal, retained_name, up,
-        verification,
-    },
+    plan::{Options, Plan, note_down, removal, retained_name, up, verification},
+    preflight::{Refused, refuse_lock, refuse_service},
     step::{Argv, Phase, Place, Probe, Step},
     verdict::{Counts, FileState, Judged, Judgement, Verdict, state_of},
 };
