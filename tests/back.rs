@@ -40,7 +40,7 @@ fn one_deploy_at_a_time_and_none_over_one_that_was_left() {
     let refused = |lock: Lock| {
         let mut seen = seen();
         seen.server.lock = Some(lock);
-        let desired = unstale::protocol::Desired { service: "web".into(), message: None };
+        let desired = unstale::protocol::Desired::new("web", None);
         plan(&desired, &seen, &options()).map(|plan| plan.steps.len())
     };
     assert!(refused(Lock::default()).is_ok());

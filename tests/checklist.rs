@@ -186,10 +186,15 @@ fn hostile_names_stay_words() {
             image: ImageId(evil.into()),
             ..container()
         }]);
-        let desired = Desired { service: evil.into(), message: Some(evil.into()) };
+        let desired = Desired::new(evil, Some(evil));
         for host in [Target::Ssh { host: evil.into(), dir: evil.into() }, Target::Local { dir: evil.into() }]
         {
-            let options = Options { id: "x".into(), cache_bust: "x".into(), target_words: host.words() };
+            let options = Options {
+                id: "x".into(),
+                cache_bust: "x".into(),
+                target_words: host.words(),
+                expect_words: Vec::new(),
+            };
             let plan = plan(&desired, &seen, &options).map_err(|r| r.message).unwrap();
             let marks = marks(vec![text(evil, evil), Mark::Hash { digest: evil.into(), at: evil.into() }]);
             let list = Checklist { service: evil, plan: &plan, target: &host, seen: &seen, marks: &marks };

@@ -1,20 +1,11 @@
 //! Deploys that lose their client, their connection or their worker at a step of the plan, on real engines over real ssh.
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, on_real_engines};
-
-const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
+use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines};
 
 /// What goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,7 +200,7 @@ fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) {
     }
     match fault {
         Fault::Client => running.kill(),
-        Fault::Connection => kill_connection(&running),
+        Fault::Connection => running.kill_connection(),
         Fault::Worker => kill_worker(lab),
     }
     let (document, code) = ended(&mut running);
@@ -274,90 +265,6 @@ fn nothing_is_left(lab: &Lab) {
     assert_eq!(all.lines().count(), 1, "stray containers: {all}");
 }
 
-fn kill_connection(running: &Running) {
-    let begin = Instant::now();
-    loop {
-        let found = children(running.child.id()).into_iter().find(|pid| {
-            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&words).contains("ControlMaster=yes")
-        });
-        if let Some(pid) = found {
-            Ran::new(Command::new("kill").args(["-KILL", &pid.to_string()])).ok();
-            return;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(5), "there is a connection");
-    }
-}
-
 fn kill_worker(lab: &Lab) {
     lab.ssh("kill -KILL $(cat .git/unstale/runs/*/pid)").ok();
-}
-
-/// The processes that one has started itself.
-fn children(parent: u32) -> Vec<u32> {
-    let path = PathBuf::from(format!("/proc/{parent}/task"));
-    let tasks = fs::read_dir(path).into_iter().flatten().flatten();
-    let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
-    let all: Vec<String> = tasks.map(of).collect();
-    all.iter().flat_map(|list| list.split_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
-}
-
-/// A running `unstale` whose progress is read.
-struct Running {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-    said: Vec<String>,
-}
-
-impl Running {
-    fn start(lab: &Lab, args: &[&str]) -> Self {
-        let mut command = lab.in_dev(UNSTALE);
-        command.args(args).args(["--host", "testhost", "--format", "json", "--dir"]).arg(lab.server());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in errors.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        Self { child, lines, said: Vec::new() }
-    }
-
-    /// Waits until it says something.
-    #[track_caller]
-    fn wait_for(&mut self, what: &str) {
-        loop {
-            let line = self
-                .lines
-                .recv_timeout(Duration::from_mins(2))
-                .unwrap_or_else(|_| panic!("{what} is not said: {:#?}", self.said));
-            let found = line.contains(what);
-            self.said.push(line);
-            if found {
-                return;
-            }
-        }
-    }
-
-    /// As the terminal does it.
-    fn interrupt(&self) {
-        Ran::new(Command::new("kill").args(["-INT", &self.child.id().to_string()])).ok();
-    }
-
-    /// As the kernel does it when there is no memory left; its ssh goes with the pipes.
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-    }
-}
-
-/// Waits for the end; the document on standard output, if there is one, and the exit code.
-fn ended(running: &mut Running) -> (Value, i32) {
-    use std::io::Read as _;
-    let mut text = String::new();
-    running.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    let status = running.child.wait().unwrap();
-    let document = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-    (document, status.code().unwrap_or(-1))
 }

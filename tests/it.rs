@@ -27,6 +27,7 @@ mod hostile;
 mod incident;
 mod installs;
 mod lab;
+mod order;
 mod pages;
 mod projects;
 mod protocol;

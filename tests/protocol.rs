@@ -1,12 +1,12 @@
 //! The deploy protocol without a machine: from what was seen to the plan and its views, from evidence to the verdict.
 
 use unstale::protocol::{
-    Again, Base, BuildSource, Builder, Built, Bytes, Candidate, Cause, Checkouts, Compose, Container,
+    Again, Base, BuildSource, Builder, Built, Bytes, Cache, Candidate, Cause, Checkouts, Compose, Container,
     Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds,
-    Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Observed, Options, Outcome, Place,
-    Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report, Server,
-    ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, command, dry_run, judge, last_verified,
-    plan, quote, state_of,
+    Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Observed, Options, Order, Outcome,
+    Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report, Server,
+    ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, When, command, dry_run, judge,
+    last_verified, plan, quote, state_of,
 };
 
 pub(crate) const OLD: &str = "1111111111111111111111111111111111111111";
@@ -101,7 +101,7 @@ fn git(seen: &mut Observed) -> &mut ServerGit {
 }
 
 fn desired(message: Option<&str>) -> Desired {
-    Desired { service: "web".into(), message: message.map(str::to_owned) }
+    Desired::new("web", message)
 }
 
 pub(crate) fn options() -> Options {
@@ -109,6 +109,7 @@ pub(crate) fn options() -> Options {
         id: "20261122t140000z-abc123".into(),
         cache_bust: "20261122T140000Z".into(),
         target_words: target().words(),
+        expect_words: Vec::new(),
     }
 }
 
@@ -149,6 +150,104 @@ fn the_steps_stand_in_the_users_order() {
     let phases: Vec<u8> = plan.steps.iter().map(|s| s.phase().number()).collect();
     assert!(phases.is_sorted(), "{phases:?}");
     assert_eq!(plan.commit, Some(sha(NEW)));
+}
+
+fn arranged(order: Order, cache: Cache) -> Plan {
+    let desired = Desired { order, cache, ..desired(None) };
+    plan(&desired, &seen(), &options()).expect("nothing speaks against it")
+}
+
+#[test]
+fn with_the_build_first_the_old_container_stays_until_the_new_image_was_looked_at() {
+    let plan = arranged(Order::BuildFirst, Cache::Fresh);
+    let expected = [
+        "push",
+        "fetch",
+        "merge",
+        "verify-source",
+        "retain",
+        "prune",
+        "build",
+        "check-image",
+        "remove",
+        "up",
+        "verify",
+    ];
+    assert_eq!(ids(&plan)[..expected.len()], expected);
+    let build = &plan.steps[6];
+    assert!(build.argv().resolve(&sha(NEW)).contains(&"--no-cache".to_owned()));
+    let undo = build.undo_of().expect("the tag moved, and the old container still runs");
+    let words: Vec<Vec<String>> = undo.argvs.iter().map(|argv| argv.resolve(&sha(NEW))).collect();
+    assert_eq!(words.len(), 1, "nothing is started: {words:?}");
+    assert_eq!((words[0][1].as_str(), words[0][3].as_str()), ("tag", "shop-web"));
+    let look = command(&plan.steps[7], &target(), Some(&sha(NEW)));
+    assert_eq!(look, format!("unstale verify web --host prod --dir '/opt/my repo' --image --rev {NEW}"));
+    let text = dry_run(&plan, &target());
+    let headings: Vec<&str> = text.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())).collect();
+    let numbers: Vec<&str> = headings.iter().filter_map(|l| l.split_once(". ")).map(|(n, _)| n).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7"], "{text}");
+    assert_eq!(headings[4], "5. remove the old container");
+}
+
+#[test]
+fn a_build_with_cache_has_its_way_back_in_the_plan() {
+    let plan = arranged(Order::Protocol, Cache::Verified);
+    let stale = |plan: &Plan| -> Vec<String> {
+        plan.steps.iter().filter(|s| s.when() == When::IfStale).map(|s| s.id().to_owned()).collect()
+    };
+    assert_eq!(stale(&plan), ["prune-again", "build-again", "remove-again", "up-again", "verify-again"]);
+    let at = |id: &str| plan.steps.iter().find(|s| s.id() == id).expect("it is there");
+    let words = |id: &str| at(id).argv().resolve(&sha(NEW)).join(" ");
+    assert_eq!(words("prune"), "docker builder prune -f --filter type=source.local");
+    assert!(!words("build").contains("--no-cache") && words("build").starts_with("env CACHE_BUST=2026"));
+    assert_eq!(words("prune-again"), "docker builder prune -f");
+    assert!(words("build-again").contains("build --no-cache web"));
+    assert_eq!(words("remove-again"), "docker compose -p shop rm -s -f web");
+    let text = dry_run(&plan, &target());
+    assert!(text.contains("\n8. only if that is stale: without cache\n   # prune-again"), "{text}");
+
+    let plan = arranged(Order::BuildFirst, Cache::Verified);
+    assert_eq!(stale(&plan), ["prune-again", "build-again", "check-image-again"]);
+    let place = |id: &str| ids(&plan).iter().position(|i| *i == id).expect("it is there");
+    assert!(place("check-image") < place("prune-again") && place("check-image-again") < place("remove"));
+}
+
+#[test]
+fn the_plan_tells_how_long_the_service_will_be_down_from_what_the_steps_took() {
+    let mut seen = seen();
+    let expected = |seen: &Observed, order, cache| {
+        let desired = Desired { order, cache, ..desired(None) };
+        plan(&desired, seen, &options()).expect("nothing speaks against it").downtime_ms
+    };
+    assert_eq!(expected(&seen, Order::Protocol, Cache::Fresh), None, "nothing was recorded yet");
+    let line = |service: &str, cache: &str, ms: [u64; 7]| {
+        let ids = ["remove", "fetch", "merge", "verify-source", "prune", "build", "up"];
+        let steps = ids.iter().zip(ms).map(|(id, ms)| {
+            serde_json::json!({"id": id, "ms": ms, "state": if ms == 0 { "already" } else { "done" }})
+        });
+        let steps: Vec<_> = steps.collect();
+        serde_json::json!({"schema": 1, "id": "x", "time": "t", "service": service, "verdict": "verified",
+            "cache": cache, "steps": steps})
+        .to_string()
+    };
+    seen.server.ledger = Some(LedgerFile {
+        folder: true,
+        lines: vec![
+            line("web", "fresh", [1, 2, 3, 4, 5, 1000, 70]),
+            line("web", "fresh", [100, 20, 30, 40, 50, 30_000, 700]),
+            line("web", "verified", [200, 20, 30, 40, 50, 4_000, 0]),
+            line("db", "fresh", [9, 9, 9, 9, 9, 9, 9]),
+        ],
+    });
+    // The last time that each step really ran; a build with cache is no measure of one without.
+    assert_eq!(expected(&seen, Order::Protocol, Cache::Fresh), Some(200 + 20 + 30 + 40 + 50 + 30_000 + 700));
+    assert_eq!(
+        expected(&seen, Order::Protocol, Cache::Verified),
+        Some(200 + 20 + 30 + 40 + 50 + 4_000 + 700)
+    );
+    assert_eq!(expected(&seen, Order::BuildFirst, Cache::Fresh), Some(200 + 700));
+    let text = dry_run(&plan(&desired(None), &seen, &options()).expect("a plan"), &target());
+    assert!(text.ends_with("expected downtime: about 31.0 s, by the steps of earlier deploys\n"), "{text}");
 }
 
 #[test]
@@ -234,7 +333,8 @@ fn files_that_a_commit_would_leave_out_or_a_pull_overwrite_are_named() {
 fn the_plan_the_dry_run_and_the_log_are_one_list() {
     let mut with_commit = seen();
     with_commit.here.modified = vec!["x".into()];
-    for plan in [planned(&seen(), None), planned(&with_commit, Some("it's $(rm -rf /)"))] {
+    let both = arranged(Order::BuildFirst, Cache::Verified);
+    for plan in [planned(&seen(), None), planned(&with_commit, Some("it's $(rm -rf /)")), both] {
         let text = dry_run(&plan, &target());
         let undone = plan.steps.iter().filter_map(|s| s.undo_of()).count();
         assert_eq!(text.matches("## undone if").count(), undone, "{text}");
@@ -259,6 +359,7 @@ fn the_plan_the_dry_run_and_the_log_are_one_list() {
             expected: plan.commit.clone(),
             steps: logged.collect(),
             downtime_ms: 0,
+            expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
         };
@@ -275,8 +376,9 @@ fn the_plan_the_dry_run_and_the_log_are_one_list() {
 
 #[test]
 fn nothing_that_could_hurt_is_ever_in_a_plan() {
-    let plan = planned(&seen(), None);
-    for step in &plan.steps {
+    let (orders, caches) = ([Order::Protocol, Order::BuildFirst], [Cache::Fresh, Cache::Verified]);
+    let plans = orders.into_iter().flat_map(|order| caches.map(|cache| arranged(order, cache)));
+    for step in plans.flat_map(|plan| plan.steps) {
         let undone = step.undo_of().into_iter().flat_map(|u| &u.argvs);
         for argv in std::iter::once(step.argv()).chain(undone) {
             let words = argv.resolve(&sha(NEW));
@@ -938,6 +1040,7 @@ fn the_ledger_gives_back_the_last_verified_commit() {
             expected: Some(sha(to)),
             steps: Vec::new(),
             downtime_ms: 1400,
+            expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
         };
@@ -1004,6 +1107,7 @@ fn the_ledger_says_what_the_steps_were_and_how_they_ended() {
             expected: Some(sha(NEW)),
             steps,
             downtime_ms: 0,
+            expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
         };
@@ -1052,6 +1156,7 @@ fn the_document_has_the_designs_fields() {
         expected: Some(sha(NEW)),
         steps: Vec::new(),
         downtime_ms: 0,
+        expected_downtime_ms: None,
         next: Vec::new(),
         sample: None,
     };

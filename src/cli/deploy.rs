@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{
     Door, Format,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     deploy::{self, Mode},
-    protocol::dry_run,
+    protocol::{self, dry_run},
 };
 
 /// Deploy a service by the protocol, and prove that the new code runs
@@ -25,6 +25,12 @@ pub(super) struct DeployArgs {
     /// Commit the changed tracked files with this message first
     #[arg(short, long, value_name = "MSG", allow_hyphen_values = true)]
     pub(super) message: Option<String>,
+    /// What comes first: the removal of the old container, or the build
+    #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Protocol)]
+    pub(super) order: Order,
+    /// What the build may use: nothing, or the cache, and if what runs then is stale, nothing after all
+    #[arg(long, value_name = "CACHE", value_enum, default_value_t = Cache::Fresh)]
+    pub(super) cache: Cache,
     /// Show the steps and touch nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -36,12 +42,42 @@ pub(super) struct DeployArgs {
     pub(super) format: Format,
 }
 
+/// What comes first.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Order {
+    /// Remove the old container, then build: the user's own order
+    Protocol,
+    /// Build, look into the image, and only then remove the old container: down for seconds
+    BuildFirst,
+}
+
+/// What the build may use.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Cache {
+    /// Prune the build cache and build with `--no-cache`
+    Fresh,
+    /// Prune the snapshots of the context only, build with cache, and if that comes out stale, do it again the fresh way
+    Verified,
+}
+
 /// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
 pub(super) fn run(args: &DeployArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let job = args.target.job(&args.service, door);
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
     let mut progress = Progress::new(err, door.live);
-    let options = deploy::How { message: args.message.as_deref(), mode, wait: args.wait };
+    let options = deploy::How {
+        message: args.message.as_deref(),
+        mode,
+        wait: args.wait,
+        order: match args.order {
+            Order::Protocol => protocol::Order::Protocol,
+            Order::BuildFirst => protocol::Order::BuildFirst,
+        },
+        cache: match args.cache {
+            Cache::Fresh => protocol::Cache::Fresh,
+            Cache::Verified => protocol::Cache::Verified,
+        },
+    };
     let (report, plan) = deploy::deploy(&job, &options, &mut |e| progress.show(e));
     progress.end();
     match (mode, &plan, args.format) {

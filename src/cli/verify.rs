@@ -22,6 +22,9 @@ pub(super) struct VerifyArgs {
     /// The commit that should run; HEAD of this checkout if not given
     #[arg(long, value_name = "REV")]
     pub(super) rev: Option<String>,
+    /// Look at the image that the service's tag points at, instead of what runs
+    #[arg(long, conflicts_with_all = ["expect", "path"])]
+    pub(super) image: bool,
     /// Say nothing unless it is something else than verified, as cron likes it
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -33,8 +36,9 @@ pub(super) struct VerifyArgs {
 /// Runs it in the current folder; the verdict goes to `out`, progress to `err`. Gives the exit code.
 pub(super) fn run(args: &VerifyArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let job = args.target.job(&args.service, door);
+    let what = deploy::What { rev: args.rev.as_deref(), image: args.image };
     let mut progress = Progress::new(err, door.live);
-    let report = deploy::verify(&job, args.rev.as_deref(), &mut |e| progress.show(e));
+    let report = deploy::verify(&job, what, &mut |e| progress.show(e));
     progress.end();
     let code = report.outcome.exit_code();
     if code != 0 || !args.quiet {

@@ -8,7 +8,7 @@ use super::{
     transport::Lost,
 };
 use crate::protocol::{
-    Candidate, Observed, Plan, Reach, Refused, Relation, Sha,
+    Candidate, Desired, Observed, Plan, Reach, Refused, Relation, Sha,
     checklist::{MOST, Mark, Marks, unique},
     last_verified,
 };
@@ -36,7 +36,7 @@ const LARGE: usize = 2_000_000;
 pub fn checklist(job: &Job<'_>, message: Option<&str>) -> Result<Listed, Refused> {
     let mut session = Session::open(job).map_err(Stop::refused)?;
     let id = session.name();
-    let plan = session.prepare(message, &id).map_err(Stop::refused)?;
+    let plan = session.prepare(&Desired::new(&job.service, message), &id).map_err(Stop::refused)?;
     let mut marks = marks(&session, &plan).map_err(Stop::refused)?;
     if let Some(expect) = &job.expect {
         marks.marks.insert(0, Mark::Text { text: expect.text.clone(), at: expect.path.clone() });

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::protocol::{
     Base, Built, Bytes, Candidate, Compose, Container, Digest, Evidence, FileEvidence, FileState, Found,
-    Image, Makes, Mount, MountSource, Reach, Recipe, Relation, ReplicaEvidence, Sample, Server, Sha, Target,
-    below, retained, state_of,
+    Image, ImageEvidence, Makes, Mount, MountSource, Reach, Recipe, Relation, ReplicaEvidence, Sample,
+    Server, Sha, Target, below, retained, state_of,
 };
 
 /// What to measure, and against what.
@@ -69,7 +69,7 @@ pub(super) fn gather(
     let tagged = server.image(&compose.tag).cloned();
     let mut replicas = Vec::new();
     for container in server.replicas() {
-        let wanted = trees.wanted(container, top);
+        let wanted = trees.wanted(Some(container), top);
         let seen = bytes::in_container(ask.to, container, &in_order(&wanted))?;
         let files = wanted.iter().map(|w| file(w, &seen)).collect();
         let expect = match ask.expect {
@@ -83,7 +83,7 @@ pub(super) fn gather(
             expect,
         });
     }
-    older(ask, &mut replicas, &trees.convert)?;
+    older(ask, replicas.iter_mut().flat_map(|r| &mut r.files).collect(), &trees.convert)?;
     for replica in &mut replicas {
         // A deleted file that is gone says nothing; one with other bytes is another file of that name.
         replica.files.retain(|f| f.expected != Bytes::Missing || f.older.is_some());
@@ -114,6 +114,21 @@ pub(super) fn gather(
         target: ask.target.clone(),
     };
     Ok((evidence, sample))
+}
+
+/// Measures the image that the service's tag points at, whatever runs: its changed files only.
+pub(super) fn of_image(ask: &Ask<'_>, server: &Server, image: &Image) -> Result<ImageEvidence, Lost> {
+    let trees = Trees::read(ask, server, server.git().map(|g| g.toplevel.as_str()))?;
+    let mut wanted = trees.wanted(None, None);
+    wanted.retain(|w| w.changed && w.expected.digest().is_some());
+    let more = wanted.len().saturating_sub(LOOKED_INTO);
+    wanted.truncate(LOOKED_INTO);
+    let places: Vec<&str> = wanted.iter().map(|w| w.at.as_str()).collect();
+    let found = if places.is_empty() { HashMap::new() } else { bytes::in_image(ask.to, &image.id, &places)? };
+    let seen = found.into_iter().map(|(at, bytes)| (at, Seen { bytes, stat: None })).collect();
+    let mut files: Vec<FileEvidence> = wanted.iter().map(|w| file(w, &seen)).collect();
+    older(ask, files.iter_mut().collect(), &trees.convert)?;
+    Ok(ImageEvidence { commit: ask.commit.clone(), image: image.id.clone(), built: ask.built, files, more })
 }
 
 /// Changed files first: where files have to be fetched one by one, they are the ones that count.
@@ -203,22 +218,21 @@ impl<'a> Trees<'a> {
         }
     }
 
-    /// What to look for in a container: what the model maps, and what the container's own mounts bring, whichever
-    /// compose file they come from.
-    fn wanted(&self, container: &Container, top: Option<&str>) -> Vec<Wanted> {
+    /// What to look for in a container, or in an image: what the model maps, and what the container's own mounts bring,
+    /// whichever compose file they come from.
+    fn wanted(&self, container: Option<&Container>, top: Option<&str>) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         let mut taken = HashSet::new();
         let mut bound: Vec<(String, String)> = Vec::new();
-        for (dir, target) in binds(container, top) {
+        let mounts = container.map(|c| c.mounts.as_slice()).unwrap_or_default();
+        for (dir, target) in container.into_iter().flat_map(|c| binds(c, top)) {
             for (path, _) in self.now.iter().filter(|(_, e)| e.is_file()) {
                 let rest = if dir.is_empty() { Some(path.as_str()) } else { below(path, &dir) };
                 let Some(rest) = rest else { continue };
                 let target = target.trim_end_matches('/');
                 let at = if rest.is_empty() { target.to_owned() } else { format!("{target}/{rest}") };
                 // A deeper mount may hide it.
-                if Mount::covering(&container.mounts, &at)
-                    .is_some_and(|m| m.target.trim_end_matches('/') == target)
-                {
+                if Mount::covering(mounts, &at).is_some_and(|m| m.target.trim_end_matches('/') == target) {
                     bound.push((path.clone(), at));
                 }
             }
@@ -369,12 +383,11 @@ fn file(wanted: &Wanted, seen: &HashMap<String, Seen>) -> FileEvidence {
 }
 
 /// Finds the commit that the differing bytes come from. Bytes that git converts are compared with the base only.
-fn older(ask: &Ask<'_>, replicas: &mut [ReplicaEvidence], convert: &HashSet<String>) -> Result<(), Lost> {
+fn older(ask: &Ask<'_>, mut all: Vec<&mut FileEvidence>, convert: &HashSet<String>) -> Result<(), Lost> {
     let mut different: HashMap<String, HashSet<Digest>> = HashMap::new();
-    let mut files: Vec<&FileEvidence> =
-        replicas.iter().flat_map(|r| &r.files).filter(|f| differs(f)).collect();
-    files.sort_by_key(|f| !f.changed);
-    for file in files.into_iter().take(SEARCHED) {
+    all.retain(|file| differs(file));
+    all.sort_by_key(|file| !file.changed);
+    for file in all.iter().take(SEARCHED) {
         if let (false, Some(digest)) = (convert.contains(file.path.as_str()), file.actual.digest()) {
             different.entry(file.path.clone()).or_default().insert(digest.clone());
         }
@@ -389,7 +402,7 @@ fn older(ask: &Ask<'_>, replicas: &mut [ReplicaEvidence], convert: &HashSet<Stri
         }
         history.insert(path.clone(), found);
     }
-    for file in replicas.iter_mut().flat_map(|r| &mut r.files).filter(|f| differs(f)) {
+    for file in all {
         let Some(digest) = file.actual.digest() else { continue };
         let of_base = (file.before.digest() == Some(digest)).then(|| ask.base.cloned()).flatten();
         let of = |all: &HashMap<String, HashMap<Digest, Sha>>| {

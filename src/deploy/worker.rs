@@ -1,4 +1,4 @@
-//! The worker on the server: it has the lock, carries out one order after another, and outlives the connection.
+//! The worker on the server: it has the lock, carries out one task after another, and outlives the connection.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::{
     frames::Questions,
     transport::{Finished, Lost, Transport, keep, nonce, word},
 };
-use crate::protocol::{Deploying, Holder, Journal, Lock, Order};
+use crate::protocol::{Deploying, Holder, Journal, Lock, Task};
 
 /// A running deploy of a server's checkout.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub(super) enum Begun {
     Failed(String),
 }
 
-/// What came of an order.
+/// What came of a task.
 pub(super) enum Carrying {
     /// The command ended.
     Ended(Finished),
@@ -100,7 +100,7 @@ impl Worker {
         })
     }
 
-    /// From now on the worker waits for orders of this process, and ends some time after this process is gone.
+    /// From now on the worker waits for tasks of this process, and ends some time after this process is gone.
     fn lead(&self, to: &dyn Transport) -> Result<(), Lost> {
         to.hold(&format!("exec 8>>{}/leash; flock 8", word(&self.run())))
     }
@@ -116,11 +116,11 @@ impl Worker {
         to.script(&text).map(drop)
     }
 
-    /// Has an order carried out, or goes on watching one that was given before, until it ends.
+    /// Has a task carried out, or goes on watching one that was given before, until it ends.
     pub(super) fn carry_out(
         &self,
         to: &dyn Transport,
-        order: &Order,
+        task: &Task,
         argv: &[String],
         stdin: &str,
         on_line: &mut dyn FnMut(&str),
@@ -149,8 +149,8 @@ impl Worker {
              done\n\
              printf '\\n%s %s\\n' {mark} \"$c\"\n",
             prologue = self.prologue(),
-            n = order.name(),
-            line = order.name().replace('.', "[.]"),
+            n = task.name(),
+            line = task.name().replace('.', "[.]"),
         );
         let (mut tail, mut end) = (Vec::new(), String::new());
         to.follow(&text, &mut |line| {

@@ -1,9 +1,9 @@
-# Carries out one order after another in the server's checkout, whoever is connected, and has the lock meanwhile.
+# Carries out one task after another in the server's checkout, whoever is connected, and has the lock meanwhile.
 # sh worker FOLDER ID CHECKOUT, where FOLDER has `lock` and `runs/ID/holder`.
 umask 077
 u=$1 r=$1/runs/$2
 say() { printf '%s %s\n' "$(date -u +%s)" "$*" >>"$r/journal"; }
-# What an order starts inherits the lock: while it runs, nobody else gets it, even if this process is killed.
+# What a task starts inherits the lock: while it runs, nobody else gets it, even if this process is killed.
 exec 9>>"$u/lock"
 if ! flock -n 9; then echo busy >"$r/began"; exit 1; fi
 cd -- "$3" || { echo nowhere >"$r/began"; exit 1; }
@@ -25,7 +25,7 @@ while [ ! -e "$r/end" ] && [ ! -e "$r/leave" ]; do
     say end "$n" "$c"
     alone=0
   else
-    # Whoever gives the orders holds the leash. It may come again: a connection that is lost is made anew.
+    # Whoever gives the tasks holds the leash. It may come again: a connection that is lost is made anew.
     if flock -n "$r/leash" true 2>/dev/null; then alone=$((alone + 1)); else alone=0; fi
     [ $alone -lt 400 ] || { say left; break; }
     sleep 0.1 2>/dev/null || sleep 1

@@ -2,9 +2,9 @@
 
 use super::{
     evidence::{Built, Bytes, Evidence, FileEvidence, ReplicaEvidence},
+    moves::RETAINED,
     names::Sha,
     observed::{Builder, Image, Mount, MountSource},
-    plan::RETAINED,
 };
 
 /// Where the old bytes come from.
@@ -25,6 +25,14 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether a build without cache and a new container can end it.
+    pub fn ends_with_a_build(self) -> bool {
+        match self {
+            Self::Container | Self::Image | Self::ContextSnapshot => true,
+            Self::Mount | Self::Checkout | Self::Process => false,
+        }
+    }
+
     /// The word of JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -15,9 +15,16 @@ pub enum State {
     Failed,
     /// It was taken back.
     Undone,
+    /// It would have run only if something had been stale.
+    Skipped,
 }
 
 impl State {
+    /// Whether the step was begun in this run.
+    pub fn ran(self) -> bool {
+        !matches!(self, Self::Planned | Self::Skipped)
+    }
+
     /// The word of JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -26,6 +33,7 @@ impl State {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Undone => "undone",
+            Self::Skipped => "skipped",
         }
     }
 }

@@ -162,6 +162,8 @@ pub struct ReplicaEvidence {
 pub enum Built {
     /// This very run built it from the expected commit, without a cache and without a context snapshot.
     Anew,
+    /// This very run built it from the expected commit, with cache but without a context snapshot.
+    Cached,
     /// Nothing.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! What a deploy leaves on the server while it goes on: who deploys what by which plan, and which orders were carried out.
+//! What a deploy leaves on the server while it goes on: who deploys what by which plan, and which tasks were carried out.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct Deploying {
 
 /// A command that the worker was told to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct Task {
     /// The step, by its place in the plan.
     pub index: usize,
     /// The how manieth time; or the place among the commands that take the step back.
@@ -34,7 +34,7 @@ pub struct Order {
     pub undo: bool,
 }
 
-impl Order {
+impl Task {
     /// The name of its files.
     pub fn name(&self) -> String {
         format!("{}{}{}", self.index, if self.undo { 'u' } else { '.' }, self.nth)
@@ -51,22 +51,22 @@ impl Order {
     }
 }
 
-/// What became of an order.
+/// What became of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carried {
-    /// The order.
-    pub order: Order,
+    /// The task.
+    pub task: Task,
     /// When it began, by the server's clock.
     pub began: Moment,
     /// Its exit code; `None` while it runs, or if the worker was killed meanwhile.
     pub code: Option<i32>,
 }
 
-/// The orders of a deploy, in the order in which they began.
+/// The tasks of a deploy, in the order in which they began.
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
     /// Them.
-    pub orders: Vec<Carried>,
+    pub tasks: Vec<Carried>,
 }
 
 impl Journal {
@@ -77,35 +77,35 @@ impl Journal {
         for line in lines {
             let words: Vec<&str> = line.split(' ').collect();
             if let [time, "start", name] = words[..]
-                && let (Ok(time), Some(order)) = (time.parse(), Order::parse(name))
+                && let (Ok(time), Some(task)) = (time.parse(), Task::parse(name))
             {
-                journal.orders.push(Carried { order, began: Moment::seconds(time), code: None });
+                journal.tasks.push(Carried { task, began: Moment::seconds(time), code: None });
             }
         }
         // The code is written before the journal's line: it is what counts.
         for (name, code) in codes.iter().filter_map(|line| line.split_once(' ')) {
-            for carried in journal.orders.iter_mut().filter(|carried| carried.order.name() == name) {
+            for carried in journal.tasks.iter_mut().filter(|carried| carried.task.name() == name) {
                 carried.code = code.trim().parse().ok();
             }
         }
         journal
     }
 
-    /// The last order of a step, those that take it back aside.
+    /// The last task of a step, those that take it back aside.
     pub fn of_step(&self, index: usize) -> Option<&Carried> {
-        self.orders.iter().rev().find(|carried| carried.order.index == index && !carried.order.undo)
+        self.tasks.iter().rev().find(|carried| carried.task.index == index && !carried.task.undo)
     }
 
-    /// The next order of a step.
-    pub fn next(&self, index: usize) -> Order {
-        let nth = self.of_step(index).map_or(0, |carried| carried.order.nth + 1);
-        Order { index, nth, undo: false }
+    /// The next task of a step.
+    pub fn next(&self, index: usize) -> Task {
+        let nth = self.of_step(index).map_or(0, |carried| carried.task.nth + 1);
+        Task { index, nth, undo: false }
     }
 
     /// The step whose failure was being taken back: the last one that ran before.
     pub fn taken_back(&self) -> Option<usize> {
-        let first = self.orders.iter().position(|carried| carried.order.undo)?;
-        self.orders[..first].iter().map(|carried| carried.order.index).max()
+        let first = self.tasks.iter().position(|carried| carried.task.undo)?;
+        self.tasks[..first].iter().map(|carried| carried.task.index).max()
     }
 }
 
@@ -123,9 +123,9 @@ mod tests {
             &lines("5 began\n7 start 3.0\n9 end 3.0 0\n9 start 4.0\n11 start 4.1\n12 star"),
             &lines("3.0 0\n4.0 1"),
         );
-        let codes: Vec<Option<i32>> = journal.orders.iter().map(|carried| carried.code).collect();
+        let codes: Vec<Option<i32>> = journal.tasks.iter().map(|carried| carried.code).collect();
         assert_eq!(codes, [Some(0), Some(1), None]);
-        assert_eq!(journal.of_step(4).unwrap().order, Order { index: 4, nth: 1, undo: false });
+        assert_eq!(journal.of_step(4).unwrap().task, Task { index: 4, nth: 1, undo: false });
         assert_eq!(journal.next(4).name(), "4.2");
         assert_eq!(journal.next(5).name(), "5.0");
         assert_eq!(journal.of_step(3).unwrap().began, Moment::seconds(7));
@@ -136,16 +136,16 @@ mod tests {
     fn a_deploy_that_is_taken_back_is_told_from_one_that_goes_on() {
         let journal = Journal::parse(&lines("1 start 2.0\n2 start 6.0\n3 start 2u0\n4 start 2u1"), &[]);
         assert_eq!(journal.taken_back(), Some(6));
-        assert_eq!(journal.of_step(2).unwrap().order.nth, 0, "the undo is no attempt of the step");
+        assert_eq!(journal.of_step(2).unwrap().task.nth, 0, "the undo is no attempt of the step");
     }
 
     #[test]
     fn names_of_orders_are_read_back() {
         for name in ["0.0", "12.3", "4u1"] {
-            assert_eq!(Order::parse(name).unwrap().name(), name);
+            assert_eq!(Task::parse(name).unwrap().name(), name);
         }
         for name in ["", "x", "4", "4.", ".1", "4-1", "../4.1"] {
-            assert_eq!(Order::parse(name), None, "{name}");
+            assert_eq!(Task::parse(name), None, "{name}");
         }
     }
 }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     event::State,
     names::{Moment, Sha},
+    plan::{Cache, Order},
     report::{Logged, Report},
     show::Target,
-    step::{Arg, Place, Probe},
+    step::Place,
     verdict::{Judged, Verdict},
 };
 
@@ -118,8 +119,13 @@ impl Report {
 }
 
 impl LedgerEntry {
+    /// Whether its first build had no cache.
+    pub(super) fn built_anew(&self) -> bool {
+        self.cache.as_deref() != Some(Cache::Verified.as_str())
+    }
+
     fn of(report: &Report, judged: &[Judged], about: &Recorded<'_>) -> Self {
-        let ran = || report.steps.iter().filter(|s| s.record.state != State::Planned);
+        let ran = || report.steps.iter().filter(|s| s.record.state.ran());
         let mut images: Vec<String> = Vec::new();
         for replica in judged {
             if !images.contains(&replica.image) {
@@ -151,7 +157,9 @@ impl LedgerEntry {
             images,
             order: order(&report.steps).map(str::to_owned),
             cache: cache(&report.steps).map(str::to_owned),
-            rebuilds: Some(ran().filter(|s| builds(s) && s.record.state != State::Already).count() as u64),
+            rebuilds: Some(
+                ran().filter(|s| s.step.builds() && s.record.state != State::Already).count() as u64
+            ),
             reason: reason.lines().next().map(|line| line.chars().take(REASON).collect()),
             mechanism: worst.and_then(|d| d.mechanism).map(str::to_owned),
         }
@@ -168,23 +176,16 @@ impl LedgerStep {
     }
 }
 
-fn builds(logged: &Logged) -> bool {
-    matches!(logged.step.post(), Probe::Rebuilt { .. })
-}
-
 /// What the steps themselves say, so that it cannot differ from what was run.
 fn order(steps: &[Logged]) -> Option<&'static str> {
-    let build = steps.iter().position(builds)?;
-    let remove = steps.iter().position(|s| matches!(s.step.post(), Probe::Gone { .. }))?;
-    Some(if build < remove { "build-first" } else { "protocol" })
+    let build = steps.iter().position(|s| s.step.builds())?;
+    let remove = steps.iter().position(|s| s.step.removes())?;
+    Some(if build < remove { Order::BuildFirst } else { Order::Protocol }.as_str())
 }
 
 fn cache(steps: &[Logged]) -> Option<&'static str> {
-    let mut builds = steps.iter().filter(|s| builds(s)).peekable();
-    builds.peek()?;
-    let fresh =
-        |s: &Logged| s.step.argv().0.iter().any(|a| matches!(a, Arg::Text(word) if word == "--no-cache"));
-    Some(if builds.all(fresh) { "fresh" } else { "verified" })
+    let first = steps.iter().find(|s| s.step.builds())?;
+    Some(if first.step.builds_anew() { Cache::Fresh } else { Cache::Verified }.as_str())
 }
 
 /// The commit of the last verified deploy of a service. Lines that cannot be read are passed over.

@@ -5,9 +5,11 @@ mod cure;
 mod event;
 mod evidence;
 pub mod history;
+mod image;
 mod journal;
 mod ledger;
 mod lock;
+mod moves;
 mod names;
 mod observed;
 mod plan;
@@ -24,7 +26,8 @@ pub use evidence::{
     Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Makes, Reach, Recipe,
     ReplicaEvidence, Stat,
 };
-pub use journal::{Carried, Deploying, Journal, Order};
+pub use image::{ImageEvidence, judge_image};
+pub use journal::{Carried, Deploying, Journal, Task};
 pub use ledger::{LedgerEntry, LedgerStep, Recorded, last_verified};
 pub use lock::{Holder, Lock};
 pub use names::{ImageId, Moment, Sha};
@@ -32,10 +35,10 @@ pub use observed::{
     BuildSource, Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile,
     Mount, MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
-pub use plan::{Desired, Options, Plan, plan};
+pub use plan::{Cache, Desired, Options, Order, Plan, plan};
 pub use preflight::{Refused, locked, refuse_lock, refuse_service};
 pub use report::{Logged, Outcome, Report, Sample};
 pub use rollback::{Retained, choose, judge_returned, kept, plan_back};
 pub use show::{Target, command, dry_run, quote, quote_for_script, visible};
-pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo};
+pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo, When};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

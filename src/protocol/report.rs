@@ -106,6 +106,8 @@ pub struct Report {
     pub steps: Vec<Logged>,
     /// How long no container of the service ran.
     pub downtime_ms: u64,
+    /// How long the plan expects that; `None` where no earlier deploy tells.
+    pub expected_downtime_ms: Option<u64>,
     /// Commands that go on from here.
     pub next: Vec<String>,
     /// A text to look for.
@@ -121,6 +123,7 @@ impl Report {
             expected: None,
             steps: Vec::new(),
             downtime_ms: 0,
+            expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
         }
@@ -145,6 +148,7 @@ impl Report {
             replicas,
             steps: self.steps.iter().map(wire_step).collect(),
             downtime_ms: self.downtime_ms,
+            expected_downtime_ms: self.expected_downtime_ms,
             sample: self.sample.as_ref().map(|s| WireSample {
                 text: &s.text,
                 path: &s.at,
@@ -208,6 +212,8 @@ struct WireDocument<'a> {
     replicas: Vec<WireReplica<'a>>,
     steps: Vec<WireStep<'a>>,
     downtime_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_downtime_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sample: Option<WireSample<'a>>,
     next: &'a [String],

@@ -4,9 +4,10 @@ use super::{
     evidence::{Bytes, Evidence, FileEvidence, Makes, ReplicaEvidence},
     ledger::LedgerEntry,
     lock::Lock,
+    moves::{Moves, retained_name},
     names::{ImageId, Sha},
-    observed::{Compose, Container, Health, Observed},
-    plan::{Options, Plan, note_down, removal, retained_name, up, verification},
+    observed::{Compose, Health, Observed},
+    plan::{Options, Plan, downtime},
     preflight::{Refused, refuse_lock, refuse_service},
     step::{Argv, Phase, Place, Probe, Step},
     verdict::{Counts, FileState, Judged, Judgement, Verdict, state_of},
@@ -112,10 +113,8 @@ pub fn plan_back(
         let message = format!("no ledger says which commit `{}` was built from", chosen.tag);
         return Err(Refused::new("unknown-commit", message));
     };
-    let old: Vec<&Container> = server.replicas().collect();
-    let replicas = old.iter().filter(|c| c.runs()).count().max(1);
-    let mut steps = Vec::new();
-    note_down(&mut steps, service, options, compose, &old);
+    let moves = Moves::new(service, options, seen, compose);
+    let mut steps = moves.retain(Phase::Remove);
     steps.push(Step::new(
         "retag",
         Phase::Up,
@@ -124,17 +123,12 @@ pub fn plan_back(
         Argv::new(["docker", "tag", &chosen.tag, &compose.tag]),
         Probe::Tagged { tag: compose.tag.clone(), image: chosen.image.clone() },
     ));
-    removal(&mut steps, service, options, compose, &old, replicas, Phase::Up);
-    steps.push(Step::new(
-        "up",
-        Phase::Up,
-        Place::Server,
-        "a new container from the image of before",
-        up(compose, service, replicas),
-        Probe::Running { replicas },
-    ));
-    verification(&mut steps, service, options, seen);
-    Ok((Plan { steps, commit: Some(commit), replicas }, chosen))
+    steps.extend(moves.remove(Phase::Up));
+    steps.push(moves.start("a new container from the image of before"));
+    steps.push(moves.verify("verify"));
+    steps.extend(moves.record());
+    let (downtime_ms, replicas) = (downtime(&steps, service, seen), moves.replicas);
+    Ok((Plan { steps, commit: Some(commit), replicas, downtime_ms }, chosen))
 }
 
 /// Judges what runs after the way back: the very image, and the bytes of its commit. The server's checkout is newer, and

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::{
     names::Sha,
-    plan::Plan,
-    step::{Arg, Argv, Phase, Place, Step},
+    plan::{Cache, Plan},
+    step::{Arg, Argv, Phase, Place, Step, When},
 };
 use crate::text::is_obeyed;
 
@@ -193,12 +193,13 @@ pub fn visible(text: &str) -> String {
 }
 
 /// What a phase is called.
-pub(super) fn title(phase: Phase) -> &'static str {
+pub(super) fn title(phase: Phase, cache: Cache) -> &'static str {
     match phase {
         Phase::Push => "commit and push",
         Phase::Remove => "remove the old container",
         Phase::Pull => "pull",
         Phase::Source => "verify git on the server",
+        Phase::Build if cache == Cache::Verified => "prune the snapshots of the context and build",
         Phase::Build => "prune the build cache and build without it",
         Phase::Up => "start",
         Phase::Verify => "verify inside the running container",
@@ -208,11 +209,15 @@ pub(super) fn title(phase: Phase) -> &'static str {
 /// The plan for a person: per step its number, its place, its cause and its command.
 pub fn dry_run(plan: &Plan, target: &Target) -> String {
     let mut text = String::new();
-    let mut phase = None;
+    let (mut last, mut number) = (None, 0);
     for step in &plan.steps {
-        if phase.replace(step.phase()) != Some(step.phase()) {
-            let (number, title) = (step.phase().number(), title(step.phase()));
-            writeln!(text, "{number}. {title}").expect("a String takes everything");
+        let heading = match step.when() {
+            When::IfStale => "only if that is stale: without cache",
+            When::Always => title(step.phase(), plan.cache()),
+        };
+        if last.replace(heading) != Some(heading) {
+            number += 1;
+            writeln!(text, "{number}. {heading}").expect("a String takes everything");
         }
         let line = command(step, target, plan.commit.as_ref());
         writeln!(text, "   # {}: {}\n   {line}", step.id(), visible(step.cause()))
@@ -225,6 +230,13 @@ pub fn dry_run(plan: &Plan, target: &Target) -> String {
                 writeln!(text, "   ## {line}").expect("a String takes everything");
             }
         }
+    }
+    if plan.steps.iter().any(Step::removes) {
+        let words = match plan.downtime_ms {
+            Some(ms) => format!("about {}.{} s, by the steps of earlier deploys", ms / 1000, ms / 100 % 10),
+            None => "not known before the first deploy".to_owned(),
+        };
+        writeln!(text, "expected downtime: {words}").expect("a String takes everything");
     }
     text
 }

@@ -126,6 +126,17 @@ pub enum Again {
     Always,
 }
 
+/// Whether a step runs at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum When {
+    /// It does.
+    #[default]
+    Always,
+    /// Only if what was looked at last is stale, and a build could end that: the way from a build with cache back to one
+    /// without.
+    IfStale,
+}
+
 /// A part of the read-only observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
@@ -183,6 +194,8 @@ pub enum Probe {
         /// Their IDs.
         ids: Vec<String>,
     },
+    /// The service has no container.
+    NoContainers,
     /// The server's repository has the deployed commit.
     Fetched,
     /// The server's HEAD is the deployed commit.
@@ -196,6 +209,8 @@ pub enum Probe {
         /// The image that it was on.
         before: Option<ImageId>,
     },
+    /// The image that the service's tag points at has no changed file of an older commit.
+    ImageFresh,
     /// So many containers of the service run, all from the image that its tag points at.
     Running {
         /// How many.
@@ -238,12 +253,13 @@ impl Probe {
             | Self::Recorded { place: Place::Here, .. } => &[Question::Here],
             Self::Tagged { .. } => &[Question::Images],
             Self::Gone { .. } => &[Question::Containers],
+            Self::NoContainers => &[Question::Containers, Question::Compose],
             Self::Fetched | Self::AtCommit | Self::CleanAtCommit => &[Question::Git],
             Self::NoSnapshots => &[Question::BuildCache],
             Self::Rebuilt { .. } | Self::Running { .. } => {
                 &[Question::Containers, Question::Compose, Question::Images]
             }
-            Self::Verified => &[],
+            Self::ImageFresh | Self::Verified => &[],
             Self::LedgerFolder { place: Place::Server } | Self::Recorded { place: Place::Server, .. } => {
                 &[Question::Ledger]
             }
@@ -280,6 +296,13 @@ impl Probe {
                     None => Holds::Yes,
                 },
             },
+            Self::NoContainers => match (&server.containers, server.compose()) {
+                (Some(_), Some(_)) => match server.replicas().next() {
+                    Some(c) => Holds::No(format!("container `{}` still exists", c.name)),
+                    None => Holds::Yes,
+                },
+                _ => not_asked(),
+            },
             Self::Fetched | Self::AtCommit | Self::CleanAtCommit => match server.git() {
                 None => Holds::Unknown("the server's checkout could not be read".into()),
                 Some(git) => self.holds_in_git(git, commit),
@@ -300,7 +323,7 @@ impl Probe {
                 _ => not_asked(),
             },
             Self::Running { replicas } => holds_running(seen, *replicas),
-            Self::Verified => Holds::Unknown("only the evidence can say".into()),
+            Self::ImageFresh | Self::Verified => Holds::Unknown("only the evidence can say".into()),
             Self::LedgerFolder { place } | Self::Recorded { place, .. } => {
                 let file = match place {
                     Place::Here => &seen.here.ledger,
@@ -385,6 +408,8 @@ pub struct Step {
     stdin: Stdin,
     actor: Actor,
     again: Again,
+    #[serde(default)]
+    when: When,
 }
 
 impl Step {
@@ -409,6 +434,7 @@ impl Step {
             stdin: Stdin::Nothing,
             actor: Actor::Program,
             again: Again::UnlessDone,
+            when: When::Always,
         }
     }
 
@@ -428,6 +454,12 @@ impl Step {
     #[must_use]
     pub fn always(self) -> Self {
         Self { again: Again::Always, ..self }
+    }
+
+    /// Runs only if what was looked at last is stale.
+    #[must_use]
+    pub fn if_stale(self) -> Self {
+        Self { when: When::IfStale, ..self }
     }
 
     /// Reads something.
@@ -495,5 +527,24 @@ impl Step {
     /// Whether it is left out when it is done.
     pub fn again(&self) -> Again {
         self.again
+    }
+    /// Whether it runs at all.
+    pub fn when(&self) -> When {
+        self.when
+    }
+
+    /// Whether it takes the service's containers away.
+    pub fn removes(&self) -> bool {
+        matches!(self.post, Probe::Gone { .. } | Probe::NoContainers)
+    }
+
+    /// Whether it builds the service's image.
+    pub fn builds(&self) -> bool {
+        matches!(self.post, Probe::Rebuilt { .. })
+    }
+
+    /// Whether it builds the service's image and uses nothing that an earlier build left.
+    pub fn builds_anew(&self) -> bool {
+        self.builds() && self.argv.0.iter().any(|arg| matches!(arg, Arg::Text(word) if word == "--no-cache"))
     }
 }

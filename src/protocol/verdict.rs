@@ -1,7 +1,7 @@
 //! From evidence to a verdict: verified, stale or inconclusive; unknown never turns into one of the first two.
 
 use super::{
-    cure::{self, Diagnosis},
+    cure::{self, Cause, Diagnosis},
     evidence::{Base, Built, Bytes, Evidence, FileEvidence, Found, Makes, ReplicaEvidence},
     names::{Moment, Sha},
     observed::{Health, Mount, MountSource, Relation},
@@ -109,6 +109,15 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// Whether old code runs for a cause that another build could end.
+    pub fn wants_a_build(&self) -> bool {
+        let by_build = |replica: &Judged| {
+            let cause = replica.diagnosis.as_ref().map(|diagnosis| diagnosis.cause);
+            replica.verdict == Verdict::Stale && cause.is_none_or(Cause::ends_with_a_build)
+        };
+        self.verdict == Verdict::Stale && self.replicas.iter().any(by_build)
+    }
+
     /// Nothing could be measured, and why.
     pub fn unmeasured(why: impl Into<String>) -> Self {
         Self { verdict: Verdict::Inconclusive, reason: why.into(), replicas: Vec::new() }
@@ -240,7 +249,9 @@ fn rewritten(
         let own = Mount::covering(&container.mounts, &file.at).is_none()
             && file.image.as_ref().and_then(Bytes::digest) == file.actual.digest();
         let after = evidence.built == Built::Anew
-            || (dated
+            // A build with cache is believed by its bytes only: a cached fetch brings old ones, too.
+            || (evidence.built == Built::Unknown
+                && dated
                 && cure::checkout_is_new(file)
                 && !file.unbuilt
                 && !cure::snapshot_may_be_old(evidence, file));
@@ -337,7 +348,7 @@ fn made_before(evidence: &Evidence, replica: &ReplicaEvidence) -> Option<(String
             }
             continue;
         };
-        if evidence.built != Built::Anew && tagged.is_none_or(|tagged| tagged < when) {
+        if evidence.built == Built::Unknown && tagged.is_none_or(|tagged| tagged < when) {
             let why = match tagged {
                 Some(_) => format!("`{path}` changed on the server after the image was built"),
                 None => format!("whether the image was built after `{path}` changed is not known"),

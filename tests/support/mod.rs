@@ -6,6 +6,7 @@ mod dice;
 mod engine;
 mod lab;
 mod proof;
+mod running;
 mod sshd;
 mod stale;
 
@@ -13,6 +14,7 @@ pub(crate) use command::Ran;
 pub(crate) use dice::Dice;
 pub(crate) use engine::{Builder, Engine, engines, run_on, run_on_all_of, skipped, write_executable};
 pub(crate) use lab::Lab;
+pub(crate) use running::{Running, ended};
 pub(crate) use sshd::HOST;
 
 /// Turns functions `fn(Engine, Builder)` into a test for every engine and builder: `<function>::classic_e20` and so on.

@@ -102,6 +102,8 @@ pub(super) fn after(list: &Checklist<'_>, step: &Step) -> See {
                 vec![Look::new("none of them is listed", place, argv, Expect::Nothing)],
             )
         }
+        Probe::NoContainers => see("the service has no container any more", Vec::new()),
+        Probe::ImageFresh => see("no changed file in the new image is an old one", Vec::new()),
         Probe::Fetched => {
             let mut look =
                 Look::new("the commit is there", place, ["git", "cat-file", "commit"], Expect::Succeeds);

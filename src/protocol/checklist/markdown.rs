@@ -17,7 +17,7 @@ impl Checklist<'_> {
         let mut out = String::new();
         self.head(&mut out);
         for (phase, items) in self.phases() {
-            put(&mut out, &format!("\n## {}. {}", phase.number(), capital(title(phase))));
+            put(&mut out, &format!("\n## {}. {}", phase.number(), capital(title(phase, self.plan.cache()))));
             if phase == Phase::Verify {
                 put(&mut out, &format!("\nTo be looked for: {}.", one_line(&self.about_marks())));
             }

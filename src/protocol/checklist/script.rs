@@ -63,7 +63,7 @@ impl Checklist<'_> {
         let mut number = 0;
         for (phase, items) in self.phases() {
             put(&mut out, "");
-            comment(&mut out, &format!("{}. {}", phase.number(), title(phase)));
+            comment(&mut out, &format!("{}. {}", phase.number(), title(phase, self.plan.cache())));
             if phase.number() == 7 {
                 comment(&mut out, &format!("To be looked for: {}.", self.about_marks()));
             }

@@ -1,5 +1,7 @@
 //! Carries a plan out, step by step, each seen to be done before the next; on failure, takes back what can be.
 
+mod back;
+
 use std::time::{Duration, Instant};
 
 use super::{
@@ -8,9 +10,9 @@ use super::{
     worker::Carrying,
 };
 use crate::protocol::{
-    Actor, Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Moment,
-    Order, Outcome, Phase, Place, Plan, Probe, Record, Recorded, Refused, Report, Sample, Sha, State, Stdin,
-    Step, Undo, command,
+    Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Moment, Outcome,
+    Place, Plan, Probe, Record, Recorded, Report, Sample, Sha, State, Stdin, Step, Task, Verdict, When,
+    command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -27,12 +29,14 @@ pub(super) struct Run<'a, 'b> {
     from: Option<Sha>,
     steps: Vec<Logged>,
     journal: Journal,
-    /// Whether an order without an end in the journal is still carried out.
+    /// Whether a task without an end in the journal is still carried out.
     alive: bool,
     down_since: Option<Instant>,
     downtime_ms: u64,
     outcome: Option<Outcome>,
     sample: Option<Sample>,
+    /// Whether what was looked at last is stale, and another build could end that.
+    wants_a_build: bool,
     /// Whether `resume` has something to go on with.
     open: bool,
     recorded: Option<Moment>,
@@ -91,33 +95,11 @@ impl<'a, 'b> Run<'a, 'b> {
             downtime_ms: 0,
             outcome: None,
             sample: None,
+            wants_a_build: false,
             recorded: None,
             open: true,
             session,
         }
-    }
-
-    /// Takes back what was done up to a step.
-    pub(super) fn go_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) {
-        for n in 0..=index {
-            if self.journal.of_step(n).is_some() {
-                self.steps[n].record.state = State::Done;
-            }
-        }
-        let now = self.take_back(index, on);
-        let why = "the deploy was left half-way".to_owned();
-        self.outcome = Some(Outcome::Stopped { why, now });
-        if !self.open {
-            self.record_failure(on);
-        }
-    }
-
-    /// After a way back: whether what runs is what ran before.
-    pub(super) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Stop> {
-        if !self.open {
-            self.outcome = Some(Outcome::Judged(self.session.judge_what_runs(on)?));
-        }
-        Ok(())
     }
 
     /// Every step, and if one fails, back.
@@ -125,7 +107,8 @@ impl<'a, 'b> Run<'a, 'b> {
         interrupt::watch();
         for index in 0..self.plan.steps.len() {
             // A verdict is worth its line in the ledger.
-            if interrupt::seen() && self.outcome.is_none() {
+            let to_do = self.outcome.is_none() || self.is_due(&self.plan.steps[index]);
+            if interrupt::seen() && to_do {
                 let why = format!("interrupted before `{}`", self.plan.steps[index].id());
                 let now = "what is done stays done, and the rest is for `resume`".to_owned();
                 self.outcome = Some(Outcome::Stopped { why, now });
@@ -142,6 +125,10 @@ impl<'a, 'b> Run<'a, 'b> {
 impl Run<'_, '_> {
     fn step(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
         let step = self.plan.steps[index].clone();
+        if step.when() == When::IfStale && !self.is_due(&step) {
+            self.steps[index].record.state = State::Skipped;
+            return Ok(());
+        }
         let line = command(&step, self.session.target, self.commit.as_ref());
         self.steps[index].command.clone_from(&line);
         on(&Event::Started { index, of: self.plan.steps.len(), step: &step, command: &line });
@@ -168,16 +155,16 @@ impl Run<'_, '_> {
             // Another client had it done.
             Some(Carried { code: Some(0), .. }) if self.is_to_be_repeated(index, step) => {}
             Some(Carried { code: Some(0), began, .. }) => {
-                if step.id() == "remove" {
+                if step.removes() {
                     self.was_down_since(*began);
                 }
                 if let Ok((_, detail)) = self.confirm(step) {
                     return Ok((State::Already, detail));
                 }
             }
-            Some(Carried { order, code: None, .. }) if self.alive => {
-                let order = order.clone();
-                let finished = self.watch(&order, &[], "", on)?;
+            Some(Carried { task, code: None, .. }) if self.alive => {
+                let task = task.clone();
+                let finished = self.watch(&task, &[], "", on)?;
                 return self.ended(step, &finished);
             }
             _ => {}
@@ -190,12 +177,13 @@ impl Run<'_, '_> {
         {
             return Err(Failure::Said(why));
         }
-        if step.id() == "remove" && self.session.seen.server.replicas().any(crate::protocol::Container::runs)
-        {
+        if step.removes() && self.session.seen.server.replicas().any(crate::protocol::Container::runs) {
             self.down_since = Some(super::now());
         }
-        if step.actor() == Actor::Unstale {
-            return self.verify(on);
+        match step.post() {
+            Probe::Verified => return self.verify(on),
+            Probe::ImageFresh => return self.check_image(index),
+            _ => {}
         }
         let argv = match &self.commit {
             Some(commit) => step.argv().resolve(commit),
@@ -209,11 +197,21 @@ impl Run<'_, '_> {
         let finished = match step.place() {
             Place::Here => self.session.local.run(&argv, &stdin, &mut |text: &str| on(&Event::Line(text)))?,
             Place::Server => {
-                let order = self.journal.next(index);
-                self.watch(&order, &argv, &stdin, on)?
+                let task = self.journal.next(index);
+                self.watch(&task, &argv, &stdin, on)?
             }
         };
         self.ended(step, &finished)
+    }
+
+    /// Whether a step that follows a stale look has to run. What another client began is done to its end: the container
+    /// that was stale may be gone.
+    fn is_due(&self, step: &Step) -> bool {
+        let of_them = |carried: &Carried| {
+            let step = self.plan.steps.get(carried.task.index);
+            !carried.task.undo && step.is_some_and(|step| step.when() == When::IfStale)
+        };
+        step.when() == When::IfStale && (self.wants_a_build || self.journal.tasks.iter().any(of_them))
     }
 
     /// Whether a step that was done runs again because a later one of its phase, which needs it, has to: what the prune
@@ -221,10 +219,10 @@ impl Run<'_, '_> {
     fn is_to_be_repeated(&self, index: usize, step: &Step) -> bool {
         let mut later = self
             .journal
-            .orders
+            .tasks
             .iter()
-            .filter(|c| c.order.index > index && !c.order.undo)
-            .filter(|c| self.plan.steps.get(c.order.index).is_some_and(|other| other.phase() == step.phase()))
+            .filter(|c| c.task.index > index && !c.task.undo)
+            .filter(|c| self.plan.steps.get(c.task.index).is_some_and(|other| other.phase() == step.phase()))
             .peekable();
         step.again() == Again::Always
             && later.peek().is_some()
@@ -254,10 +252,10 @@ impl Run<'_, '_> {
         worker.write(self.session.to.as_ref(), &deploying)
     }
 
-    /// Has the worker carry an order out, or watches one that it carries out already.
+    /// Has the worker carry a task out, or watches one that it carries out already.
     fn watch(
         &mut self,
-        order: &Order,
+        task: &Task,
         argv: &[String],
         stdin: &str,
         on: &mut dyn FnMut(&Event<'_>),
@@ -272,7 +270,7 @@ impl Run<'_, '_> {
         };
         let finished = loop {
             let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
-            match worker.carry_out(self.session.to.as_ref(), order, argv, stdin, &mut line)? {
+            match worker.carry_out(self.session.to.as_ref(), task, argv, stdin, &mut line)? {
                 Carrying::Ended(finished) => break Some(finished),
                 Carrying::Killed => break None,
                 Carrying::NotBegun => self.session.work_again(&self.deploying.holder)?,
@@ -280,7 +278,7 @@ impl Run<'_, '_> {
         };
         let code = finished.as_ref().map(|finished| finished.code);
         let began = self.session.seen.server.now;
-        self.journal.orders.push(Carried { order: order.clone(), began, code });
+        self.journal.tasks.push(Carried { task: task.clone(), began, code });
         finished.ok_or_else(|| {
             Failure::Gone(
                 "the worker on the server was killed, and what its command did is not known".to_owned(),
@@ -294,7 +292,7 @@ impl Run<'_, '_> {
         loop {
             match self.ask(step.post())? {
                 Holds::Yes => {
-                    if step.phase() == Phase::Up {
+                    if patient {
                         self.up_again();
                     }
                     self.note_build(step);
@@ -315,14 +313,38 @@ impl Run<'_, '_> {
     fn note_build(&mut self, step: &Step) {
         let server = &self.session.seen.server;
         let classic = server.engine().is_some_and(|e| e.builder == Builder::Classic);
-        if matches!(step.post(), Probe::Rebuilt { .. }) && (classic || server.snapshots == Some(0)) {
-            self.session.built = Built::Anew;
+        if step.builds() {
+            let without_snapshot = classic || server.snapshots == Some(0);
+            self.session.built = match step.builds_anew() {
+                _ if !without_snapshot => Built::Unknown,
+                true => Built::Anew,
+                false => Built::Cached,
+            };
         }
     }
 
     fn ask(&mut self, probe: &Probe) -> Result<Holds, Lost> {
         self.session.refresh(probe.questions())?;
         Ok(probe.holds(&self.session.seen, self.commit.as_ref()))
+    }
+
+    /// A stale image stops the deploy, unless it is built once more. One that cannot be told is tried.
+    fn check_image(&mut self, index: usize) -> Result<(State, String), Failure> {
+        let commit = self.commit.clone().expect("the plan knows the commit, or its first step made it");
+        let judgement = match self.session.judge_image(&commit, self.from.as_ref()) {
+            Ok(found) => found,
+            Err(Stop::Refused(refused)) => Judgement::unmeasured(refused.message),
+            Err(Stop::Lost(lost)) => return Err(lost.into()),
+        };
+        let words = format!("{}: {}", judgement.verdict.as_str(), judgement.reason);
+        let stale = judgement.verdict == Verdict::Stale;
+        self.wants_a_build = stale;
+        let again = self.plan.steps.get(index + 1).is_some_and(|next| next.when() == When::IfStale);
+        match (stale, again) {
+            (true, false) => Err(Failure::Said(words)),
+            (true, true) => Ok((State::Failed, words)),
+            (false, _) => Ok((State::Done, words)),
+        }
     }
 
     fn verify(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
@@ -333,7 +355,8 @@ impl Run<'_, '_> {
             Err(Stop::Refused(refused)) => (Judgement::unmeasured(refused.message), None),
             Err(Stop::Lost(lost)) => return Err(lost.into()),
         };
-        let verified = judgement.verdict == crate::protocol::Verdict::Verified;
+        let verified = judgement.verdict == Verdict::Verified;
+        self.wants_a_build = judgement.wants_a_build();
         let words = format!("{}: {}", judgement.verdict.as_str(), judgement.reason);
         self.sample = sample;
         self.outcome = Some(Outcome::Judged(judgement));
@@ -352,7 +375,7 @@ impl Run<'_, '_> {
 
     fn up_again(&mut self) {
         if let Some(since) = self.down_since.take() {
-            self.downtime_ms = millis(since);
+            self.downtime_ms += millis(since);
         }
     }
 
@@ -377,6 +400,7 @@ impl Run<'_, '_> {
             expected: self.commit.clone(),
             steps: self.steps.clone(),
             downtime_ms: self.downtime_ms,
+            expected_downtime_ms: self.plan.downtime_ms,
             next: Vec::new(),
             sample: self.sample.clone(),
         }
@@ -399,130 +423,12 @@ impl Run<'_, '_> {
                 vec![self.session.command_line("resume"), self.session.command_line("rollback")]
             }
             Outcome::Stopped { .. } => vec![self.session.command_line("deploy")],
-            Outcome::Judged(judgement) if judgement.verdict != crate::protocol::Verdict::Verified => {
+            Outcome::Judged(judgement) if judgement.verdict != Verdict::Verified => {
                 vec![self.session.command_line("verify")]
             }
             _ => Vec::new(),
         };
         report
-    }
-
-    fn fail(&mut self, index: usize, failure: Failure, on: &mut dyn FnMut(&Event<'_>)) {
-        let changed = self.steps[..index]
-            .iter()
-            .any(|s| s.record.state == State::Done && s.step.place() == Place::Server)
-            || self.steps[..index].iter().any(|s| s.step.id() == "commit" && s.record.state == State::Done);
-        let step = self.plan.steps[index].clone();
-        let (why, gone) = match failure {
-            Failure::Said(why) => (why, false),
-            Failure::Gone(why) => (why, true),
-        };
-        if let Some(Outcome::Judged(_)) = self.outcome {
-            // The verdict stands; only the ledger could not be written.
-            self.open = gone;
-            on(&Event::Note(&format!("the ledger was not written: {why}")));
-            return;
-        }
-        if !changed && step.phase() == Phase::Push {
-            let reason = if step.id() == "push" { "push-failed" } else { "commit-failed" };
-            self.open = false;
-            self.outcome = Some(Outcome::Refused(Refused::new(reason, why)));
-            return;
-        }
-        let now = if gone {
-            // The command may still run there: taking something back now could meet it half-way.
-            let undo =
-                self.plan.steps[..=index].iter().rev().find_map(Step::undo_of).map(|u| self.by_hand(u));
-            let undo = undo.map(|line| format!("; to bring the old image back: {line}")).unwrap_or_default();
-            format!("what runs on the server is not known; look with `docker ps` when it answers again{undo}")
-        } else {
-            self.take_back(index, on)
-        };
-        self.outcome = Some(Outcome::Stopped { why, now });
-        if !gone && step.phase() > Phase::Push {
-            self.record_failure(on);
-        }
-    }
-
-    /// Takes back the failed step and the ones before it, last first; says what runs then.
-    pub(super) fn take_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> String {
-        let mut brought = None;
-        for n in (0..=index).rev() {
-            let step = self.plan.steps[n].clone();
-            let Some(undo) = step.undo_of().filter(|_| self.steps[n].record.state != State::Planned) else {
-                continue;
-            };
-            on(&Event::Note(&format!("taking back `{}`: {}", step.id(), undo.cause)));
-            let mut failed = None;
-            for argv in &undo.argvs {
-                let words: Vec<String> = argv.0.iter().filter_map(text).collect();
-                let nth = self.journal.orders.iter().filter(|c| c.order.index == n && c.order.undo).count();
-                match self.watch(&Order { index: n, nth, undo: true }, &words, "", on) {
-                    Ok(Finished { code: 0, .. }) => {}
-                    Ok(Finished { tail, .. }) => failed = Some(tail.last().cloned().unwrap_or_default()),
-                    Err(Failure::Said(why) | Failure::Gone(why)) => failed = Some(why),
-                }
-                if failed.is_some() {
-                    break;
-                }
-            }
-            match failed {
-                Some(why) => {
-                    return format!(
-                        "taking it back failed too ({why}), and nothing may run; by hand: {}",
-                        self.by_hand(undo)
-                    );
-                }
-                None => brought = Some(undo.cause.clone()),
-            }
-            self.steps[n].record.state = State::Undone;
-        }
-        self.what_runs(brought)
-    }
-
-    fn by_hand(&self, undo: &Undo) -> String {
-        let words = |argv: &crate::protocol::Argv| argv.0.iter().filter_map(text).collect::<Vec<String>>();
-        self.session.target.paste_all(&undo.argvs.iter().map(words).collect::<Vec<_>>())
-    }
-
-    fn what_runs(&mut self, brought: Option<String>) -> String {
-        let asked = self.session.refresh(&[
-            crate::protocol::Question::Containers,
-            crate::protocol::Question::Compose,
-            crate::protocol::Question::Images,
-        ]);
-        let server = &self.session.seen.server;
-        if asked.is_err() || server.containers.is_none() {
-            return "what runs now could not be asked".to_owned();
-        }
-        self.open = false;
-        let running: Vec<String> = server
-            .replicas()
-            .filter(|c| c.runs())
-            .map(|c| format!("`{}` from image {}", c.name, c.image.short()))
-            .collect();
-        if running.is_empty() {
-            return "no container of the service runs now".to_owned();
-        }
-        self.up_again();
-        let cause = brought.map(|b| format!("{b}: ")).unwrap_or_default();
-        format!("{cause}{} running now", running.join(", "))
-    }
-
-    /// Writes the failure into the ledgers; that this fails too changes nothing.
-    fn record_failure(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
-        if let Some(since) = self.down_since.take() {
-            self.downtime_ms = millis(since);
-        }
-        for index in 0..self.plan.steps.len() {
-            let step = &self.plan.steps[index];
-            if step.phase() == Phase::Verify
-                && step.actor() == Actor::Program
-                && self.step(index, on).is_err()
-            {
-                return;
-            }
-        }
     }
 }
 

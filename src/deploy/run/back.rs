@@ -1,0 +1,147 @@
+//! What a run does when a step fails, or when it is told to go back: takes back what was done, the last first.
+
+use super::{Failure, Run, text};
+use crate::{
+    deploy::{Stop, transport::Finished},
+    protocol::{Actor, Event, Outcome, Phase, Place, Question, Refused, State, Step, Task, Undo, When},
+};
+
+impl Run<'_, '_> {
+    /// Takes back what was done up to a step.
+    pub(in crate::deploy) fn go_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) {
+        for n in 0..=index {
+            if self.journal.of_step(n).is_some() {
+                self.steps[n].record.state = State::Done;
+            }
+        }
+        let now = self.take_back(index, on);
+        let why = "the deploy was left half-way".to_owned();
+        self.outcome = Some(Outcome::Stopped { why, now });
+        if !self.open {
+            self.record_failure(on);
+        }
+    }
+
+    /// After a way back: whether what runs is what ran before.
+    pub(in crate::deploy) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Stop> {
+        if !self.open {
+            self.outcome = Some(Outcome::Judged(self.session.judge_what_runs(on)?));
+        }
+        Ok(())
+    }
+
+    pub(super) fn fail(&mut self, index: usize, failure: Failure, on: &mut dyn FnMut(&Event<'_>)) {
+        let changed = self.steps[..index]
+            .iter()
+            .any(|s| s.record.state == State::Done && s.step.place() == Place::Server)
+            || self.steps[..index].iter().any(|s| s.step.id() == "commit" && s.record.state == State::Done);
+        let step = self.plan.steps[index].clone();
+        let (why, gone) = match failure {
+            Failure::Said(why) => (why, false),
+            Failure::Gone(why) => (why, true),
+        };
+        if let (Some(Outcome::Judged(_)), When::Always) = (&self.outcome, step.when()) {
+            // The verdict stands; only the ledger could not be written.
+            self.open = gone;
+            on(&Event::Note(&format!("the ledger was not written: {why}")));
+            return;
+        }
+        if !changed && step.phase() == Phase::Push {
+            let reason = if step.id() == "push" { "push-failed" } else { "commit-failed" };
+            self.open = false;
+            self.outcome = Some(Outcome::Refused(Refused::new(reason, why)));
+            return;
+        }
+        let now = if gone {
+            // The command may still run there: taking something back now could meet it half-way.
+            let undo =
+                self.plan.steps[..=index].iter().rev().find_map(Step::undo_of).map(|u| self.by_hand(u));
+            let undo = undo.map(|line| format!("; to bring the old image back: {line}")).unwrap_or_default();
+            format!("what runs on the server is not known; look with `docker ps` when it answers again{undo}")
+        } else {
+            self.take_back(index, on)
+        };
+        self.outcome = Some(Outcome::Stopped { why, now });
+        if !gone && step.phase() > Phase::Push {
+            self.record_failure(on);
+        }
+    }
+
+    /// Takes back the failed step and the ones before it, last first; says what runs then.
+    fn take_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> String {
+        let mut brought = None;
+        for n in (0..=index).rev() {
+            let step = self.plan.steps[n].clone();
+            let Some(undo) = step.undo_of().filter(|_| self.steps[n].record.state.ran()) else {
+                continue;
+            };
+            on(&Event::Note(&format!("taking back `{}`: {}", step.id(), undo.cause)));
+            let mut failed = None;
+            for argv in &undo.argvs {
+                let words: Vec<String> = argv.0.iter().filter_map(text).collect();
+                let nth = self.journal.tasks.iter().filter(|c| c.task.index == n && c.task.undo).count();
+                match self.watch(&Task { index: n, nth, undo: true }, &words, "", on) {
+                    Ok(Finished { code: 0, .. }) => {}
+                    Ok(Finished { tail, .. }) => failed = Some(tail.last().cloned().unwrap_or_default()),
+                    Err(Failure::Said(why) | Failure::Gone(why)) => failed = Some(why),
+                }
+                if failed.is_some() {
+                    break;
+                }
+            }
+            match failed {
+                Some(why) => {
+                    return format!(
+                        "taking it back failed too ({why}), and nothing may run; by hand: {}",
+                        self.by_hand(undo)
+                    );
+                }
+                None => drop(brought.get_or_insert_with(|| undo.cause.clone())),
+            }
+            // What failed, failed: that it was taken back is said in words.
+            if self.steps[n].record.state != State::Failed {
+                self.steps[n].record.state = State::Undone;
+            }
+        }
+        self.what_runs(brought)
+    }
+
+    fn by_hand(&self, undo: &Undo) -> String {
+        let words = |argv: &crate::protocol::Argv| argv.0.iter().filter_map(text).collect::<Vec<String>>();
+        self.session.target.paste_all(&undo.argvs.iter().map(words).collect::<Vec<_>>())
+    }
+
+    fn what_runs(&mut self, brought: Option<String>) -> String {
+        let asked = self.session.refresh(&[Question::Containers, Question::Compose, Question::Images]);
+        let server = &self.session.seen.server;
+        if asked.is_err() || server.containers.is_none() {
+            return "what runs now could not be asked".to_owned();
+        }
+        self.open = false;
+        let running: Vec<String> = server
+            .replicas()
+            .filter(|c| c.runs())
+            .map(|c| format!("`{}` from image {}", c.name, c.image.short()))
+            .collect();
+        if running.is_empty() {
+            return "no container of the service runs now".to_owned();
+        }
+        self.up_again();
+        let cause = brought.map(|b| format!("{b}: ")).unwrap_or_default();
+        format!("{cause}{} running now", running.join(", "))
+    }
+
+    /// Writes the failure into the ledgers; that this fails too changes nothing.
+    fn record_failure(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
+        self.up_again();
+        for index in 0..self.plan.steps.len() {
+            let step = &self.plan.steps[index];
+            if step.phase() == Phase::Verify
+                && step.actor() == Actor::Program
+                && self.step(index, on).is_err()
+            {
+                return;
+            }
+        }
+    }
+}
