@@ -85,7 +85,7 @@ fn build_first(engine: Engine, builder: Builder) {
     assert_eq!(lab.containers("web"), before.0, "the very container");
     assert_eq!((lab.serves().as_str(), downtime(&stopped)), ("v5", 0));
     let reason = stopped["reason"].as_str().unwrap();
-    assert!(reason.contains("-web") && reason.ends_with("running now"), "{reason}");
+    assert!(reason.contains("web") && reason.ends_with("running now"), "{reason}");
     let tagged = format!("docker image inspect --format '{{{{.Id}}}}' {}", tag(&lab));
     let runs = lab.engine.docker(&["inspect", "--format", "{{.Image}}", &before.0[0]]).ok();
     assert_eq!(lab.ssh(&tagged).ok(), runs, "an `up` by hand would start what runs");
