@@ -3,10 +3,10 @@
 use unstale::protocol::{
     Again, Base, BuildSource, Builder, Built, Bytes, Cache, Candidate, Cause, Checkouts, Compose, Container,
     Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds,
-    Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Observed, Options, Order, Outcome,
-    Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report, Server,
-    ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, When, command, dry_run, judge,
-    last_verified, plan, quote, state_of,
+    Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Needed, Observed, Options, Order,
+    Outcome, Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report,
+    Server, ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, Wants, When, command, dry_run,
+    judge, last_verified, plan, quote, state_of,
 };
 
 pub(crate) const OLD: &str = "1111111111111111111111111111111111111111";
@@ -46,6 +46,7 @@ pub(crate) fn compose() -> Compose {
         services: vec!["web".into(), "db".into()],
         tag: "shop-web".into(),
         build: Some(BuildSource::default()),
+        wants: Wants::default(),
     }
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn seen() -> Observed {
             tip: Some(Tip::At(sha(OLD), Relation::Behind)),
             server_head: Relation::Behind,
             arriving: Vec::new(),
+            changing: Vec::new(),
             ledger: None,
         },
         server: Server {
@@ -79,6 +81,11 @@ pub(crate) fn seen() -> Observed {
                 untracked: Vec::new(),
                 has_commit: false,
                 converts_text: false,
+                unpushed: 0,
+                locks: Vec::new(),
+                after_merge: false,
+                submodules: Vec::new(),
+                pointers: Vec::new(),
             })),
             engine: Some(Ok(Engine { version: "26.1.5".into(), builder: Builder::BuildKit })),
             compose: Some(Ok(compose())),
@@ -89,10 +96,12 @@ pub(crate) fn seen() -> Observed {
                 tagged: Some(Moment::seconds(900)),
             }]),
             snapshots: None,
+            site: None,
             lock: None,
             ledger: None,
         },
         checkouts: Checkouts::Two,
+        needed: Needed::default(),
     }
 }
 

@@ -120,14 +120,17 @@ impl Repo {
             (Some(server), Some(head)) => self.relation(server, head)?,
             _ => Relation::Unknown,
         };
-        let arriving = match (server, server_head) {
-            (Some(server), Relation::Behind) => {
-                let words =
-                    ["diff", "--name-only", "-z", "--no-renames", "--diff-filter=A", server.as_str(), "HEAD"];
-                strings(&self.ask(&words, b"")?.unwrap_or_default())
+        let (mut arriving, mut changing) = (Vec::new(), Vec::new());
+        if let (Some(server), Relation::Behind) = (server, server_head) {
+            let words = ["diff", "--name-status", "-z", "--no-renames", server.as_str(), "HEAD"];
+            let mut words = strings(&self.ask(&words, b"")?.unwrap_or_default()).into_iter();
+            while let (Some(kind), Some(path)) = (words.next(), words.next()) {
+                if kind == "A" {
+                    arriving.push(path.clone());
+                }
+                changing.push(path);
             }
-            _ => Vec::new(),
-        };
+        }
         Ok(Here {
             toplevel: self.toplevel.clone(),
             git_dir: self.git_dir.clone(),
@@ -139,6 +142,7 @@ impl Repo {
             tip,
             server_head,
             arriving,
+            changing,
             ledger: Some(self.ledger()),
         })
     }
@@ -231,6 +235,68 @@ impl Repo {
             rest = rest.get(size + 1..).unwrap_or_default();
         }
         Ok(found)
+    }
+
+    /// The settings of `.gitmodules` in a commit.
+    pub(super) fn modules(&self, commit: &Sha) -> Result<HashMap<String, String>, Lost> {
+        let blob = format!("--blob={commit}:.gitmodules");
+        let out = self.ask(&["config", "-z", &blob, "--list"], b"")?.unwrap_or_default();
+        let pair =
+            |text: String| text.split_once('\n').map(|(key, value)| (key.to_owned(), value.to_owned()));
+        Ok(strings(&out).into_iter().filter_map(pair).collect())
+    }
+
+    /// Paths of a submodule's files, as it is checked out here; if it is not, one that it may have.
+    pub(super) fn inside(&self, path: &str) -> Result<Vec<String>, Lost> {
+        let file = |name: &str| format!("{path}/{name}");
+        let is_out = !std::path::Path::new(&self.toplevel).join(path).join(".git").exists();
+        let listed = if is_out { None } else { self.ask(&["-C", path, "ls-files", "-z"], b"")? };
+        let names: Vec<String> = strings(&listed.unwrap_or_default()).iter().map(|n| file(n)).collect();
+        Ok(if names.is_empty() { vec![file("README")] } else { names })
+    }
+
+    /// The paths of a commit that git hands to LFS.
+    pub(super) fn kept_by_lfs(&self, commit: &Sha) -> Result<Vec<String>, Lost> {
+        let words = [
+            "grep",
+            "-q",
+            "-F",
+            "-e",
+            "filter=lfs",
+            commit.as_str(),
+            "--",
+            ".gitattributes",
+            "*/.gitattributes",
+        ];
+        if self.ask(&words, b"")?.is_none() {
+            return Ok(Vec::new());
+        }
+        let names = self.ask(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit.as_str()], b"")?;
+        let names = names.unwrap_or_default();
+        let source = format!("--source={commit}");
+        let mut out = self.ask(&["check-attr", "-z", "--stdin", &source, "filter"], &names)?;
+        if out.is_none() {
+            // git before 2.40 reads the attributes of the work tree only.
+            out = self.ask(&["check-attr", "-z", "--stdin", "filter"], &names)?;
+        }
+        let parts = strings(&out.unwrap_or_default());
+        let kept = parts.chunks_exact(3).filter(|triple| triple[2] == "lfs");
+        Ok(kept.map(|triple| triple[0].clone()).collect())
+    }
+
+    /// Which of the blobs have fewer bytes than that.
+    pub(super) fn smaller(&self, blobs: &[&Sha], than: u64) -> Result<HashSet<Sha>, Lost> {
+        if blobs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let input = blobs.iter().flat_map(|s| [s.as_str(), "\n"]).collect::<String>();
+        let format = "--batch-check=%(objectname) %(objectsize)";
+        let out = self.ask(&["cat-file", format], input.as_bytes())?.unwrap_or_default();
+        let small = |line: &str| {
+            let (sha, size) = line.split_once(' ')?;
+            Sha::parse(sha).filter(|_| size.parse::<u64>().is_ok_and(|size| size < than))
+        };
+        Ok(String::from_utf8_lossy(&out).lines().filter_map(small).collect())
     }
 
     /// Which of the paths a checkout may write with other bytes than the blob's; all of them if git cannot say.

@@ -16,13 +16,12 @@ const BYTES: u64 = 16_000_000;
 /// If there is no checkout here, or the target cannot be asked.
 pub fn ledgers(here: &str, target: Option<&Target>) -> Result<Vec<Ledger>, Refused> {
     let toplevel = Repo::open(here)?.toplevel().to_owned();
-    let lost = |lost: Lost| Refused::new("unreachable", lost.0);
     let local = Local::new(&toplevel);
     let mut found = vec![read(&local, Target::Local { dir: toplevel }, false)?];
     if let Some(target) = target {
         let to: Box<dyn Transport> = match target {
             Target::Local { dir } => Box::new(Local::new(dir)),
-            Target::Ssh { host, .. } => Box::new(Ssh::connect(host).map_err(lost)?),
+            Target::Ssh { host, .. } => Box::new(Ssh::connect(host)?),
         };
         found.push(read(to.as_ref(), target.clone(), true)?);
     }

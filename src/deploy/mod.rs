@@ -2,6 +2,7 @@
 
 mod bytes;
 mod checklist;
+mod content;
 mod evidence;
 mod frames;
 mod git;
@@ -226,7 +227,7 @@ pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> 
     }
 }
 
-fn connect(target: &Target) -> Result<Box<dyn Transport>, Lost> {
+fn connect(target: &Target) -> Result<Box<dyn Transport>, Refused> {
     Ok(match target {
         Target::Local { dir } => Box::new(Local::new(dir.clone())),
         Target::Ssh { host, .. } => Box::new(Ssh::connect(host)?),

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Compose, Container, Deploying, Desired, Event, Found,
-    Health, Holder, ImageId, Judgement, Observed, Options, Plan, Question, Refused, Relation, Sample, Sha,
-    Target, below, judge, judge_image, judge_returned, kept, last_verified, locked, plan, refuse_service,
+    Health, Holder, ImageId, Judgement, Needed, Observed, Options, Plan, Question, Refused, Relation, Sample,
+    Sha, Target, below, judge, judge_image, judge_returned, kept, last_verified, locked, plan,
+    refuse_content, refuse_service,
 };
 
 /// One checkout here, one server, one service.
@@ -61,7 +62,7 @@ impl<'a> Session<'a> {
         let checkouts = if one { Checkouts::One } else { Checkouts::Two };
         Ok(Self {
             local: Local::new(here.toplevel.clone()),
-            seen: Observed { here, server, checkouts },
+            seen: Observed { here, server, checkouts, needed: Needed::default() },
             repo,
             to,
             target: &job.target,
@@ -135,10 +136,12 @@ impl<'a> Session<'a> {
 
     /// Everything that is done before the first change: the plan, or a refusal.
     pub(super) fn prepare(&mut self, desired: &Desired, id: &str) -> Result<Plan, Stop> {
-        self.refresh(&[Question::Here, Question::Lock])?;
+        self.refresh(&[Question::Here, Question::Lock, Question::Site])?;
         let options = self.options(id);
         let plan = plan(desired, &self.seen, &options)?;
-        self.files(self.commit.as_ref())?;
+        let candidates = self.files(self.commit.as_ref())?;
+        self.seen.needed = self.needed(&candidates)?;
+        refuse_content(&self.seen)?;
         if let Some(expect) = self.expect {
             let running: Vec<Container> = self.seen.server.replicas().filter(|c| c.runs()).cloned().collect();
             for container in running {
@@ -240,6 +243,7 @@ impl<'a> Session<'a> {
             old.engine = new.engine.or(old.engine.take());
             old.compose = new.compose.or(old.compose.take());
             old.ledger = new.ledger.or(old.ledger.take());
+            old.site = new.site.or(old.site.take());
             old.lock = new.lock.or(old.lock.take());
             // A question that failed has no old answer: what was true before says nothing now.
             if about.contains(&Question::Containers) {

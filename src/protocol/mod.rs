@@ -1,6 +1,7 @@
 //! The deploy protocol as data: what is wanted and seen, the steps, the evidence and the verdict. Nothing here acts.
 
 pub mod checklist;
+mod content;
 mod cure;
 mod event;
 mod evidence;
@@ -17,9 +18,11 @@ mod preflight;
 mod report;
 mod rollback;
 mod show;
+mod site;
 mod step;
 mod verdict;
 
+pub use content::{Checked, Lfs, Needed, Submodule};
 pub use cure::{Cause, Diagnosis, retained};
 pub use event::{Event, Record, State};
 pub use evidence::{
@@ -36,9 +39,10 @@ pub use observed::{
     Mount, MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
 pub use plan::{Cache, Desired, Options, Order, Plan, plan};
-pub use preflight::{Refused, locked, refuse_lock, refuse_service};
+pub use preflight::{Refused, locked, refuse_content, refuse_lock, refuse_service, unreachable};
 pub use report::{Logged, Outcome, Report, Sample};
 pub use rollback::{Retained, choose, judge_returned, kept, plan_back};
 pub use show::{Target, command, dry_run, quote, quote_for_script, visible};
+pub use site::{Neighbour, Port, Room, Site, Wants};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo, When};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

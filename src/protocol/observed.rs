@@ -1,8 +1,10 @@
 //! What was seen here and on the server: plain values, each with room for "not known".
 
 use super::{
+    content::{Needed, Submodule},
     lock::Lock,
     names::{ImageId, Moment, Sha},
+    site::{Site, Wants},
 };
 
 /// Everything that a plan and its probes are asked against.
@@ -14,6 +16,8 @@ pub struct Observed {
     pub server: Server,
     /// Whether the two are one.
     pub checkouts: Checkouts,
+    /// What the commit needs beside git's own content.
+    pub needed: Needed,
 }
 
 /// How many checkouts there are.
@@ -81,6 +85,8 @@ pub struct Here {
     pub tip: Option<Tip>,
     /// How the server's HEAD stands to HEAD here.
     pub server_head: Relation,
+    /// Paths that differ between the server's HEAD and HEAD here, if that is ahead.
+    pub changing: Vec<String>,
     /// Paths that exist in HEAD here and not in the server's HEAD: a pull writes them.
     pub arriving: Vec<String>,
     /// The ledger, if it was asked for.
@@ -117,6 +123,16 @@ pub struct ServerGit {
     pub has_commit: bool,
     /// Whether checking a text file out changes its bytes (`core.autocrlf`, `core.eol`).
     pub converts_text: bool,
+    /// How many commits HEAD has that no branch of a remote has, as far as was fetched.
+    pub unpushed: u64,
+    /// Lock files of git, of a process that runs or was killed.
+    pub locks: Vec<String>,
+    /// Whether a hook of the server's own runs after a merge.
+    pub after_merge: bool,
+    /// Submodules of the index.
+    pub submodules: Vec<Submodule>,
+    /// Files that are LFS pointers in the work tree.
+    pub pointers: Vec<String>,
 }
 
 /// Which builder `compose build` uses on the server, as far as it can be told from outside.
@@ -161,6 +177,8 @@ pub struct Compose {
     pub tag: String,
     /// What the service's `build` reads; `None` if it has none.
     pub build: Option<BuildSource>,
+    /// What a container of the service wants for itself alone.
+    pub wants: Wants,
 }
 
 /// What a `build` reads, as Compose itself says after overrides, `COMPOSE_FILE` and `extends`.
@@ -312,6 +330,8 @@ pub struct Server {
     pub snapshots: Option<u64>,
     /// The ledger.
     pub ledger: Option<LedgerFile>,
+    /// What else there is on the server.
+    pub site: Option<Site>,
     /// Who deploys at the moment, and what was left unfinished.
     pub lock: Option<Lock>,
 }

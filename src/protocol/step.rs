@@ -154,6 +154,8 @@ pub enum Question {
     BuildCache,
     /// The ledger.
     Ledger,
+    /// What else there is on the server.
+    Site,
     /// Who deploys at the moment, and what was left unfinished.
     Lock,
     /// The developer's checkout and its remote.
@@ -162,7 +164,7 @@ pub enum Question {
 
 impl Question {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Git,
         Self::Engine,
         Self::Compose,
@@ -170,6 +172,7 @@ impl Question {
         Self::Images,
         Self::BuildCache,
         Self::Ledger,
+        Self::Site,
         Self::Lock,
         Self::Here,
     ];
@@ -200,7 +203,8 @@ pub enum Probe {
     Fetched,
     /// The server's HEAD is the deployed commit.
     AtCommit,
-    /// The server's HEAD is the deployed commit and no tracked file is changed.
+    /// The server's HEAD is the deployed commit, no tracked file is changed, and submodules and LFS files that the
+    /// build reads are real.
     CleanAtCommit,
     /// The builder keeps no context snapshot that nothing uses.
     NoSnapshots,
@@ -305,7 +309,12 @@ impl Probe {
             },
             Self::Fetched | Self::AtCommit | Self::CleanAtCommit => match server.git() {
                 None => Holds::Unknown("the server's checkout could not be read".into()),
-                Some(git) => self.holds_in_git(git, commit),
+                Some(git) => match self.holds_in_git(git, commit) {
+                    Holds::Yes if *self == Self::CleanAtCommit => {
+                        super::preflight::not_real(seen, git).map_or(Holds::Yes, Holds::No)
+                    }
+                    holds => holds,
+                },
             },
             Self::NoSnapshots => match server.snapshots {
                 None => Holds::Unknown("the engine does not say what its build cache holds".into()),

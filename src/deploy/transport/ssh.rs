@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{Lost, Transport, apart, capture, nonce, stream_beside};
+use crate::protocol::{Refused, unreachable};
 
 /// A machine behind ssh, over one connection that ends with this process.
 #[derive(Debug)]
@@ -38,19 +39,20 @@ impl Ssh {
     ///
     /// # Errors
     /// With ssh's own words when the host cannot be reached or refuses.
-    pub(crate) fn connect(host: &str) -> Result<Self, Lost> {
+    pub(crate) fn connect(host: &str) -> Result<Self, Refused> {
+        let lost = |lost: Lost| Refused::new("unreachable", lost.0);
         if host.starts_with('-') || host.is_empty() {
-            return Err(Lost(format!("`{host}` is no host")));
+            return Err(lost(Lost(format!("`{host}` is no host"))));
         }
-        let folder = private_folder()?;
+        let folder = private_folder().map_err(lost)?;
         match connected(host, &folder) {
             Ok(process) => {
                 let master = RefCell::new(Master { process, told: Vec::new() });
                 Ok(Self { host: host.to_owned(), folder, master })
             }
-            Err(lost) => {
+            Err(refused) => {
                 drop(std::fs::remove_dir_all(&folder));
-                Err(lost)
+                Err(refused)
             }
         }
     }
@@ -71,7 +73,7 @@ impl Ssh {
             remove(&self.folder.join(SOCKET_NAME));
             match connected(&self.host, &self.folder) {
                 Ok(process) => break process,
-                Err(lost) if begin.elapsed() > AGAIN => return Err(lost),
+                Err(refused) if begin.elapsed() > AGAIN => return Err(Lost(refused.message)),
                 Err(_) => crate::deploy::pause(PAUSE),
             }
         };
@@ -122,15 +124,16 @@ const SOCKET_NAME: &str = "s";
 
 /// A connection for the sessions to come. Its own session is a shell that reads from us: when this process is gone, however
 /// it went, the shell has read to the end, and the connection ends.
-fn connected(host: &str, folder: &Path) -> Result<Child, Lost> {
+fn connected(host: &str, folder: &Path) -> Result<Child, Refused> {
+    let lost = |why: String| Refused::new("unreachable", why);
     let log = folder.join("log");
     let mut process = base(folder)
         .args(["-o", "ControlMaster=yes", "--", host, "sh"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(create(&log)?)
+        .stderr(create(&log).map_err(|e| lost(e.0))?)
         .spawn()
-        .map_err(|e| Lost(format!("`ssh` cannot be started: {e}")))?;
+        .map_err(|e| lost(format!("`ssh` cannot be started: {e}")))?;
     let mark = nonce();
     // A write that fails is a connection that fails: the next lines see it.
     let _ = tell(&mut process, &format!("printf '\\n%s\\n' {mark}"));
@@ -140,9 +143,7 @@ fn connected(host: &str, folder: &Path) -> Result<Child, Lost> {
         return Ok(process);
     }
     end(&mut process);
-    let words = read(&log);
-    let words = words.trim().lines().last().unwrap_or("no reason given").trim().to_owned();
-    Err(Lost(format!("`{host}` cannot be reached: {words}")))
+    Err(unreachable(host, &read(&log)))
 }
 
 fn tell(process: &mut Child, line: &str) -> Result<(), Lost> {

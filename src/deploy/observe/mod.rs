@@ -1,15 +1,20 @@
 //! The fixed list of read-only questions to the server, and what their answers mean.
 
+mod compose;
+mod git;
+mod site;
+
 use serde_json::Value;
+
+use compose::read_compose;
 
 use super::{
     frames::{Answers, Questions},
-    git::parse_status,
     transport::{Lost, Transport},
 };
 use crate::protocol::{
-    BuildSource, Builder, Compose, Container, Engine, Generation, Health, Image, ImageId, LedgerFile, Moment,
-    Mount, MountSource, Question, Server, ServerGit, Sha, Upstream,
+    Builder, Container, Engine, Health, Image, ImageId, LedgerFile, Moment, Mount, MountSource, Question,
+    Server, Sha,
 };
 
 /// What is asked about.
@@ -48,31 +53,19 @@ fn chosen_files(server: &Server) -> Vec<String> {
     if container.config_files.iter().all(default) { Vec::new() } else { container.config_files.clone() }
 }
 
+fn quote(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
+}
+
 fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Questions {
     let mut q = Questions::new();
-    let quote =
-        |word: &str| shlex::try_quote(word).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned);
     q.line(&format!("there=; cd -- {} 2>/dev/null && there=1 || cd /", quote(subject.dir)));
     q.ask("dir", "[ -n \"$there\" ] && pwd -P");
     q.ask("named", "[ -n \"$there\" ] && pwd -L");
     q.ask("now", "date -u +%s");
     for question in about {
         match question {
-            Question::Git => {
-                q.line("b=$(git symbolic-ref -q --short HEAD 2>/dev/null)");
-                q.ask("git-top", "git rev-parse --show-toplevel 2>&1");
-                q.ask("git-dir", "git rev-parse --absolute-git-dir");
-                q.ask("git-head", "git rev-parse --verify -q HEAD");
-                q.ask("git-branch", "git symbolic-ref -q --short HEAD");
-                q.ask("git-remote", "git config \"branch.$b.remote\"");
-                q.ask("git-merge", "git config \"branch.$b.merge\"");
-                q.ask("git-status", "git status --porcelain=v1 -z --untracked-files=no");
-                q.ask("git-untracked", "git ls-files -z -o --exclude-standard --full-name -- :/");
-                q.ask("git-convert", "git config core.autocrlf; git config core.eol; true");
-                if let Some(commit) = subject.commit {
-                    q.ask("git-has", &format!("git cat-file -e '{commit}^{{commit}}'"));
-                }
-            }
+            Question::Git => git::ask(&mut q, subject),
             Question::Engine => {
                 q.ask("engine", "docker version --format '{{.Server.Version}}' 2>&1");
                 q.ask(
@@ -115,6 +108,10 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
                 // A line of ours is small; a longer one is damaged, and cut it cannot be read.
                 q.ask("ledger", "tail -c 4000000 \"$d/ledger.ndjson\" | tail -n 1000 | cut -b1-16384");
             }
+            Question::Site => {
+                site::ask(&mut q, subject);
+                git::ask_lfs(&mut q);
+            }
             Question::Lock => super::worker::ask_lock(&mut q),
             Question::Here => {}
         }
@@ -133,13 +130,14 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         dir: answers.get("dir").text(),
         named: answers.get("named").text(),
         now: Moment::seconds(answers.get("now").words().parse().unwrap_or(0)),
-        git: asked(Question::Git).then(|| read_git(answers)),
+        git: asked(Question::Git).then(|| git::read(answers)),
         engine: asked(Question::Engine).then(|| read_engine(answers)),
         compose: None,
         containers: None,
         images: None,
         snapshots: None,
         ledger: None,
+        site: asked(Question::Site).then(|| site::read(answers)),
         lock: asked(Question::Lock).then(|| super::worker::read_lock(answers)),
     };
     // A container that vanished in between makes `inspect` fail too, after it printed the others.
@@ -169,32 +167,6 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
     server
 }
 
-fn read_git(answers: &Answers) -> Result<ServerGit, String> {
-    let Some(toplevel) = answers.get("git-top").text() else { return Err(answers.get("git-top").words()) };
-    let remote = answers.get("git-remote").text();
-    let merge = answers.get("git-merge").text();
-    let upstream = remote.zip(merge).map(|(remote, merge)| Upstream {
-        remote,
-        branch: merge.strip_prefix("refs/heads/").unwrap_or(&merge).to_owned(),
-    });
-    let status = answers.get("git-status");
-    if status.code != 0 {
-        return Err("`git status` failed".into());
-    }
-    let convert = answers.get("git-convert").words().to_lowercase();
-    Ok(ServerGit {
-        toplevel,
-        git_dir: answers.get("git-dir").words(),
-        head: answers.get("git-head").text().and_then(|t| Sha::parse(&t)),
-        branch: answers.get("git-branch").text(),
-        upstream,
-        modified: parse_status(&status.out).into_iter().map(|(_, path)| path).collect(),
-        untracked: answers.get("git-untracked").list(),
-        has_commit: answers.get("git-has").code == 0,
-        converts_text: convert.lines().any(|l| matches!(l.trim(), "true" | "crlf" | "yes" | "on" | "1")),
-    })
-}
-
 fn read_engine(answers: &Answers) -> Result<Engine, String> {
     let Some(version) = answers.get("engine").text().filter(|v| v.starts_with(|c: char| c.is_ascii_digit()))
     else {
@@ -216,134 +188,6 @@ fn read_engine(answers: &Answers) -> Result<Engine, String> {
         _ => Builder::BuildKit,
     };
     Ok(Engine { version, builder })
-}
-
-fn read_compose(
-    answers: &Answers,
-    subject: Subject<'_>,
-    server: &Server,
-    files: &[String],
-) -> Result<Compose, String> {
-    let generation = match answers.get("compose").words().as_str() {
-        "docker compose" => Generation::Plugin,
-        "docker-compose" => Generation::Standalone,
-        _ => return Err("neither `docker compose` nor `docker-compose` is there".into()),
-    };
-    let config = answers.get("config");
-    let Some(text) = config.text() else { return Err(config.words().replace('\n', "; ")) };
-    let dir = server.dir.clone().unwrap_or_default();
-    let file = match generation {
-        Generation::Plugin => match config_json(&text, subject.service) {
-            Some(file) => file,
-            None => return Err("`docker compose config` gave something else than JSON".into()),
-        },
-        Generation::Standalone => config_yaml(&text, subject.service),
-    };
-    let running =
-        server.containers.iter().flatten().find(|c| server.is_dir(&c.working_dir)).map(|c| c.project.clone());
-    let project = running.or(file.name).unwrap_or_else(|| {
-        let wish = answers.get("project").words();
-        let wish = wish
-            .lines()
-            .find(|l| !l.trim().is_empty())
-            .map(|l| l.trim().trim_matches(['"', '\'']).to_owned());
-        project_name(&wish.unwrap_or_else(|| dir.rsplit('/').next().unwrap_or_default().to_owned()))
-    });
-    let glue = if generation == Generation::Plugin { '-' } else { '_' };
-    let tag = file.image.unwrap_or_else(|| format!("{project}{glue}{}", subject.service));
-    Ok(Compose {
-        generation,
-        project,
-        files: files.to_vec(),
-        services: file.services,
-        tag,
-        build: file.build,
-    })
-}
-
-/// Compose's own rule: lower case, only `[a-z0-9_-]`, no `_` or `-` in front.
-fn project_name(text: &str) -> String {
-    let kept: String = text
-        .to_lowercase()
-        .chars()
-        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
-        .collect();
-    kept.trim_start_matches(['_', '-']).to_owned()
-}
-
-#[derive(Default)]
-struct ComposeFile {
-    name: Option<String>,
-    services: Vec<String>,
-    image: Option<String>,
-    build: Option<BuildSource>,
-}
-
-fn config_json(text: &str, service: &str) -> Option<ComposeFile> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    let services = value.get("services")?.as_object()?;
-    let ours = services.get(service);
-    Some(ComposeFile {
-        name: value.get("name").and_then(Value::as_str).map(str::to_owned),
-        services: services.keys().cloned().collect(),
-        image: ours.and_then(|s| s.get("image")).and_then(Value::as_str).map(str::to_owned),
-        build: ours.and_then(|s| s.get("build")).filter(|b| !b.is_null()).map(build_source),
-    })
-}
-
-fn build_source(build: &Value) -> BuildSource {
-    let dockerfile = Some(text(build, "dockerfile")).filter(|d| !d.is_empty()).unwrap_or(DOCKERFILE);
-    BuildSource {
-        context: text(build, "context").to_owned(),
-        dockerfile: dockerfile.to_owned(),
-        target: text(build, "target").to_owned(),
-        more: ["additional_contexts", "dockerfile_inline"].iter().any(|key| build.get(key).is_some()),
-    }
-}
-
-/// What Compose takes if a build names no other.
-const DOCKERFILE: &str = "Dockerfile";
-
-/// `docker-compose config` always writes the same block style, two spaces a level, which is all that is read here.
-fn config_yaml(text: &str, service: &str) -> ComposeFile {
-    let mut file = ComposeFile::default();
-    let (mut section, mut field) = ("", "");
-    let mut current = String::new();
-    for line in text.lines() {
-        let depth = line.len() - line.trim_start_matches(' ').len();
-        let Some((key, value)) = line.trim_start().split_once(':') else { continue };
-        let (key, value) = (key.trim_matches(['"', '\'']), value.trim().trim_matches(['"', '\'']));
-        if depth == 4 {
-            field = key;
-        }
-        match depth {
-            0 => section = key,
-            2 if section == "services" => {
-                key.clone_into(&mut current);
-                file.services.push(key.to_owned());
-            }
-            4 if section == "services" && current == service => match key {
-                "image" => file.image = Some(value.to_owned()),
-                "build" => {
-                    let (context, dockerfile) = (value.to_owned(), DOCKERFILE.to_owned());
-                    file.build = Some(BuildSource { context, dockerfile, ..BuildSource::default() });
-                }
-                _ => {}
-            },
-            6 if section == "services" && current == service && field == "build" => {
-                if let Some(build) = &mut file.build {
-                    match key {
-                        "context" => value.clone_into(&mut build.context),
-                        "dockerfile" => value.clone_into(&mut build.dockerfile),
-                        "target" => value.clone_into(&mut build.target),
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    file
 }
 
 fn json_lines(answers: &Answers, name: &str) -> impl Iterator<Item = Value> {
@@ -428,40 +272,6 @@ fn snapshots(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_block_style_of_compose_1_is_read() {
-        let text = "networks:\n  web: {}\nservices:\n  db:\n    image: postgres:16\n  web:\n    build:\n      context: /opt/x\n      dockerfile: d/web\n      image: no\n    image: 'shop:1'\nversion: '3'\nvolumes:\n  web:\n    image: no\n";
-        let web = config_yaml(text, "web");
-        assert_eq!((web.services.join(" ").as_str(), web.image.as_deref()), ("db web", Some("shop:1")));
-        let build = web.build.expect("it builds");
-        assert_eq!(
-            (build.context.as_str(), build.dockerfile.as_str(), build.target.as_str()),
-            ("/opt/x", "d/web", "")
-        );
-        assert_eq!(config_yaml(text, "db").build, None);
-    }
-
-    #[test]
-    fn json_of_compose_2_is_read() {
-        let text = r#"{"name":"shop","services":{"web":{"build":{"context":"/x"},"image":"shop"},"db":{"build":null}}}"#;
-        let web = config_json(text, "web").expect("JSON");
-        assert_eq!((web.name.as_deref(), web.image.as_deref()), (Some("shop"), Some("shop")));
-        let build = web.build.expect("it builds");
-        assert_eq!(
-            (build.context.as_str(), build.dockerfile.as_str(), build.more),
-            ("/x", "Dockerfile", false)
-        );
-        assert_eq!(config_json(text, "db").expect("JSON").build, None);
-        assert!(config_json("services: {}", "web").is_none());
-    }
-
-    #[test]
-    fn a_folder_names_a_project_as_compose_does() {
-        for (folder, project) in [("My App.v2", "myappv2"), ("_x-y_", "x-y_"), ("shop", "shop"), ("é", "")] {
-            assert_eq!(project_name(folder), project);
-        }
-    }
 
     #[test]
     fn only_context_snapshots_that_nothing_uses_count() {

@@ -1,6 +1,15 @@
 //! What has to be so before the first change: each thing that is not is a refusal that says what to do next.
 
+mod content;
+mod host;
+mod site;
+
+pub(super) use content::not_real;
+pub use content::refuse_content;
+pub use host::unreachable;
+
 use super::{
+    content::{Checked, Submodule},
     lock::{Holder, Lock},
     observed::{Checkouts, Compose, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream},
 };
@@ -130,6 +139,7 @@ pub(super) fn refuse_server<'a>(
         );
         return Err(Refused::new("wrong-project", message));
     }
+    site::refuse(seen, compose, service)?;
     Ok((git, compose, engine))
 }
 
@@ -153,6 +163,9 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
     }
     let git = match &seen.server.git {
         Some(Ok(git)) => git,
+        Some(Err(why)) if why.contains("dubious ownership") || why.contains("owned by someone else") => {
+            return refuse("server-foreign-owner", foreign_owner(why));
+        }
         Some(Err(why)) => {
             return refuse("server-no-checkout", format!("no git checkout on the server: {why}"));
         }
@@ -172,6 +185,16 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
         let want = &upstream.branch;
         return refuse("server-wrong-branch", format!("the server is on `{follows}`, you push `{want}`"));
     }
+    if let Some(lock) = git.locks.first()
+        && (seen.here.server_head == Relation::Behind || !seen.here.modified.is_empty())
+    {
+        let names = list(std::slice::from_ref(lock));
+        let message = format!(
+            "git's lock file {names} is there on the server: another git process works in the checkout, or one was killed; try again, and if `ps` there shows no git, remove the file"
+        );
+        return refuse("server-git-lock", message);
+    }
+    refuse_moved_submodule(git)?;
     // With one checkout, what is changed is what gets committed.
     if !git.modified.is_empty() && seen.checkouts == Checkouts::Two {
         let names = list(&git.modified);
@@ -194,6 +217,14 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
                 format!("the server is at {}, which is not part of this branch's history", head.short());
             refuse("server-diverged", message)
         }
+        Relation::Unknown if git.unpushed > 0 => {
+            let message = format!(
+                "the server's checkout has {} of its own, up to {}, that no remote has; push what is needed from there and pull it here, and take the rest off the branch",
+                if git.unpushed == 1 { "a commit".to_owned() } else { format!("{} commits", git.unpushed) },
+                head.short()
+            );
+            refuse("server-unpushed", message)
+        }
         Relation::Unknown => {
             let message = format!(
                 "the server is at {}, which this checkout does not know; fetch, or look whether it is the same repository",
@@ -202,6 +233,33 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
             refuse("server-unrelated", message)
         }
     }
+}
+
+/// A submodule that is changed on the server because it is at another commit than the checkout's own.
+fn refuse_moved_submodule(git: &ServerGit) -> Result<(), Refused> {
+    for Submodule { path, recorded, state } in &git.submodules {
+        if let Checked::At(have) = state
+            && have != recorded
+            && git.modified.contains(path)
+        {
+            let message = format!(
+                "submodule {} is at {} on the server, its checkout records {}: if nobody works in it, run `git submodule update --init --recursive` there",
+                list(std::slice::from_ref(path)),
+                have.short(),
+                recorded.short()
+            );
+            return Err(Refused::new("server-submodule", message));
+        }
+    }
+    Ok(())
+}
+
+fn foreign_owner(why: &str) -> String {
+    let words: Vec<&str> = why.split_whitespace().collect();
+    format!(
+        "the server's checkout belongs to another user than the one who deploys, and git does not trust it; deploy as its owner, or give it to this user with `chown -R`, or do what git says if you trust everybody who can write there: {}",
+        words.join(" ")
+    )
 }
 
 /// Names for a message: at most five, in backticks.
