@@ -177,26 +177,18 @@ impl Draft<'_> {
 
     /// Adds the fix, trusted at most as far as the page allows. Without edits it is described only.
     pub fn fix(self, safety: Safety, title: impl Into<String>, edits: Vec<(FileId, Edit)>) -> Self {
-        if let Some(cap) = self.cap {
-            let safety = if edits.is_empty() { Safety::Manual } else { safety.min(cap) };
-            let title = title.into();
-            self.finding.fix = Some(Fix { safety, title, edits, creates: Vec::new(), rests_on: Vec::new() });
-        }
-        self
+        self.change(safety, title, Changes::from(edits))
     }
 
-    /// The same for changes that may write files which are not there.
+    /// The same for changes that may write files which are not there, or that rest on other places.
     pub fn change(self, safety: Safety, title: impl Into<String>, changes: Changes) -> Self {
-        let Changes { edits, creates } = changes;
-        match self.cap {
-            Some(cap) if !creates.is_empty() => {
-                let title = title.into();
-                let rests_on = Vec::new();
-                self.finding.fix = Some(Fix { safety: safety.min(cap), title, edits, creates, rests_on });
-                self
-            }
-            _ => self.fix(safety, title, edits),
+        if let Some(cap) = self.cap {
+            let Changes { edits, creates, rests_on } = changes;
+            let nothing = edits.is_empty() && creates.is_empty();
+            let safety = if nothing { Safety::Manual } else { safety.min(cap) };
+            self.finding.fix = Some(Fix { safety, title: title.into(), edits, creates, rests_on });
         }
+        self
     }
 
     /// Lets the fix wait where another one changes this place.

@@ -4,7 +4,9 @@ use super::{
     Facts,
     commands::{Effect, How, Reads},
     context::Context,
-    ignoring, layer, paths,
+    ignoring,
+    layer::{self, Bust},
+    paths,
     reading::{Brought, Piece, Reading},
     stages::{CopyFacts, RunFacts, Step, What, mentions},
 };
@@ -62,10 +64,15 @@ pub fn edits(parts: &Parts<'_>) -> Result<Changes, Reason> {
     // The COPY takes the comments above it along. That they are replaced, too, makes a cache-bust layer, which goes
     // above the sources, wait for the next round.
     let whole = Span::new(edit::start_with_comments(text, model, copy_at), copy.span.end());
-    let along = along(text, parts);
+    let mut along = along(text, parts);
+    // What stands right below the install is where it goes.
+    let below = model.instructions[run_at].lines.end();
+    let there = along.pop_if(|bust| edit::block(text, model, bust.first, bust.last).start() == below);
+    let along: Vec<Span> =
+        along.iter().map(|bust| edit::block(text, model, bust.first, bust.last)).collect();
     let behind = along.iter().map(|block| text[block.range()].trim_end_matches(['\r', '\n']).to_owned());
     let behind: Vec<String> = behind.chain([text[whole.range()].to_owned()]).collect();
-    let moved = edit::insert_after(text, model, run_at, &behind);
+    let moved = edit::insert_after(text, model, there.map_or(run_at, |bust| bust.last), &behind);
     let newline = crate::text::Newline::of(text).as_str();
     changes.edits.push((
         model.file,
@@ -81,28 +88,37 @@ pub fn edits(parts: &Parts<'_>) -> Result<Changes, Reason> {
 }
 
 /// What busts the COPY and the steps after it goes behind the install with it, where it would have been put had the COPY
-/// stood there: above the install it would install everything again at each deploy.
-fn along(text: &str, parts: &Parts<'_>) -> Vec<Span> {
+/// stood there: above the install it would install everything again at each deploy, and where it stands above a later
+/// COPY the steps up to there would go without.
+fn along(text: &str, parts: &Parts<'_>) -> Vec<Bust> {
     let Parts { model, facts, .. } = *parts;
     let (copy_at, run_at) = (parts.copy.0.instruction, parts.run.0.instruction);
+    let (Some(dockerfile), Some(stage)) = (
+        facts.dockerfiles.iter().find(|d| d.model.file == model.file),
+        model.stages.iter().position(|stage| stage.body.contains(&copy_at)),
+    ) else {
+        return Vec::new();
+    };
+    let used = |bust: &Bust, between: Span| {
+        bust.name.as_ref().is_some_and(|name| mentions(&text[between.range()], name))
+    };
+    let end = model.instructions[run_at].lines.end();
+    let mut all = layer::leading(text, dockerfile, stage, copy_at);
+    if all.is_empty() {
+        let to_there = |bust: &Bust| Span::new(end, model.instructions[bust.first].lines.start());
+        let below = layer::following(facts, dockerfile, stage, run_at);
+        return below.filter(|bust| !used(bust, to_there(bust))).into_iter().collect();
+    }
     let idle = |step: &&Step| match &step.what {
         What::Run(run) => run.effects.iter().all(|effect| matches!(effect, Effect::Nothing)),
         _ => true,
     };
-    let Some(dockerfile) = facts.dockerfiles.iter().find(|d| d.model.file == model.file) else {
-        return Vec::new();
-    };
     // A RUN between them that it busts, too, would lose that.
-    if !parts.between.iter().all(idle) {
-        return Vec::new();
-    }
-    let end = model.instructions[run_at].lines.end();
-    let all = layer::leading(text, dockerfile, copy_at).into_iter();
-    let unused = all.filter(|(_, last, name)| {
-        let later = &text[model.instructions[*last].lines.end()..end];
-        name.as_ref().is_none_or(|name| !mentions(later, name))
+    all.retain(|bust| {
+        parts.between.iter().all(idle)
+            && !used(bust, Span::new(model.instructions[bust.last].lines.end(), end))
     });
-    unused.map(|(first, last, _)| edit::block(text, model, first, last)).collect()
+    all
 }
 
 /// The instructions that bring the pieces, each where the COPY brings it.

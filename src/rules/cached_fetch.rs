@@ -9,7 +9,7 @@ use crate::{
         layer,
     },
     diag::{Safety, Sink},
-    text::{Edit, FileId, Location},
+    text::{Changes, Location},
 };
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
@@ -30,7 +30,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-type Edits = Result<Vec<(FileId, Edit)>, layer::Reason>;
+type Edits = Result<Changes, layer::Reason>;
 
 fn edits(facts: &Facts<'_>, index: usize, stage: usize) -> Edits {
     let dockerfile = &facts.dockerfiles[index];
@@ -55,7 +55,7 @@ fn report(
     match edits {
         Ok(edits) => finding
             .help("pin a version or commit in the command, or put a cache-bust above it")
-            .fix(Safety::Safe, "insert a cache-bust layer above it", edits.clone()),
+            .change(Safety::Safe, "insert a cache-bust layer above it", edits.clone()),
         Err(reason) => finding
             .help(format!("pin a version or commit in the command ({reason})"))
             .fix(Safety::Manual, "pin a version or commit", Vec::new()),

@@ -66,23 +66,23 @@ fn clocks(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &
                 layer::insert(facts, index, &dockerfile.stages, &[(stage, place)])
             });
             let title = "bust by a build argument instead";
-            let mut edits = match layer {
-                Ok(edits) => edits.clone(),
+            let mut changes = match layer {
+                Ok(changes) => changes.clone(),
                 Err(reason) => {
                     finding.help(reason.clone()).fix(Safety::Manual, title, Vec::new());
                     continue;
                 }
             };
             if number == 0 {
-                finding.fix(Safety::Safe, title, edits);
+                finding.change(Safety::Safe, title, changes);
                 continue;
             }
             // One layer is enough for the stage, and every clock goes when it comes: one that went before would leave its
             // comments above what stands below, and the layer may take that along.
-            if !edits.iter().any(|(file, edit)| *file == model.file && edit.span.contains(instruction.span)) {
-                edits.push((model.file, edit::remove(text, model, at)));
+            if !changes.edits.iter().any(|(file, edit)| *file == model.file && edit.span.contains(instruction.span)) {
+                changes.edits.push((model.file, edit::remove(text, model, at)));
             }
-            finding.fix(Safety::Safe, "remove it: the first of its kind becomes the cache-bust", edits);
+            finding.change(Safety::Safe, "remove it: the first of its kind becomes the cache-bust", changes);
         }
     }
 }
@@ -163,7 +163,7 @@ fn before_from(facts: &Facts<'_>, index: usize, one: &Declared<'_>, sink: &mut S
     let stages = layer::needed(facts, index);
     let place = stages.into_iter().find_map(|s| Some((s, layer::above(facts, dockerfile, s)?)));
     let edits = place.and_then(|place| layer::insert(facts, index, &dockerfile.stages, &[place]).ok());
-    finding.fix(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());
+    finding.change(Safety::Safe, "declare it in the stage", edits.unwrap_or_default());
     true
 }
 
@@ -177,7 +177,7 @@ fn nothing_after(facts: &Facts<'_>, index: usize, stage: usize, one: &Declared<'
         )
         .help("an ARG is part of the key of the RUNs after it, in its own stage: move it above what has to run again");
     let edits = layer::moved(facts, index, stage, one.at).unwrap_or_default();
-    finding.fix(Safety::Safe, "move it above what has to run again", edits);
+    finding.change(Safety::Safe, "move it above what has to run again", edits);
     true
 }
 

@@ -54,7 +54,7 @@ fn look(facts: &Facts<'_>, index: usize, dockerfile: &DockerfileFacts, sink: &mu
     }
     let at: Vec<(usize, usize)> = places.iter().map(|p| (p.stage, p.before)).collect();
     match layer::insert(facts, index, stages, &at) {
-        Ok(edits) => finding.fix(Safety::Safe, "insert a cache-bust layer above it", edits),
+        Ok(edits) => finding.change(Safety::Safe, "insert a cache-bust layer above it", edits),
         Err(reason) => finding
             .help(format!("add an ARG above it that every deploy passes anew ({reason})"))
             .fix(Safety::Manual, "add a cache-bust", Vec::new()),

@@ -1,6 +1,6 @@
 //! Text changes: sorted, never overlapping; two sets merge or the merge fails.
 
-use super::{FileId, SourceFile, Span};
+use super::{FileId, Location, SourceFile, Span};
 
 /// One replacement: the bytes of `span` become `text`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,11 +65,13 @@ pub struct Changes {
     pub edits: Vec<(FileId, Edit)>,
     /// Files that are not there yet, whole.
     pub creates: Vec<SourceFile>,
+    /// What it takes for granted, and does not change itself.
+    pub rests_on: Vec<Location>,
 }
 
 impl From<Vec<(FileId, Edit)>> for Changes {
     fn from(edits: Vec<(FileId, Edit)>) -> Self {
-        Self { edits, creates: Vec::new() }
+        Self { edits, ..Self::default() }
     }
 }
 

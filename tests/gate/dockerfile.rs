@@ -184,7 +184,8 @@ impl Walk<'_, '_> {
     ) -> Option<(Vec<Change>, Option<State>)> {
         let next = State { new: at.new + 1, declared: None, ..at.clone() };
         let own = from.map(|from| from + 1).filter(|&run| {
-            self.before.steps.get(run).is_some_and(|old| old.cmd == "RUN" && old.value == new.value)
+            let idle = |old: &Step<'_>| IDLE.is_match(old.lines) && old.lines.contains(name);
+            self.before.steps.get(run).is_some_and(|old| old.cmd == "RUN" && idle(old) && old.value == new.value)
         });
         if let Some(run) = own {
             let ahead = at.ahead.iter().copied().chain([run]).collect();

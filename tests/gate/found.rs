@@ -333,3 +333,31 @@ fn a_cache_bust_goes_behind_the_install_with_the_copy_that_it_busts() {
         check(&files, &["broad-copy"], "Dockerfile", &fixed);
     }
 }
+
+#[test]
+fn of_several_clocks_and_arguments_each_finds_its_place() {
+    let dockerfile = "\
+FROM debian:12
+RUN git clone https://example.com/b.git /b
+# why
+RUN echo $(date)
+ARG CACHEBUST=1
+
+RUN git clone https://example.com/a.git /a
+ARG CACHEBUST=1
+";
+    let fixed = "\
+FROM debian:12
+ARG CACHEBUST=unset
+RUN echo \"cache bust: ${CACHEBUST}\"
+RUN git clone https://example.com/b.git /b
+# why
+
+ARG CACHEBUST=1
+
+RUN git clone https://example.com/a.git /a
+ARG CACHEBUST=1
+";
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
+    check(&files, &["cached-fetch", "inert-cache-bust"], "Dockerfile", fixed);
+}

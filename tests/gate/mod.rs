@@ -16,6 +16,7 @@ mod fragments;
 mod judge;
 mod properties;
 mod script;
+mod short;
 
 /// A line of a report that is asked for; the harness hides what a test that passes prints otherwise.
 macro_rules! say {

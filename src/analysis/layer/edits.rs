@@ -1,7 +1,7 @@
 //! The cache-bust layer as edits: two instructions in the Dockerfile, and the build argument in every compose service
 //! that builds it.
 
-use super::{Reason, name};
+use super::{Reason, installed, name, order, ships};
 use crate::{
     analysis::{
         DockerfileFacts, Facts,
@@ -14,7 +14,7 @@ use crate::{
         compose::edit as compose_edit,
         dockerfile::{Dockerfile, Instruction, Kind, edit as dockerfile_edit},
     },
-    text::{Edit, FileId, Newline, Span},
+    text::{Changes, Edit, FileId, Location, Newline, Span},
 };
 
 /// The label that stands for the RUN where nothing runs one; it also tells which value an image was built with.
@@ -33,7 +33,7 @@ fn lines(model: &Dockerfile, near: usize, shell: Shell, name: &str) -> Vec<Strin
 
 /// The instruction that uses the argument.
 pub(super) fn user(model: &Dockerfile, stages: &Stages, stage: usize, near: usize, name: &str) -> String {
-    user_as(model, near, stages.shell_at(model, stage, near), name)
+    user_as(model, near, stages.shell_of(stage), name)
 }
 
 fn user_as(model: &Dockerfile, near: usize, shell: Shell, name: &str) -> String {
@@ -46,7 +46,8 @@ fn user_as(model: &Dockerfile, near: usize, shell: Shell, name: &str) -> String 
 }
 
 /// Edits that put the layer before each of these instructions (stage, instruction) and pass the argument. What the stage
-/// has instead is repaired: a layer that stands too low is moved, a RUN that prints the clock gives way to it.
+/// has instead is repaired: a layer that stands too low is moved, a RUN that prints the clock gives way to it. They rest
+/// on the other COPYs that decided which instruction it is.
 ///
 /// # Errors
 /// With the reason, if a compose file cannot be edited without guessing.
@@ -55,7 +56,7 @@ pub fn insert(
     dockerfile: usize,
     stages: &Stages,
     places: &[(usize, usize)],
-) -> Result<Vec<(FileId, Edit)>, Reason> {
+) -> Result<Changes, Reason> {
     insert_as(facts, dockerfile, stages, places, &name(&facts.dockerfiles[dockerfile].model))
 }
 
@@ -66,17 +67,25 @@ pub(super) fn insert_as(
     stages: &Stages,
     places: &[(usize, usize)],
     name: &str,
-) -> Result<Vec<(FileId, Edit)>, Reason> {
-    let file = facts.dockerfiles[dockerfile].model.file;
-    let mut edits = Vec::new();
+) -> Result<Changes, Reason> {
+    let model = &facts.dockerfiles[dockerfile].model;
+    let mut changes = Changes::default();
     for &(stage, instruction) in places {
         if !is_there(facts, dockerfile, stages, (stage, instruction), name) {
             let made = layer(facts, dockerfile, stages, stage, instruction, name);
-            edits.extend(made.into_iter().map(|edit| (file, edit)));
+            changes.edits.extend(made.into_iter().map(|edit| (model.file, edit)));
+            changes.rests_on.extend(rests_on(facts, dockerfile, (stage, instruction)));
         }
     }
-    edits.extend(pass(facts, dockerfile, name)?);
-    Ok(edits)
+    changes.edits.extend(pass(facts, dockerfile, name)?);
+    Ok(changes)
+}
+
+/// The other COPYs that decided on this place (stage, instruction).
+pub(super) fn rests_on(facts: &Facts<'_>, dockerfile: usize, at: (usize, usize)) -> Vec<Location> {
+    let model = &facts.dockerfiles[dockerfile].model;
+    let others = order(facts, &facts.dockerfiles[dockerfile], at.0).filter(|&other| other != at.1);
+    others.map(|other| Location::new(model.file, model.instructions[other].span)).collect()
 }
 
 /// The layer in one stage.
@@ -98,8 +107,8 @@ fn layer(
     let instead = clocks.first().copied().filter(|&clock| clock <= instruction);
     clocks.retain(|&clock| Some(clock) != instead);
     let near = instead.unwrap_or(instruction);
-    // Where a RUN stood that shell has run it, whatever the RUNs above show.
-    let shell = stages.shell_at(model, stage, near + usize::from(instead.is_some()));
+    // Where a RUN stood its shell is there, whatever the base has.
+    let shell = if instead.is_some() { stages.all[stage].shell } else { stages.shell_of(stage) };
     let new = match &low {
         Some(low) => {
             let start = dockerfile_edit::start_with_comments(text, model, low.arg);
@@ -178,47 +187,76 @@ fn shown_below(
     run.filter(|_| shows).map(|step| step.instruction)
 }
 
-/// What busts the steps from an instruction on, or is meant to: the layers and the RUNs that print the clock which stand
-/// above it in its stage with no other RUN between. Each as its first and its last instruction and the name of its
-/// argument, from the top.
-pub fn leading(
-    text: &str,
-    dockerfile: &DockerfileFacts,
-    instruction: usize,
-) -> Vec<(usize, usize, Option<String>)> {
+/// A layer, or a RUN that prints the clock and is meant as one.
+#[derive(Debug)]
+pub struct Bust {
+    /// Its first instruction.
+    pub first: usize,
+    /// Its last one.
+    pub last: usize,
+    /// The name of its argument.
+    pub name: Option<String>,
+}
+
+/// Those of a stage, from the top.
+fn busts(text: &str, dockerfile: &DockerfileFacts, stage: usize) -> Vec<Bust> {
     let model = &dockerfile.model;
-    let Some(stage) = model.stages.iter().position(|stage| stage.body.contains(&instruction)) else {
-        return Vec::new();
-    };
     let steps = &dockerfile.stages.all[stage].steps;
     let clocks: Vec<usize> = clocks(steps).collect();
-    let first = model.stages[stage].body.start;
-    let mut found = Vec::new();
-    let mut at = instruction;
-    while at > first {
-        at -= 1;
-        let name = (at > first).then(|| bust(&model.instructions[at - 1].kind)).flatten().filter(|name| {
-            let label = matches!(&model.instructions[at].kind, Kind::Label(pairs) if pairs.iter().all(|p| p.name.value == LABEL));
-            label && mentions(&text[model.instructions[at].span.range()], name)
-                || shown_below(text, dockerfile, steps, at - 1, name).is_some()
-        });
-        match &model.instructions[at].kind {
-            _ if name.is_some() => {
-                found.push((at - 1, at, name.map(str::to_owned)));
-                at -= 1;
-            }
-            Kind::Run(_) if clocks.contains(&at) => found.push((at, at, None)),
-            Kind::Copy(_)
-            | Kind::Add(_)
-            | Kind::Workdir(_)
-            | Kind::User(_)
-            | Kind::Label(_)
-            | Kind::Other => {}
-            _ => break,
+    let uses = |at: usize, name: &str| {
+        let label = matches!(&model.instructions[at].kind, Kind::Label(pairs) if pairs.iter().all(|p| p.name.value == LABEL));
+        label && mentions(&text[model.instructions[at].span.range()], name)
+            || shown_below(text, dockerfile, steps, at - 1, name).is_some()
+    };
+    let body = model.stages[stage].body.clone();
+    let found = body.clone().filter_map(|at| {
+        let arg = at.checked_sub(1).filter(|above| body.contains(above));
+        let name = arg.and_then(|arg| bust(&model.instructions[arg].kind)).filter(|name| uses(at, name));
+        match name {
+            Some(name) => Some(Bust { first: at - 1, last: at, name: Some(name.to_owned()) }),
+            None => clocks.contains(&at).then_some(Bust { first: at, last: at, name: None }),
         }
+    });
+    found.collect()
+}
+
+/// What busts the steps from an instruction of a stage on, or is meant to: what stands above it in its stage with no
+/// other RUN between.
+pub fn leading(text: &str, dockerfile: &DockerfileFacts, stage: usize, instruction: usize) -> Vec<Bust> {
+    let mut top = instruction;
+    let mut found = Vec::new();
+    for bust in busts(text, dockerfile, stage).into_iter().rev().filter(|bust| bust.last < instruction) {
+        let between = &dockerfile.model.instructions[bust.last + 1..top];
+        let passes = |i: &Instruction| {
+            matches!(
+                i.kind,
+                Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_) | Kind::User(_) | Kind::Label(_) | Kind::Other
+            )
+        };
+        if !between.iter().all(passes) {
+            break;
+        }
+        top = bust.first;
+        found.push(bust);
     }
     found.reverse();
     found
+}
+
+/// What stands where the layer belongs as long as the last install of the stage has no COPY of source right below it:
+/// the first bust between it and the next such COPY.
+pub fn following(
+    facts: &Facts<'_>,
+    dockerfile: &DockerfileFacts,
+    stage: usize,
+    install: usize,
+) -> Option<Bust> {
+    let steps = &dockerfile.stages.all[stage].steps;
+    let last = installed(steps).filter(|&at| steps[at].instruction == install)?;
+    let source = steps[last..].iter().find(|step| ships(facts, dockerfile, &step.what))?;
+    let text = &facts.snapshot.file(dockerfile.model.file).text;
+    let mut all = busts(text, dockerfile, stage).into_iter();
+    all.find(|bust| bust.first > install).filter(|bust| bust.last < source.instruction)
 }
 
 /// The name of the one argument that an ARG declares, if it is called a bust.

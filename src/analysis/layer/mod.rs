@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::dockerfile::{Dockerfile, Kind};
 
-pub use edits::{LABEL, clocks, insert, leading, pass};
+pub use edits::{Bust, LABEL, clocks, following, insert, leading, pass};
 pub use repair::{followed, moved};
 
 /// The name of the argument where the Dockerfile has none yet.
@@ -62,23 +62,20 @@ pub fn place<'a>(
 ) -> Option<Place<'a>> {
     let steps = &dockerfile.stages.all[stage].steps;
     let inherited = || heirs.iter().map(|&heir| dockerfile.stages.all[heir].steps.as_slice());
-    let ships = |step: &What| match step {
-        What::Copy(copy) => {
-            dockerfile.contexts.iter().any(|c| brings(facts.snapshot, c, copy) == Brings::Source)
-        }
-        _ => false,
-    };
-    let first = steps.iter().position(|step| ships(&step.what))?;
-    // An install that reads manifests stays cached where source comes after it.
-    let installed = steps.iter().rposition(|step| installs(&step.what)).unwrap_or(0);
-    let later = (installed.max(first)..steps.len()).find(|&at| ships(&steps[at].what));
+    let (first, later) = sources(facts, dockerfile, steps)?;
     // What another shell runs is not read: it may depend on anything.
     let foreign = dockerfile.stages.all[stage].shell == Shell::Foreign;
-    let any_works = |steps: &[Step]| {
-        steps.iter().any(|step| works(&step.what) || foreign && matches!(step.what, What::Run(_)))
+    let any = |steps: &[Step], works: &dyn Fn(&Effect) -> bool| {
+        let does = |what: &What| matches!(what, What::Run(run) if foreign || run.effects.iter().any(works));
+        steps.iter().any(|step| does(&step.what))
     };
-    let heir_works = inherited().any(any_works);
-    let source = later.into_iter().chain([first]).find(|&at| heir_works || any_works(&steps[at..]))?;
+    let heir_works = inherited().any(|steps| any(steps, &works));
+    let source = match later {
+        Some(later) if heir_works || any(&steps[later..], &works) => later,
+        Some(_) if any(&steps[first..], &|effect| works(effect) && !installs(effect)) => first,
+        None if heir_works || any(&steps[first..], &works) => first,
+        _ => return None,
+    };
     let follows = moving_fetch(steps);
     let before = follows.filter(|&at| at < source).unwrap_or(source);
     let mut fetches = unpinned(&steps[source + 1..]).chain(inherited().flat_map(unpinned));
@@ -91,20 +88,53 @@ pub fn place<'a>(
     })
 }
 
-/// Whether a RUN installs what a manifest names.
-fn installs(step: &What) -> bool {
-    let reads_manifest = |e: &Effect| matches!(e, Effect::Install(i) if i.needs == Needs::Manifests);
-    matches!(step, What::Run(run) if run.effects.iter().any(reads_manifest))
+/// The first step that brings source, and the first below the last install: an install that reads manifests stays cached
+/// where source comes after it.
+fn sources(
+    facts: &Facts<'_>,
+    dockerfile: &DockerfileFacts,
+    steps: &[Step],
+) -> Option<(usize, Option<usize>)> {
+    let ships = |at: &usize| ships(facts, dockerfile, &steps[*at].what);
+    let first = (0..steps.len()).find(ships)?;
+    Some((first, (installed(steps).unwrap_or(0).max(first)..steps.len()).find(ships)))
 }
 
-/// Whether what a RUN leaves may depend on more than its text and the names of the files that it finds.
-fn works(step: &What) -> bool {
-    let depends = |effect: &Effect| match effect {
+/// The COPYs of source above the last install of a stage: with one of them below, the layer would belong elsewhere.
+fn order(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> impl Iterator<Item = usize> {
+    let steps = &dockerfile.stages.all[stage].steps;
+    let above = &steps[..installed(steps).unwrap_or(0)];
+    above.iter().filter(|step| ships(facts, dockerfile, &step.what)).map(|step| step.instruction)
+}
+
+/// Whether a step brings application source.
+fn ships(facts: &Facts<'_>, dockerfile: &DockerfileFacts, step: &What) -> bool {
+    match step {
+        What::Copy(copy) => {
+            dockerfile.contexts.iter().any(|c| brings(facts.snapshot, c, copy) == Brings::Source)
+        }
+        _ => false,
+    }
+}
+
+/// The last step that installs what a manifest names.
+fn installed(steps: &[Step]) -> Option<usize> {
+    let installs = |what: &What| matches!(what, What::Run(run) if run.effects.iter().any(installs));
+    steps.iter().rposition(|step| installs(&step.what))
+}
+
+/// Whether a command installs what a manifest names.
+fn installs(effect: &Effect) -> bool {
+    matches!(effect, Effect::Install(install) if install.needs == Needs::Manifests)
+}
+
+/// Whether what a command leaves may depend on more than its text and the names of the files that it finds.
+fn works(effect: &Effect) -> bool {
+    match effect {
         Effect::Nothing | Effect::PrintsClock { .. } => false,
         Effect::Other { reads, .. } => matches!(reads, Reads::Index | Reads::Unknown),
         _ => true,
-    };
-    matches!(step, What::Run(run) if run.effects.iter().any(depends))
+    }
 }
 
 /// The first step with a fetch that moves.
@@ -121,9 +151,16 @@ pub fn above(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> O
     source.into_iter().chain(fetch).min()
 }
 
-/// The same; in a stage that needs none the first RUN that prints the clock, where its author wanted one.
+/// The same; in a stage that needs none the first RUN that prints the clock, where its author wanted one, or the source
+/// above it.
 pub fn wanted(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> Option<usize> {
-    above(facts, dockerfile, stage).or_else(|| clocks(&dockerfile.stages.all[stage].steps).next())
+    let steps = &dockerfile.stages.all[stage].steps;
+    let instead = || {
+        let clock = clocks(steps).next()?;
+        let source = sources(facts, dockerfile, steps).and_then(|(_, later)| later);
+        Some(source.map_or(clock, |source| clock.min(steps[source].instruction)))
+    };
+    above(facts, dockerfile, stage).or_else(instead)
 }
 
 /// The argument's name: the Dockerfile's own bust, whatever it is called, or [`NAME`].

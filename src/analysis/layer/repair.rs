@@ -2,18 +2,18 @@
 
 use super::{
     above,
-    edits::{insert_as, user},
+    edits::{insert_as, rests_on, user},
     needed, pass, wanted,
 };
 use crate::{
     analysis::{Facts, stages::mentions},
     model::dockerfile::{Kind, Pair, edit},
-    text::{Edit, FileId},
+    text::{Changes, Edit, FileId},
 };
 
 /// The ARG where it is needed: in its own stage, or in the first one that needs it, of those that are built. `None` if
 /// nothing needs it, or if what it declares is used where it stands.
-pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> Option<Vec<(FileId, Edit)>> {
+pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> Option<Changes> {
     let facts_of = &facts.dockerfiles[dockerfile];
     let model = &facts_of.model;
     let Kind::Arg(pairs) = &model.instructions[arg].kind else { return None };
@@ -50,7 +50,7 @@ pub fn moved(facts: &Facts<'_>, dockerfile: usize, stage: usize, arg: usize) -> 
         (model.file, edit::remove_block(text, model, arg, arg)),
     ];
     edits.extend(pass(facts, dockerfile, name).ok()?);
-    Some(edits)
+    Some(Changes { edits, rests_on: rests_on(facts, dockerfile, (to, before)), ..Changes::default() })
 }
 
 /// The ENV that hides the ARG takes its value, and the ENV's constant becomes the default. The variable then changes in

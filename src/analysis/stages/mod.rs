@@ -11,7 +11,7 @@ use super::{
     vars::{Scope, Val},
 };
 use crate::{
-    model::dockerfile::{Dockerfile, Form, Kind, Run},
+    model::dockerfile::Dockerfile,
     text::Span,
 };
 
@@ -252,8 +252,8 @@ impl Stages {
         chain
     }
 
-    /// The shell that runs a RUN in shell form right above an instruction of the stage.
-    pub fn shell_at(&self, dockerfile: &Dockerfile, stage: usize, instruction: usize) -> Shell {
+    /// The shell that is there from the first instruction of the stage on.
+    pub fn shell_of(&self, stage: usize) -> Shell {
         let own = &self.all[stage];
         // A stage that starts from this one shows what the base has.
         let starts_here = |heir: usize| heir > stage && self.chain(heir).contains(&stage);
@@ -261,16 +261,9 @@ impl Stages {
         if own.shell == Shell::Unknown && (0..self.all.len()).any(shown) {
             return Shell::Posix;
         }
-        if own.shell != Shell::Posix || initial_shell(&own.root, &self.all) != Shell::Absent {
-            return own.shell;
-        }
-        // What the base lacks, a step has brought: the first RUN that needs it shows from where on it is there.
-        let runs = |step: &Step| {
-            let kind = &dockerfile.instructions[step.instruction].kind;
-            matches!(kind, Kind::Run(Run { form: Form::Shell(_), .. }))
-        };
-        let first = self.steps(stage).map(|(_, _, step)| step).find(|step| runs(step));
-        if first.is_some_and(|step| step.instruction < instruction) { Shell::Posix } else { Shell::Absent }
+        // What the base lacks, a step may bring; which one, and that it stays above, is not known.
+        let lacks = own.shell == Shell::Posix && initial_shell(&own.base, &self.all) == Shell::Absent;
+        if lacks { Shell::Absent } else { own.shell }
     }
 
     /// The steps of a stage's ancestors and then its own, each with its stage and its index there.

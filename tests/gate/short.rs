@@ -1,0 +1,78 @@
+//! Every short Dockerfile of the pieces that decide where a cache-bust layer goes: the order of the fixes says nothing.
+
+use unstale::text::Snapshot;
+
+use super::{properties::in_any_order, say};
+use crate::projects::project;
+
+/// Pieces of one stage.
+const PIECES: &[&str] = &[
+    "COPY . .\n",
+    "COPY src ./src\n",
+    "RUN npm ci\n",
+    "RUN git clone https://example.com/a.git /a\n",
+    "VOLUME /app\n",
+    "ENV FOO=b\n",
+    "RUN make\n",
+    "# why\nRUN echo $(date)\n",
+    "ARG NOCACHE\nRUN echo $NOCACHE\n",
+    "RUN apt-get update\n",
+    "RUN apt-get install -y git\n",
+];
+
+/// Orders of rules.
+const ORDERS: [&[&str]; 4] = [
+    &["broad-copy", "cached-fetch", "inert-cache-bust", "split-apt-update"],
+    &["cached-fetch", "inert-cache-bust", "split-apt-update", "broad-copy"],
+    &["inert-cache-bust", "broad-copy", "split-apt-update", "cached-fetch"],
+    &["split-apt-update", "missing-cache-bust", "broad-copy"],
+];
+
+/// How many pieces, and which; the variables ask for more.
+fn asked() -> (usize, Vec<&'static str>) {
+    let length = std::env::var("UNSTALE_SHORT").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let which = std::env::var("UNSTALE_SHORT_PIECES").unwrap_or_default();
+    let wanted = |at: &usize| which.is_empty() || which.split(',').any(|n| n == at.to_string());
+    (length, (0..PIECES.len()).filter(wanted).map(|at| PIECES[at]).collect())
+}
+
+fn snapshot(head: &str, body: &[&str]) -> Snapshot {
+    let dockerfile = format!("{head}{}", body.concat());
+    project(&[
+        ("Dockerfile", &dockerfile),
+        ("compose.yaml", "services:\n  web:\n    build: .\n"),
+        ("package.json", "{\"dependencies\": {\"x\": \"1\"}}\n"),
+        ("package-lock.json", "{}\n"),
+        ("src/main.py", ""),
+        ("server.js", ""),
+        (".git/HEAD", ""),
+        (".dockerignore", ".git\n"),
+    ])
+}
+
+#[test]
+fn short_dockerfiles_come_out_the_same_in_any_order() {
+    let (length, pieces) = asked();
+    let (mut wrong, mut tried) = (0, 0);
+    let mut digits = vec![0; length];
+    loop {
+        let body: Vec<&str> = digits.iter().map(|&digit| pieces[digit]).collect();
+        for head in ["FROM debian:12\nWORKDIR /app\n", "FROM scratch\nWORKDIR /app\n"] {
+            let snapshot = snapshot(head, &body);
+            for order in ORDERS {
+                tried += 1;
+                if let Err(why) = in_any_order(&snapshot, order) {
+                    wrong += 1;
+                    if wrong <= 40 {
+                        say!("=== {order:?}\n{head}{}--- {why}", body.concat());
+                    }
+                }
+            }
+        }
+        let Some(at) = digits.iter().position(|&digit| digit + 1 < pieces.len()) else { break };
+        digits[at] += 1;
+        digits[..at].fill(0);
+    }
+    say!("{tried} tried");
+    assert_eq!(wrong, 0);
+}
