@@ -68,8 +68,7 @@ pub fn edits(parts: &Parts<'_>) -> Result<Changes, Reason> {
     // What stands right below the install is where it goes.
     let below = model.instructions[run_at].lines.end();
     let there = along.pop_if(|bust| edit::block(text, model, bust.first, bust.last).start() == below);
-    let along: Vec<Span> =
-        along.iter().map(|bust| edit::block(text, model, bust.first, bust.last)).collect();
+    let along: Vec<Span> = along.iter().map(|bust| edit::block(text, model, bust.first, bust.last)).collect();
     let behind = along.iter().map(|block| text[block.range()].trim_end_matches(['\r', '\n']).to_owned());
     let behind: Vec<String> = behind.chain([text[whole.range()].to_owned()]).collect();
     let moved = edit::insert_after(text, model, there.map_or(run_at, |bust| bust.last), &behind);

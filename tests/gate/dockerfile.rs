@@ -185,13 +185,16 @@ impl Walk<'_, '_> {
         let next = State { new: at.new + 1, declared: None, ..at.clone() };
         let own = from.map(|from| from + 1).filter(|&run| {
             let idle = |old: &Step<'_>| IDLE.is_match(old.lines) && old.lines.contains(name);
-            self.before.steps.get(run).is_some_and(|old| old.cmd == "RUN" && idle(old) && old.value == new.value)
+            self.before
+                .steps
+                .get(run)
+                .is_some_and(|old| old.cmd == "RUN" && idle(old) && old.value == new.value)
         });
         if let Some(run) = own {
             let ahead = at.ahead.iter().copied().chain([run]).collect();
             return Some((vec![Change::Moved(run, at.new)], Some(State { ahead, ..next })));
         }
-        uses(new, name).then(|| (vec![Change::New(at.new)], Some(next)))
+        (self.busts() && uses(new, name)).then(|| (vec![Change::New(at.new)], Some(next)))
     }
 
     fn inserted(&self, at: &State, new: &Step<'_>, found: &mut Vec<(Vec<Change>, Option<State>)>) {
@@ -213,20 +216,22 @@ impl Walk<'_, '_> {
                 found.push((vec![Change::Gone(back), Change::New(j)], Some(next)));
             }
         }
-        if self.busts() && new.cmd == "ARG" {
-            // The file's own, from further down.
-            let stage = self.before.steps[at.old.min(self.before.steps.len())..].iter().enumerate();
-            let later =
-                stage.take_while(|(_, old)| old.cmd != "FROM").filter(|(_, old)| old.value == new.value);
-            for (by, _) in later {
-                let from = at.old + by;
-                let Some(name) = argument(new).map(|(name, _)| name).filter(|name| is_bust(name)) else {
-                    continue;
-                };
-                let ahead = at.ahead.iter().copied().chain([from]).collect();
+        // The file's own bust, from further down: where the rules of the layer put it, or above a COPY that comes back.
+        let along = self.has("broad-copy") && !at.pending.is_empty();
+        let stage = self.before.steps[at.old.min(self.before.steps.len())..].iter().enumerate();
+        let later = stage.take_while(|(_, old)| old.cmd != "FROM").filter(|(_, old)| old.value == new.value);
+        for from in later.map(|(by, _)| at.old + by) {
+            let ahead = at.ahead.iter().copied().chain([from]).collect();
+            let taken = State { ahead, ..next.clone() };
+            let name = argument(new).map(|(name, _)| name).filter(|name| is_bust(name));
+            if let Some(name) = name.filter(|_| self.busts() || along) {
                 let declared = Some((name, Some(from)));
-                found.push((vec![Change::Moved(from, j)], Some(State { ahead, declared, ..next.clone() })));
+                found.push((vec![Change::Moved(from, j)], Some(State { declared, ..taken })));
+            } else if along && self.is_clock(from) {
+                found.push((vec![Change::Moved(from, j)], Some(taken)));
             }
+        }
+        if self.busts() && new.cmd == "ARG" {
             // Anew, or as another stage has it, where it busts nothing.
             let as_elsewhere = |name: &str| {
                 let same = |old: &Step<'_>| old.value == new.value;
@@ -282,14 +287,16 @@ impl Walk<'_, '_> {
             first.is_some_and(|name| IDLE.is_match(steps[i].lines) && steps[i].lines.contains(&name))
         };
         let first = |i: usize| name(i).is_some() && i + 1 < steps.len() && second(i + 1);
-        let clock = |i: usize| {
-            steps[i].cmd == "RUN"
-                && steps[i].value["args"][0].as_str().is_some_and(|text| CLOCK.is_match(text.trim()))
-        };
-        let part = |i: usize| first(i) || second(i) || clock(i);
+        let part = |i: usize| first(i) || second(i) || self.is_clock(i);
         let mut after = (i..steps.len())
             .skip_while(|&at| part(at) || matches!(steps[at].cmd.as_str(), "WORKDIR" | "USER" | "LABEL"));
         part(i) && after.next().is_some_and(|at| matches!(steps[at].cmd.as_str(), "COPY" | "ADD"))
+    }
+
+    /// Whether an instruction before only shows a clock or chance.
+    fn is_clock(&self, i: usize) -> bool {
+        let step = &self.before.steps[i];
+        step.cmd == "RUN" && step.value["args"][0].as_str().is_some_and(|text| CLOCK.is_match(text.trim()))
     }
 
     /// Whether an instruction became another by what a rule may write into it.
@@ -593,148 +600,4 @@ fn others(before: &str, after: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::judge;
-
-    const BUST: &[&str] = &["cached-fetch"];
-
-    /// Before, after, the rules, and whether they may do it.
-    type Case<'c> = (&'c str, String, &'static [&'static str], bool);
-
-    #[test]
-    fn what_a_rule_may_do_is_explained_and_nothing_else() {
-        let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
-        let label = "ARG CACHE_BUST=unset\nLABEL org.example=${CACHE_BUST}\n";
-        let cases: &[Case<'_>] = &[
-            ("FROM a\nRUN x\n", format!("FROM a\n{layer}RUN x\n"), BUST, true),
-            ("FROM a\nRUN x\n", format!("FROM a\n{label}RUN x\n"), BUST, true),
-            ("FROM a\nRUN x\n", format!("FROM a\n{layer}RUN x\n"), &["broad-copy"], false),
-            ("FROM a\nRUN x\n", "FROM a\nARG CACHE_BUST=unset\nRUN x\n".to_owned(), BUST, false),
-            ("FROM a\nRUN x\n", format!("FROM a\n{layer}RUN  x\n"), BUST, false),
-            ("FROM a\n# c\nRUN x\n", format!("FROM a\n{layer}RUN x\n"), BUST, false),
-            ("FROM a\nRUN x", format!("FROM a\n{layer}RUN x\n"), BUST, false),
-            ("FROM a\nRUN x \\\n y\n", format!("FROM a\n{layer}RUN x y\n"), BUST, false),
-            ("FROM a\nENV F \"a b\"\nRUN x\n", format!("FROM a\nENV F=\"a b\"\n{layer}RUN x\n"), BUST, false),
-            (
-                "FROM a\n# c\nCOPY . .\nRUN npm ci\nRUN y\n",
-                "FROM a\nCOPY package.json ./\nRUN npm ci\n# c\nCOPY . .\nRUN y\n".to_owned(),
-                &["broad-copy"],
-                true,
-            ),
-            (
-                "FROM a\nCOPY . .\nRUN npm ci\nFROM b\nRUN y\n",
-                "FROM a\nCOPY package.json ./\nRUN npm ci\nFROM b\nCOPY . .\nRUN y\n".to_owned(),
-                &["broad-copy"],
-                false,
-            ),
-            (
-                "FROM a\nCOPY . .\nRUN npm ci\n",
-                "FROM a\nCOPY server.js ./\nRUN npm ci\nCOPY . .\n".to_owned(),
-                &["broad-copy"],
-                false,
-            ),
-            (
-                "FROM a\nRUN apt-get update\nRUN apt-get install -y \\\n git && \\\n rm -rf /x\n",
-                "FROM a\nRUN apt-get update && apt-get install -y \\\n git && \\\n rm -rf /x\n".to_owned(),
-                &["split-apt-update"],
-                true,
-            ),
-            (
-                "FROM a\nRUN apt-get update\nRUN apt-get install -y \\\n git && \\\n rm -rf /x\n",
-                "FROM a\nRUN apt-get update && apt-get install -y \\\n git\n".to_owned(),
-                &["split-apt-update"],
-                false,
-            ),
-            ("FROM a\nVOLUME /x /y\n", "FROM a\nVOLUME /y\n".to_owned(), &["volume-over-code"], true),
-            ("FROM a\nVOLUME /x /y\n", "FROM a\nVOLUME /z\n".to_owned(), &["volume-over-code"], false),
-            // The file's own layer, from below.
-            (
-                "FROM a\nRUN x\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nRUN y\n",
-                "FROM a\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nRUN x\nRUN y\n".to_owned(),
-                BUST,
-                true,
-            ),
-            (
-                "FROM a\nRUN x\nARG NOCACHE=1\nRUN y\n",
-                "FROM a\nARG NOCACHE=1\nRUN echo \"cache bust: ${NOCACHE}\"\nRUN x\nRUN y\n".to_owned(),
-                BUST,
-                true,
-            ),
-            (
-                "FROM a\nRUN x\nFROM b\nARG NOCACHE=1\nRUN y\n",
-                "FROM a\nARG NOCACHE=1\nRUN echo \"cache bust: ${NOCACHE}\"\nRUN x\nFROM b\nRUN y\n"
-                    .to_owned(),
-                BUST,
-                false,
-            ),
-            (
-                "FROM a\nRUN x\nARG NOCACHE=1\nRUN y\n",
-                "FROM a\nRUN x\nRUN y\n".to_owned(),
-                &["inert-cache-bust"],
-                false,
-            ),
-            (
-                "FROM a\nARG NOCACHE\nENV NOCACHE=1 B=2\nRUN y\n",
-                "FROM a\nARG NOCACHE=1\nENV NOCACHE=${NOCACHE} B=2\nRUN y\n".to_owned(),
-                &["inert-cache-bust"],
-                true,
-            ),
-            (
-                "FROM a\nARG NOCACHE\nENV NOCACHE=1 B=2\nRUN y\n",
-                "FROM a\nARG NOCACHE=2\nENV NOCACHE=${NOCACHE} B=2\nRUN y\n".to_owned(),
-                &["inert-cache-bust"],
-                false,
-            ),
-            (
-                "FROM a\nVOLUME /x\nRUN y\n",
-                "FROM a\nRUN y\nVOLUME /x\n".to_owned(),
-                &["discarded-write"],
-                true,
-            ),
-            ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\nRUN y\n".to_owned(), &["discarded-write"], false),
-        ];
-        each(cases);
-    }
-
-    #[test]
-    fn what_goes_along_is_explained_and_nothing_else() {
-        let cases: &[Case<'_>] = &[
-            ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n# c\n\nRUN y\n".to_owned(), &["volume-over-code"], true),
-            ("FROM a\n# c\nVOLUME /x\nRUN y\n", "FROM a\n\n# c\nRUN y\n".to_owned(), &["volume-over-code"], false),
-            ("FROM a\nVOLUME /x\nRUN y\n", "FROM a\n\nRUN y\n".to_owned(), &["volume-over-code"], false),
-            // A layer goes with the COPY that it leads, and with nothing else.
-            (
-                "FROM a\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nCOPY . .\nRUN npm ci\nRUN y\n",
-                "FROM a\nCOPY package.json ./\nRUN npm ci\n# c\nARG NOCACHE=1\nRUN echo $NOCACHE\nCOPY . .\nRUN y\n".to_owned(),
-                &["broad-copy"],
-                true,
-            ),
-            (
-                "FROM a\n# c\nARG NOCACHE=1\nRUN make $NOCACHE\nCOPY . .\nRUN npm ci\nRUN y\n",
-                "FROM a\nCOPY package.json ./\nRUN npm ci\n# c\nARG NOCACHE=1\nRUN make $NOCACHE\nCOPY . .\nRUN y\n".to_owned(),
-                &["broad-copy"],
-                false,
-            ),
-            (
-                "FROM a\nARG NOCACHE=1\nRUN echo $NOCACHE\nRUN x\nCOPY . .\nRUN npm ci\n",
-                "FROM a\nRUN x\nCOPY package.json ./\nRUN npm ci\nARG NOCACHE=1\nRUN echo $NOCACHE\nCOPY . .\n".to_owned(),
-                &["broad-copy"],
-                false,
-            ),
-            (
-                "FROM a\n# c\nRUN date\nCOPY . .\nRUN npm ci\n",
-                "FROM a\n# c\nCOPY package.json ./\nRUN npm ci\nRUN date\nCOPY . .\n".to_owned(),
-                &["broad-copy"],
-                false,
-            ),
-        ];
-        each(cases);
-    }
-
-    fn each(cases: &[Case<'_>]) {
-        for (before, after, rules, right) in cases {
-            let wrong = judge(before, after, rules);
-            assert_eq!(wrong.is_empty(), *right, "{before}---\n{after}: {wrong:?}");
-        }
-    }
-}
+mod tests;

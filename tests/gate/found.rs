@@ -361,3 +361,127 @@ ARG CACHEBUST=1
     let files = [("Dockerfile", dockerfile), ("compose.yaml", BUILT)];
     check(&files, &["cached-fetch", "inert-cache-bust"], "Dockerfile", fixed);
 }
+
+/// The project of a Dockerfile with what npm installs.
+fn npm<'f>(dockerfile: &'f str) -> Vec<(&'f str, &'f str)> {
+    vec![
+        ("Dockerfile", dockerfile),
+        ("compose.yaml", BUILT),
+        ("package.json", "{\"dependencies\": {\"x\": \"1\"}}"),
+        ("package-lock.json", "{}"),
+        ("server.js", ""),
+        ("src/main.py", ""),
+    ]
+}
+
+#[test]
+fn a_cache_bust_stands_at_one_place_whether_the_install_is_split_first_or_last() {
+    let from = "FROM debian:12\nWORKDIR /app\n";
+    let manifests = "COPY package.json package-lock.json ./\nRUN npm ci\n";
+    let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+    let fetch = "RUN git clone https://example.com/a.git /a\n";
+    let cases = [
+        // Another COPY of source below the install.
+        (
+            format!("{from}COPY . .\nRUN npm ci\nVOLUME /data\nCOPY . .\n{fetch}"),
+            format!("{from}{manifests}{layer}COPY . .\nVOLUME /data\nCOPY . .\n{fetch}"),
+        ),
+        (
+            format!("{from}COPY . .\nRUN npm ci\nRUN make\n# own\nCOPY src ./src\n{fetch}"),
+            format!("{from}{manifests}{layer}COPY . .\nRUN make\n# own\nCOPY src ./src\n{fetch}"),
+        ),
+        (
+            format!("{from}COPY . .\nRUN npm ci\n{fetch}COPY src ./src\nRUN make\n"),
+            format!("{from}{manifests}{layer}COPY . .\n{fetch}COPY src ./src\nRUN make\n"),
+        ),
+        // Or above it.
+        (
+            format!("{from}COPY src ./src\nCOPY . .\nRUN npm ci\n{fetch}"),
+            format!("{from}COPY src ./src\n{manifests}{layer}COPY . .\n{fetch}"),
+        ),
+    ];
+    for (dockerfile, fixed) in &cases {
+        check(&npm(dockerfile), &["broad-copy", "cached-fetch"], "Dockerfile", fixed);
+        check(&npm(dockerfile), &["cached-fetch", "broad-copy"], "Dockerfile", fixed);
+    }
+    // A layer or a clock that is there goes up to where it would be put, but not past what needs its argument.
+    let own = "# own\nARG CACHEBUST=1\nRUN echo $CACHEBUST\n";
+    let clock = "# why\nRUN echo $(date)\n";
+    for (bust, between, moves) in
+        [(own, "", true), (clock, "", true), (own, "USER node\n", true), (own, "LABEL a=$CACHEBUST\n", false)]
+    {
+        let dockerfile = format!("{from}COPY . .\nRUN npm ci\n{between}{bust}COPY src ./src\n{fetch}");
+        let fixed = match moves {
+            true => format!("{from}{manifests}{bust}COPY . .\n{between}COPY src ./src\n{fetch}"),
+            false => format!("{from}{manifests}COPY . .\n{between}{bust}COPY src ./src\n{fetch}"),
+        };
+        check(&npm(&dockerfile), &["broad-copy"], "Dockerfile", &fixed);
+        // Where it works already, no other rule has a part in it.
+        let mut files = npm(&dockerfile);
+        files[1].1 = "services:\n  web:\n    build: {context: ., args: {CACHEBUST: \"${CACHEBUST:-}\"}}\n";
+        check(&files, &["broad-copy"], "Dockerfile", &fixed);
+    }
+    // What stands below the last COPY of source, or of another install, stays there.
+    for below in ["RUN make\n", "RUN npm ci\n"] {
+        let dockerfile = format!("{from}COPY . .\nRUN npm ci\n{below}{own}{fetch}");
+        let fixed = format!("{from}{manifests}COPY . .\n{below}{own}{fetch}");
+        check(&npm(&dockerfile), &["broad-copy"], "Dockerfile", &fixed);
+    }
+}
+
+#[test]
+fn an_install_above_the_source_needs_no_cache_bust() {
+    let dockerfile = "\
+FROM debian:12
+WORKDIR /app
+COPY src ./src
+COPY . .
+RUN npm ci
+";
+    let fixed = dockerfile
+        .replace("COPY . .\nRUN npm ci\n", "COPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\n");
+    check(&npm(dockerfile), &["missing-cache-bust", "broad-copy"], "Dockerfile", &fixed);
+    // Two installs: it goes above the source between them.
+    let dockerfile = format!("{dockerfile}RUN npm ci\n");
+    let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+    let fixed = format!("{}RUN npm ci\n", fixed.replace("COPY . .\n", &format!("{layer}COPY . .\n")));
+    check(&npm(&dockerfile), &["missing-cache-bust", "broad-copy"], "Dockerfile", &fixed);
+    check(&npm(&dockerfile), &["broad-copy", "missing-cache-bust"], "Dockerfile", &fixed);
+    // A clock is taken for the wish to have one.
+    let clock = "# why\nRUN echo $(date)\n";
+    let dockerfile = format!("FROM debian:12\nWORKDIR /app\nCOPY . .\nRUN npm ci\n{clock}");
+    let fixed = "\
+FROM debian:12
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+COPY . .
+# why
+";
+    check(&npm(&dockerfile), &["inert-cache-bust", "broad-copy"], "Dockerfile", fixed);
+}
+
+#[test]
+fn a_stage_from_scratch_has_a_label_whichever_runs_stand_above() {
+    let layer = "ARG CACHE_BUST=unset\nLABEL cache-bust=\"${CACHE_BUST}\"\n";
+    let dockerfile = "\
+FROM scratch
+WORKDIR /app
+RUN apt-get update
+COPY src ./src
+RUN apt-get install -y git
+";
+    let fixed = format!(
+        "FROM scratch\nWORKDIR /app\n{layer}COPY src ./src\nRUN apt-get update && apt-get install -y git\n"
+    );
+    check(&npm(dockerfile), &["split-apt-update", "missing-cache-bust"], "Dockerfile", &fixed);
+    check(&npm(dockerfile), &["missing-cache-bust", "split-apt-update"], "Dockerfile", &fixed);
+    let dockerfile = "FROM scratch\nWORKDIR /app\nCOPY . .\nRUN npm ci\nRUN make\n";
+    let fixed = format!(
+        "FROM scratch\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\n{layer}COPY . .\nRUN make\n"
+    );
+    check(&npm(dockerfile), &["broad-copy", "missing-cache-bust"], "Dockerfile", &fixed);
+    check(&npm(dockerfile), &["missing-cache-bust", "broad-copy"], "Dockerfile", &fixed);
+}

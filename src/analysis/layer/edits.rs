@@ -230,7 +230,12 @@ pub fn leading(text: &str, dockerfile: &DockerfileFacts, stage: usize, instructi
         let passes = |i: &Instruction| {
             matches!(
                 i.kind,
-                Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_) | Kind::User(_) | Kind::Label(_) | Kind::Other
+                Kind::Copy(_)
+                    | Kind::Add(_)
+                    | Kind::Workdir(_)
+                    | Kind::User(_)
+                    | Kind::Label(_)
+                    | Kind::Other
             )
         };
         if !between.iter().all(passes) {

@@ -62,7 +62,7 @@ pub fn place<'a>(
 ) -> Option<Place<'a>> {
     let steps = &dockerfile.stages.all[stage].steps;
     let inherited = || heirs.iter().map(|&heir| dockerfile.stages.all[heir].steps.as_slice());
-    let (first, later) = sources(facts, dockerfile, steps)?;
+    let sources = sources(facts, dockerfile, steps);
     // What another shell runs is not read: it may depend on anything.
     let foreign = dockerfile.stages.all[stage].shell == Shell::Foreign;
     let any = |steps: &[Step], works: &dyn Fn(&Effect) -> bool| {
@@ -70,12 +70,13 @@ pub fn place<'a>(
         steps.iter().any(|step| does(&step.what))
     };
     let heir_works = inherited().any(|steps| any(steps, &works));
-    let source = match later {
-        Some(later) if heir_works || any(&steps[later..], &works) => later,
-        Some(_) if any(&steps[first..], &|effect| works(effect) && !installs(effect)) => first,
-        None if heir_works || any(&steps[first..], &works) => first,
-        _ => return None,
+    // An install above source stays cached.
+    let lowest = steps.iter().rposition(|step| ships(facts, dockerfile, &step.what))?;
+    let needs = |at: usize| {
+        any(&steps[at..lowest.max(at)], &|effect| works(effect) && !installs(effect))
+            || any(&steps[lowest.max(at)..], &works)
     };
+    let source = sources.into_iter().find(|&at| heir_works || needs(at))?;
     let follows = moving_fetch(steps);
     let before = follows.filter(|&at| at < source).unwrap_or(source);
     let mut fetches = unpinned(&steps[source + 1..]).chain(inherited().flat_map(unpinned));
@@ -88,16 +89,14 @@ pub fn place<'a>(
     })
 }
 
-/// The first step that brings source, and the first below the last install: an install that reads manifests stays cached
-/// where source comes after it.
-fn sources(
-    facts: &Facts<'_>,
-    dockerfile: &DockerfileFacts,
-    steps: &[Step],
-) -> Option<(usize, Option<usize>)> {
-    let ships = |at: &usize| ships(facts, dockerfile, &steps[*at].what);
-    let first = (0..steps.len()).find(ships)?;
-    Some((first, (installed(steps).unwrap_or(0).max(first)..steps.len()).find(ships)))
+/// The steps that bring source first: below the last install, below those before it, and of all. An install that reads
+/// manifests stays cached where source comes after it.
+fn sources(facts: &Facts<'_>, dockerfile: &DockerfileFacts, steps: &[Step]) -> Vec<usize> {
+    let below = |from: usize| (from..steps.len()).find(|&at| ships(facts, dockerfile, &steps[at].what));
+    let installs = (0..steps.len()).rev().filter(|&at| is_install(&steps[at]));
+    let mut found: Vec<usize> = installs.chain([0]).filter_map(below).collect();
+    found.dedup();
+    found
 }
 
 /// The COPYs of source above the last install of a stage: with one of them below, the layer would belong elsewhere.
@@ -119,8 +118,11 @@ fn ships(facts: &Facts<'_>, dockerfile: &DockerfileFacts, step: &What) -> bool {
 
 /// The last step that installs what a manifest names.
 fn installed(steps: &[Step]) -> Option<usize> {
-    let installs = |what: &What| matches!(what, What::Run(run) if run.effects.iter().any(installs));
-    steps.iter().rposition(|step| installs(&step.what))
+    steps.iter().rposition(is_install)
+}
+
+fn is_install(step: &Step) -> bool {
+    matches!(&step.what, What::Run(run) if run.effects.iter().any(installs))
 }
 
 /// Whether a command installs what a manifest names.
@@ -157,8 +159,8 @@ pub fn wanted(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> 
     let steps = &dockerfile.stages.all[stage].steps;
     let instead = || {
         let clock = clocks(steps).next()?;
-        let source = sources(facts, dockerfile, steps).and_then(|(_, later)| later);
-        Some(source.map_or(clock, |source| clock.min(steps[source].instruction)))
+        let source = sources(facts, dockerfile, steps).first().map(|&at| steps[at].instruction);
+        source.into_iter().chain([clock]).min()
     };
     above(facts, dockerfile, stage).or_else(instead)
 }

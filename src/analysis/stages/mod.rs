@@ -10,10 +10,7 @@ use super::{
     commands::{Cargo, Effect, Packages, Write},
     vars::{Scope, Val},
 };
-use crate::{
-    model::dockerfile::Dockerfile,
-    text::Span,
-};
+use crate::{model::dockerfile::Dockerfile, text::Span};
 
 /// The stages of one Dockerfile under one set of build arguments.
 #[derive(Debug, Clone)]
