@@ -363,7 +363,7 @@ ARG CACHEBUST=1
 }
 
 /// The project of a Dockerfile with what npm installs.
-fn npm<'f>(dockerfile: &'f str) -> Vec<(&'f str, &'f str)> {
+fn npm(dockerfile: &str) -> Vec<(&str, &str)> {
     vec![
         ("Dockerfile", dockerfile),
         ("compose.yaml", BUILT),
@@ -411,9 +411,10 @@ fn a_cache_bust_stands_at_one_place_whether_the_install_is_split_first_or_last()
         [(own, "", true), (clock, "", true), (own, "USER node\n", true), (own, "LABEL a=$CACHEBUST\n", false)]
     {
         let dockerfile = format!("{from}COPY . .\nRUN npm ci\n{between}{bust}COPY src ./src\n{fetch}");
-        let fixed = match moves {
-            true => format!("{from}{manifests}{bust}COPY . .\n{between}COPY src ./src\n{fetch}"),
-            false => format!("{from}{manifests}COPY . .\n{between}{bust}COPY src ./src\n{fetch}"),
+        let fixed = if moves {
+            format!("{from}{manifests}{bust}COPY . .\n{between}COPY src ./src\n{fetch}")
+        } else {
+            format!("{from}{manifests}COPY . .\n{between}{bust}COPY src ./src\n{fetch}")
         };
         check(&npm(&dockerfile), &["broad-copy"], "Dockerfile", &fixed);
         // Where it works already, no other rule has a part in it.

@@ -63,20 +63,16 @@ pub fn place<'a>(
     let steps = &dockerfile.stages.all[stage].steps;
     let inherited = || heirs.iter().map(|&heir| dockerfile.stages.all[heir].steps.as_slice());
     let sources = sources(facts, dockerfile, steps);
+    let lowest = steps.iter().rposition(|step| ships(facts, dockerfile, &step.what))?;
     // What another shell runs is not read: it may depend on anything.
     let foreign = dockerfile.stages.all[stage].shell == Shell::Foreign;
-    let any = |steps: &[Step], works: &dyn Fn(&Effect) -> bool| {
-        let does = |what: &What| matches!(what, What::Run(run) if foreign || run.effects.iter().any(works));
-        steps.iter().any(|step| does(&step.what))
-    };
-    let heir_works = inherited().any(|steps| any(steps, &works));
+    let is_any = |step: &Step, works: &dyn Fn(&Effect) -> bool| matches!(&step.what, What::Run(run) if foreign || run.effects.iter().any(works));
+    let heir_works = inherited().flatten().any(|step| is_any(step, &works));
     // An install above source stays cached.
-    let lowest = steps.iter().rposition(|step| ships(facts, dockerfile, &step.what))?;
-    let needs = |at: usize| {
-        any(&steps[at..lowest.max(at)], &|effect| works(effect) && !installs(effect))
-            || any(&steps[lowest.max(at)..], &works)
-    };
-    let source = sources.into_iter().find(|&at| heir_works || needs(at))?;
+    let worker = (0..steps.len())
+        .rev()
+        .find(|&at| is_any(&steps[at], &|effect| works(effect) && (at > lowest || !installs(effect))));
+    let source = sources.into_iter().find(|&at| heir_works || worker.is_some_and(|worker| at < worker))?;
     let follows = moving_fetch(steps);
     let before = follows.filter(|&at| at < source).unwrap_or(source);
     let mut fetches = unpinned(&steps[source + 1..]).chain(inherited().flat_map(unpinned));
@@ -92,18 +88,28 @@ pub fn place<'a>(
 /// The steps that bring source first: below the last install, below those before it, and of all. An install that reads
 /// manifests stays cached where source comes after it.
 fn sources(facts: &Facts<'_>, dockerfile: &DockerfileFacts, steps: &[Step]) -> Vec<usize> {
-    let below = |from: usize| (from..steps.len()).find(|&at| ships(facts, dockerfile, &steps[at].what));
-    let installs = (0..steps.len()).rev().filter(|&at| is_install(&steps[at]));
-    let mut found: Vec<usize> = installs.chain([0]).filter_map(below).collect();
+    let (mut found, mut nearest) = (Vec::new(), None);
+    for (at, step) in steps.iter().enumerate().rev() {
+        if ships(facts, dockerfile, &step.what) {
+            nearest = Some(at);
+        } else if is_install(step) {
+            found.extend(nearest);
+        }
+    }
+    found.extend(nearest);
     found.dedup();
     found
 }
+
+/// More COPYs of source than a stage has above its last install, and few enough for every finding to name them.
+const MOST: usize = 20;
 
 /// The COPYs of source above the last install of a stage: with one of them below, the layer would belong elsewhere.
 fn order(facts: &Facts<'_>, dockerfile: &DockerfileFacts, stage: usize) -> impl Iterator<Item = usize> {
     let steps = &dockerfile.stages.all[stage].steps;
     let above = &steps[..installed(steps).unwrap_or(0)];
-    above.iter().filter(|step| ships(facts, dockerfile, &step.what)).map(|step| step.instruction)
+    let all = above.iter().rev().filter(|step| ships(facts, dockerfile, &step.what)).take(MOST);
+    all.map(|step| step.instruction)
 }
 
 /// Whether a step brings application source.
