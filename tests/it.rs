@@ -36,6 +36,7 @@ mod readme;
 mod rules;
 mod scenarios;
 mod script;
+mod several;
 mod shell;
 mod support;
 mod trace;

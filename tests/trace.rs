@@ -163,6 +163,33 @@ fn a_service_without_a_build_gets_files_by_bind_only() {
 }
 
 #[test]
+fn a_service_that_runs_the_image_of_another_gets_its_files() {
+    let of = |worker: &str, web: &str| {
+        let compose =
+            format!("services:\n  worker:\n    image: {worker}\n  web:\n    build: .\n    image: {web}\n");
+        let p = project(&[("compose.yaml", &compose), ("Dockerfile", "FROM x\nCOPY a /a\n"), ("a", "")]);
+        way(&p, "a")
+    };
+    assert_eq!(of("app", "app:latest"), reaches(&["/a"]));
+    assert_eq!(of("app:1", "app:2"), nowhere(Verdict::NotCopied));
+    // The same variables have the same values, whatever they are.
+    assert_eq!(of("${R}/app:$V", "${R}/app:$V"), reaches(&["/a"]));
+    assert_eq!(of("${R}/app:$V", "other"), nowhere(Verdict::Unknown));
+    assert_eq!(of("other", "${R}/app:$V"), nowhere(Verdict::Unknown));
+    let two = "services:\n  worker:\n    image: app\n  web:\n    build: .\n    image: app\n  api:\n    build: api\n    image: app\n";
+    let files = [
+        ("compose.yaml", two),
+        ("Dockerfile", "FROM x\nCOPY a /a\n"),
+        ("api/Dockerfile", "FROM x\n"),
+        ("a", ""),
+    ];
+    assert_eq!(way(&project(&files), "a"), nowhere(Verdict::Unknown), "whoever built last");
+    let mounted = "services:\n  worker:\n    image: app\n    volumes: ['data:/a']\n  web:\n    build: .\n    image: app\nvolumes:\n  data:\n";
+    let p = project(&[("compose.yaml", mounted), ("Dockerfile", "FROM x\nCOPY a /a\n"), ("a", "")]);
+    assert_eq!(way(&p, "a").0, Verdict::Shadowed, "its own mounts hide them");
+}
+
+#[test]
 fn a_volume_of_the_image_is_an_anonymous_volume() {
     let p = project(&[COMPOSE, ("Dockerfile", "FROM x\nCOPY . /app\nVOLUME /app\n"), ("a", "")]);
     let facts = Facts::new(&p);

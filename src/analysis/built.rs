@@ -31,6 +31,46 @@ pub fn all<'f>(facts: &'f Facts<'_>) -> Vec<Built<'f>> {
     all
 }
 
+/// Who builds the image that a service runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Maker<'f> {
+    /// The service itself, or another of its project that gives it this name.
+    One(&'f Service),
+    /// No service: it comes from elsewhere.
+    Nobody,
+    /// Several give it this name, and whoever built last did it; or a variable decides.
+    Unknown,
+}
+
+/// Who builds the image that a service runs.
+pub fn maker<'f>(facts: &'f Facts<'_>, service: &'f Service) -> Maker<'f> {
+    if service.build.is_some() {
+        return Maker::One(service);
+    }
+    let Some(image) = &facts.model(service).image else { return Maker::Nobody };
+    let name = image.known.as_deref().and_then(tagged);
+    let (mut found, mut several, mut possible) = (None, false, false);
+    for other in facts.services.iter().filter(|other| other.project == service.project) {
+        let model = facts.model(other);
+        let Some(build) = &model.build else { continue };
+        for value in model.image.iter().chain(&build.tags) {
+            let other_name = value.known.as_deref().and_then(tagged);
+            // Within one project the same variables have the same values.
+            if value.raw == image.raw || (name.is_some() && name == other_name) {
+                several |= found.is_some_and(|one: &Service| one.index != other.index);
+                found = Some(other);
+            } else {
+                possible |= image.known.is_none() || value.known.is_none();
+            }
+        }
+    }
+    match found {
+        Some(one) if !several => Maker::One(one),
+        None if !possible => Maker::Nobody,
+        _ => Maker::Unknown,
+    }
+}
+
 /// An image reference with its tag; `None` if it is not known or names a digest.
 pub fn tagged(reference: &str) -> Option<ImageRef> {
     let mut name = ImageRef::parse(reference).filter(|name| name.digest.is_none())?;

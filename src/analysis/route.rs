@@ -2,6 +2,7 @@
 
 use super::{
     Facts,
+    built::{self, Maker},
     context::{Context, Lands, fills_from, lands, lands_in},
     links::{Named, Service},
     paths,
@@ -143,7 +144,12 @@ fn ends(verdict: Verdict, hops: Vec<Hop>) -> Route {
 
 /// The way into the image, mounts left aside.
 pub fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
-    let Some(build) = &service.build else { return ends(Verdict::NotCopied, Vec::new()) };
+    let build = match built::maker(facts, service) {
+        Maker::One(maker) => maker.build.as_ref(),
+        Maker::Nobody => None,
+        Maker::Unknown => return ends(Verdict::Unknown, Vec::new()),
+    };
+    let Some(build) = build else { return ends(Verdict::NotCopied, Vec::new()) };
     let Some(context) = &build.context else { return ends(Verdict::Unknown, Vec::new()) };
     let relative = context.relative(path);
     let ignored = relative.and_then(|relative| context.ignored(relative));
@@ -449,7 +455,9 @@ impl<'a> Mounts<'a> {
 
 /// VOLUMEs of the image's own stages: the engine puts an anonymous volume there.
 fn image_volumes(facts: &Facts<'_>, service: &Service) -> Vec<(String, Location)> {
-    let Some(build) = &service.build else { return Vec::new() };
+    let Maker::One(Service { build: Some(build), .. }) = built::maker(facts, service) else {
+        return Vec::new();
+    };
     let (Some(stages), Some(target), Some(dockerfile)) = (&build.stages, build.target, build.dockerfile)
     else {
         return Vec::new();

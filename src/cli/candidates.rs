@@ -3,7 +3,13 @@
 use std::path::Path;
 
 use crate::{
-    analysis::{Facts, links::Service, paths, route::route},
+    analysis::{
+        Facts,
+        built::{self, Maker},
+        links::Service,
+        paths,
+        route::route,
+    },
     deploy::Asked,
     project,
     protocol::{BuildSource, Candidate, Makes, Reach},
@@ -28,11 +34,15 @@ pub(super) fn of(here: &Path, asked: &Asked<'_>) -> Result<Vec<Candidate>, Strin
     };
     readable(&facts, &folder)?;
     let found = find(&facts, &folder, asked.service)?;
-    if let Some(dockerfile) = found.build.as_ref().and_then(|build| build.dockerfile) {
+    let maker = match built::maker(&facts, found) {
+        Maker::One(maker) => maker,
+        Maker::Nobody | Maker::Unknown => found,
+    };
+    if let Some(dockerfile) = maker.build.as_ref().and_then(|build| build.dockerfile) {
         let model = &facts.dockerfiles[dockerfile].model;
         no_errors(&facts, model.file, &model.errors)?;
     }
-    let known = asked.build.as_ref().is_none_or(|build| same_build(&facts, found, build));
+    let known = asked.build.as_ref().is_none_or(|build| same_build(&facts, maker, build));
     let candidate = |path: &String| {
         if known {
             Candidate::new(path.as_str(), &route(&facts, found, path))
@@ -41,7 +51,7 @@ pub(super) fn of(here: &Path, asked: &Asked<'_>) -> Result<Vec<Candidate>, Strin
         }
     };
     let mut candidates: Vec<Candidate> = asked.tracked.iter().filter_map(candidate).collect();
-    candidates.extend(recipes(&facts, found));
+    candidates.extend(recipes(&facts, maker));
     Ok(candidates)
 }
 

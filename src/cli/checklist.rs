@@ -39,7 +39,7 @@ enum Form {
 
 /// Runs it in the current folder. Gives the exit code.
 pub(super) fn run(args: &ChecklistArgs, door: &Door<'_>, out: &mut dyn Write) -> u8 {
-    let job = args.target.job(&args.service, door);
+    let job = args.target.job(std::slice::from_ref(&args.service), door);
     let listed = match deploy::checklist(&job, args.message.as_deref()) {
         Ok(listed) => listed,
         Err(refused) => {

@@ -17,14 +17,18 @@ use crate::{
 /// Deploy a service by the protocol, and prove that the new code runs
 #[derive(Debug, Clone, Args)]
 pub(super) struct DeployArgs {
-    /// The service of the compose file
-    pub(super) service: String,
+    /// The services of the compose file
+    #[arg(value_name = "SERVICE", required = true)]
+    pub(super) services: Vec<String>,
     /// Where to
     #[command(flatten)]
     pub(super) target: TargetArgs,
     /// Commit the changed tracked files with this message first
     #[arg(short, long, value_name = "MSG", allow_hyphen_values = true)]
     pub(super) message: Option<String>,
+    /// Also deploy the services that run the same image, or one that is built the same way
+    #[arg(long)]
+    pub(super) with_siblings: bool,
     /// What comes first: the removal of the old container, or the build
     #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Protocol)]
     pub(super) order: Order,
@@ -62,13 +66,14 @@ pub(super) enum Cache {
 
 /// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
 pub(super) fn run(args: &DeployArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job(&args.service, door);
+    let job = args.target.job(&args.services, door);
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
     let mut progress = Progress::new(err, door.live);
     let options = deploy::How {
         message: args.message.as_deref(),
         mode,
         wait: args.wait,
+        with_siblings: args.with_siblings,
         order: match args.order {
             Order::Protocol => protocol::Order::Protocol,
             Order::BuildFirst => protocol::Order::BuildFirst,

@@ -27,7 +27,7 @@ pub(super) struct ResumeArgs {
 
 /// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
 pub(super) fn run(args: &ResumeArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job("", door);
+    let job = args.target.job(&[], door);
     let mut progress = Progress::new(err, door.live);
     let report = deploy::resume(&job, args.id.as_deref(), &mut |e| progress.show(e));
     progress.end();

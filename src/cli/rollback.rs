@@ -57,7 +57,7 @@ struct WireKept<'a> {
 
 /// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
 pub(super) fn run(args: &RollbackArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job(&args.service, door);
+    let job = args.target.job(std::slice::from_ref(&args.service), door);
     let target = job.target.clone();
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
     let how = HowBack { to: args.to.as_deref(), mode, list: args.list };

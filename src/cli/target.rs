@@ -46,15 +46,15 @@ pub(super) struct PlaceArgs {
 
 impl TargetArgs {
     /// What to work on.
-    pub(super) fn job<'a>(&self, service: &str, door: &Door<'a>) -> Job<'a> {
+    pub(super) fn job<'a>(&self, services: &[String], door: &Door<'a>) -> Job<'a> {
         let expect = self.expect.clone().zip(self.path.clone()).map(|(text, path)| Expect { text, path });
-        Job { expect, ..self.place.job(service, door) }
+        Job { expect, ..self.place.job(services, door) }
     }
 }
 
 impl PlaceArgs {
     /// What to work on.
-    pub(super) fn job<'a>(&self, service: &str, door: &Door<'a>) -> Job<'a> {
+    pub(super) fn job<'a>(&self, services: &[String], door: &Door<'a>) -> Job<'a> {
         let dir = self.dir.clone().unwrap_or_else(|| door.here.clone());
         let target = match &self.host {
             Some(host) => Target::Ssh { host: host.clone(), dir },
@@ -63,7 +63,7 @@ impl PlaceArgs {
         Job {
             here: door.here.clone(),
             target,
-            service: service.to_owned(),
+            services: services.to_vec(),
             expect: None,
             candidates: door.candidates,
         }

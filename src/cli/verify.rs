@@ -14,8 +14,9 @@ use crate::deploy;
 /// Say whether what runs is what git says, and if not, why
 #[derive(Debug, Clone, Args)]
 pub(super) struct VerifyArgs {
-    /// The service of the compose file
-    pub(super) service: String,
+    /// The services of the compose file; all that it builds if none is named
+    #[arg(value_name = "SERVICE")]
+    pub(super) services: Vec<String>,
     /// Where
     #[command(flatten)]
     pub(super) target: TargetArgs,
@@ -35,7 +36,7 @@ pub(super) struct VerifyArgs {
 
 /// Runs it in the current folder; the verdict goes to `out`, progress to `err`. Gives the exit code.
 pub(super) fn run(args: &VerifyArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job(&args.service, door);
+    let job = args.target.job(&args.services, door);
     let what = deploy::What { rev: args.rev.as_deref(), image: args.image };
     let mut progress = Progress::new(err, door.live);
     let report = deploy::verify(&job, what, &mut |e| progress.show(e));

@@ -36,7 +36,8 @@ const LARGE: usize = 2_000_000;
 pub fn checklist(job: &Job<'_>, message: Option<&str>) -> Result<Listed, Refused> {
     let mut session = Session::open(job).map_err(Stop::refused)?;
     let id = session.name();
-    let plan = session.prepare(&Desired::new(&job.service, message), &id).map_err(Stop::refused)?;
+    let plan =
+        session.prepare(&Desired::new(&session.service.clone(), message), &id).map_err(Stop::refused)?;
     let mut marks = marks(&session, &plan).map_err(Stop::refused)?;
     if let Some(expect) = &job.expect {
         marks.marks.insert(0, Mark::Text { text: expect.text.clone(), at: expect.path.clone() });
@@ -79,7 +80,7 @@ struct Changed {
 fn base(session: &Session<'_>, head: &Sha) -> Result<Option<(Sha, bool)>, Lost> {
     let (server, here) = (&session.seen.server, &session.seen.here);
     let ledgers = [&server.ledger, &here.ledger];
-    let verified = ledgers.into_iter().flatten().find_map(|l| last_verified(&l.lines, session.service));
+    let verified = ledgers.into_iter().flatten().find_map(|l| last_verified(&l.lines, &session.service));
     let checked_out = server.git().and_then(|g| g.head.clone());
     for (sha, verified) in [(verified, true), (checked_out, false)] {
         if let Some(sha) = sha

@@ -12,6 +12,7 @@ mod observe;
 mod resume;
 mod rollback;
 mod run;
+mod services;
 mod session;
 mod transport;
 mod worker;
@@ -27,7 +28,7 @@ use transport::{Local, Lost, Ssh, Transport};
 pub(crate) use transport::{capture, nonce, program};
 
 use crate::protocol::{
-    BuildSource, Cache, Candidate, Desired, Event, Logged, Order, Outcome, Plan, Record, Refused, Report,
+    BuildSource, Cache, Candidate, Event, Judgement, Logged, Order, Outcome, Plan, Record, Refused, Report,
     Target, command,
 };
 
@@ -64,12 +65,19 @@ pub struct Job<'a> {
     pub here: String,
     /// The server's checkout.
     pub target: Target,
-    /// The service.
-    pub service: String,
+    /// The services.
+    pub services: Vec<String>,
     /// The text that proves it, if the user gave one.
     pub expect: Option<Expect>,
     /// The files that matter.
     pub candidates: Candidates<'a>,
+}
+
+impl Job<'_> {
+    /// What they are called together.
+    fn name(&self) -> String {
+        self.services.join(" ")
+    }
 }
 
 /// Whether to act.
@@ -90,6 +98,8 @@ pub struct How<'a> {
     pub mode: Mode,
     /// Whether to wait for somebody else's deploy.
     pub wait: bool,
+    /// Whether to take along what runs the same image, or one that is built the same way.
+    pub with_siblings: bool,
     /// What comes first.
     pub order: Order,
     /// What the build may use.
@@ -145,19 +155,18 @@ pub fn deploy(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (
 const WAIT: Duration = Duration::from_secs(2);
 
 fn once(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (Report, Option<Plan>) {
-    let refused = |stop: Stop| (Report::refused(&job.service, stop.refused()), None);
+    let refused = |stop: Stop| (Report::refused(&job.name(), stop.refused()), None);
     let mut session = match Session::open(job) {
         Ok(session) => session,
         Err(stop) => return refused(stop),
     };
     let id = session.name();
-    let desired = Desired { order: how.order, cache: how.cache, ..Desired::new(&job.service, how.message) };
-    let plan = match session.prepare(&desired, &id) {
+    let plan = match session.prepare_all(how, &id) {
         Ok(prepared) => prepared,
         Err(stop) => return refused(stop),
     };
     if how.mode == Mode::Run {
-        let mut make = |session: &mut Session<'_>, id: &str| session.prepare(&desired, id);
+        let mut make = |session: &mut Session<'_>, id: &str| session.prepare_all(how, id);
         let deploying = match session.begin(id, &plan, &mut make) {
             Ok(deploying) => deploying,
             Err(stop) => return refused(stop),
@@ -175,7 +184,7 @@ fn planned(job: &Job<'_>, plan: &Plan) -> Report {
         record: Record::planned(),
     };
     Report {
-        service: job.service.clone(),
+        service: job.name(),
         outcome: Outcome::Planned,
         expected: plan.commit.clone(),
         steps: plan.steps.iter().map(logged).collect(),
@@ -204,17 +213,27 @@ pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> 
                 Refused::new("unknown-revision", format!("`{name}` is no commit of this checkout")).into()
             );
         };
-        session.check_server()?;
-        let (judgement, sample) = if what.image {
-            (session.judge_image(&commit, None)?, None)
-        } else {
-            session.judge(&commit, None, on)?
-        };
-        Ok((judgement, sample, commit))
+        let (mut judged, mut sample) = (Vec::new(), None);
+        for service in session.of_job(job)? {
+            session.turn_to(&service)?;
+            session.find_maker(&service)?;
+            session.check_server()?;
+            let judgement = if what.image {
+                session.judge_image(&commit, None)?
+            } else {
+                let (judgement, text) = session.judge(&commit, None, on)?;
+                sample = sample.or(text);
+                judgement
+            };
+            judged.push((service, judgement));
+        }
+        let judgement = Judgement::of_all(judged.iter().map(|(service, one)| (service.as_str(), one)));
+        let names: Vec<String> = judged.into_iter().map(|(service, _)| service).collect();
+        Ok((judgement, sample, commit, names.join(" ")))
     });
     match result {
-        Ok((judgement, sample, commit)) => Report {
-            service: job.service.clone(),
+        Ok((judgement, sample, commit, session_name)) => Report {
+            service: session_name,
             outcome: Outcome::Judged(judgement),
             expected: Some(commit),
             steps: Vec::new(),
@@ -223,7 +242,7 @@ pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> 
             next: Vec::new(),
             sample,
         },
-        Err(stop) => Report::refused(&job.service, stop.refused()),
+        Err(stop) => Report::refused(&job.name(), stop.refused()),
     }
 }
 

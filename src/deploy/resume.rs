@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub fn resume(job: &Job<'_>, id: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
     match found(job, id).and_then(|(to, left)| go_on(to, job, left, Way::On, on)) {
         Ok(report) => report,
-        Err(stop) => Report::refused(&job.service, stop.refused()),
+        Err(stop) => Report::refused(&job.name(), stop.refused()),
     }
 }
 
@@ -57,16 +57,18 @@ fn go_on(
     on: &mut dyn FnMut(&Event<'_>),
 ) -> Result<Report, Stop> {
     let Unfinished { deploying, journal, alive, .. } = left;
-    let service = &deploying.holder.service;
-    if !job.service.is_empty() && job.service != *service {
-        let message =
-            format!("deploy `{}` of `{service}` was left half-way on this server", deploying.holder.id);
+    let services = &deploying.plan.services;
+    if !job.services.iter().all(|service| services.contains(service)) {
+        let message = format!(
+            "deploy `{}` of `{}` was left half-way on this server",
+            deploying.holder.id, deploying.holder.service
+        );
         return Err(Refused::new("unfinished", message).into());
     }
     let job = Job {
         here: job.here.clone(),
         target: job.target.clone(),
-        service: service.clone(),
+        services: services.clone(),
         expect: deploying.expect.clone().map(|(text, path)| super::Expect { text, path }),
         candidates: job.candidates,
     };

@@ -29,12 +29,12 @@ pub fn rollback(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)
         match resume::take_back(job, on) {
             Ok(Some(report)) => return Back::Report(Box::new(report), None),
             Ok(None) => {}
-            Err(stop) => return refused(&job.service, stop),
+            Err(stop) => return refused(&job.name(), stop),
         }
     }
     match back(job, how, on) {
         Ok(back) => back,
-        Err(stop) => refused(&job.service, stop),
+        Err(stop) => refused(&job.name(), stop),
     }
 }
 
@@ -47,13 +47,13 @@ fn back(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Res
     session.check_server()?;
     if how.list {
         let compose = session.seen.server.compose().expect("the check has seen it");
-        return Ok(Back::Kept(kept(&session.seen, compose, &job.service)));
+        return Ok(Back::Kept(kept(&session.seen, compose, &session.service)));
     }
     let id = session.name();
     let to = how.to;
     let mut make = |session: &mut Session<'_>, id: &str| -> Result<Plan, Stop> {
         session.refresh(&[Question::Lock])?;
-        let (plan, chosen) = plan_back(&job.service, to, &session.seen, &session.options(id))?;
+        let (plan, chosen) = plan_back(&session.service, to, &session.seen, &session.options(id))?;
         let commit = chosen.commit.expect("the plan refuses without one");
         if session.repo.commit(commit.as_str())?.is_none() {
             let message = format!("this checkout does not know {}: `git fetch` first", commit.short());

@@ -16,13 +16,28 @@ use crate::protocol::{
     refuse_content, refuse_service,
 };
 
-/// One checkout here, one server, one service.
+/// What is seen of one service.
+#[derive(Default)]
+pub(super) struct View {
+    pub(super) compose: Option<Result<Compose, String>>,
+    pub(super) containers: Option<Vec<Container>>,
+    pub(super) built: Built,
+}
+
+/// One checkout here, one server, and the services of one project, of which one at a time is looked at.
 pub(super) struct Session<'a> {
     pub(super) repo: Repo,
     pub(super) local: Local,
     pub(super) to: Box<dyn Transport>,
     pub(super) target: &'a Target,
-    pub(super) service: &'a str,
+    /// The one that is looked at.
+    pub(super) service: String,
+    /// All of them.
+    pub(super) services: Vec<String>,
+    /// What was seen of the others.
+    pub(super) views: HashMap<String, View>,
+    /// Who builds the image of a service that has no build of its own.
+    pub(super) makers: HashMap<String, String>,
     pub(super) expect: Option<&'a Expect>,
     pub(super) candidates: Candidates<'a>,
     pub(super) commit: Option<Sha>,
@@ -52,8 +67,9 @@ impl<'a> Session<'a> {
     pub(super) fn over(to: Box<dyn Transport>, job: &'a Job<'_>) -> Result<Self, Stop> {
         let repo = Repo::open(&job.here)?;
         let commit = repo.commit("HEAD")?;
-        let subject =
-            observe::Subject { dir: job.target.dir(), service: &job.service, commit: commit.as_ref() };
+        // Without a name: whatever is asked of the service has no answer, and the project has.
+        let service = job.services.first().cloned().unwrap_or_default();
+        let subject = observe::Subject { dir: job.target.dir(), service: &service, commit: commit.as_ref() };
         let server = observe::ask(to.as_ref(), subject, &AT_FIRST)?;
         let here = repo.here(server.git().and_then(|g| g.head.as_ref()), git::Remote::Leave)?;
         let local = matches!(job.target, Target::Local { .. });
@@ -66,7 +82,10 @@ impl<'a> Session<'a> {
             repo,
             to,
             target: &job.target,
-            service: &job.service,
+            service,
+            services: job.services.clone(),
+            views: HashMap::new(),
+            makers: HashMap::new(),
             expect: job.expect.as_ref(),
             candidates: job.candidates,
             commit,
@@ -94,7 +113,7 @@ impl<'a> Session<'a> {
             id,
             who: self.repo.who_and_where()?,
             since: server.now.rfc3339(),
-            service: self.service.to_owned(),
+            service: self.services.join(" "),
             commit: plan.commit.clone(),
         };
         let worker = match Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), &holder)? {
@@ -181,11 +200,15 @@ impl<'a> Session<'a> {
         // The compose file that counts is the one of the server's folder, wherever the command is given here.
         let top = server.git().map(|g| g.toplevel.as_str());
         let folder = server.dir.as_deref().zip(top).and_then(|(dir, top)| below(dir, top));
-        let build = server
-            .compose()
+        let maker = self.makers.get(&self.service).and_then(|maker| self.views.get(maker));
+        let compose = match maker {
+            Some(View { compose: Some(Ok(compose)), .. }) => Some(compose),
+            _ => server.compose(),
+        };
+        let build = compose
             .and_then(|c| c.build.clone())
             .map(|build| BuildSource { context: self.placed(&build.context, folder, top), ..build });
-        let asked = Asked { folder, service: self.service, tracked: paths, build };
+        let asked = Asked { folder, service: &self.service, tracked: paths, build };
         Ok((self.candidates)(&asked).map_err(|why| Refused::new("project", why))?)
     }
 
@@ -205,6 +228,11 @@ impl<'a> Session<'a> {
 
     /// What a verification needs of the server.
     pub(super) fn check_server(&self) -> Result<(), Refused> {
+        refuse_service(self.project()?, &self.service, self.makers.get(&self.service).map(String::as_str))
+    }
+
+    /// The project on the server, or why there is none.
+    pub(super) fn project(&self) -> Result<&Compose, Refused> {
         let server = &self.seen.server;
         if server.dir.is_none() {
             return Err(Refused::new(
@@ -216,7 +244,7 @@ impl<'a> Session<'a> {
             return Err(Refused::new("no-docker", format!("docker does not answer on the server: {why}")));
         }
         match &server.compose {
-            Some(Ok(compose)) => refuse_service(compose, self.service),
+            Some(Ok(compose)) => Ok(compose),
             Some(Err(why)) => {
                 Err(Refused::new("no-compose", format!("compose cannot be used on the server: {why}")))
             }
@@ -233,7 +261,7 @@ impl<'a> Session<'a> {
         if about.iter().any(|q| *q != Question::Here) {
             let subject = observe::Subject {
                 dir: self.target.dir(),
-                service: self.service,
+                service: &self.service,
                 commit: self.commit.as_ref(),
             };
             let new = observe::ask(self.to.as_ref(), subject, about)?;
@@ -321,7 +349,7 @@ impl<'a> Session<'a> {
             repo: &self.repo,
             to: self.to.as_ref(),
             target: self.target,
-            service: self.service,
+            service: &self.service,
             commit,
             base,
             kind,
@@ -338,7 +366,7 @@ impl<'a> Session<'a> {
         let Some(compose) = self.seen.server.compose() else {
             return Ok(Judgement::unmeasured("compose does not answer on the server"));
         };
-        let current = kept(&self.seen, compose, self.service).into_iter().find(|kept| kept.current);
+        let current = kept(&self.seen, compose, &self.service).into_iter().find(|kept| kept.current);
         let Some(commit) = current.and_then(|kept| kept.commit) else {
             return Ok(Judgement::unmeasured(
                 "which commit the image of before was built from is not recorded",
@@ -353,7 +381,7 @@ impl<'a> Session<'a> {
         if server.git()?.head.as_ref() == Some(commit) {
             return None;
         }
-        let kept = kept(&self.seen, server.compose()?, self.service);
+        let kept = kept(&self.seen, server.compose()?, &self.service);
         let one = kept.into_iter().find(|one| one.current && one.commit.as_ref() == Some(commit))?;
         Some(one.image)
     }
@@ -361,7 +389,7 @@ impl<'a> Session<'a> {
     /// The commit to compare with: the last verified one, else the server's before this deploy, else the parent; an ancestor in any case.
     pub(super) fn base(&self, commit: &Sha, from: Option<&Sha>) -> Result<(Option<Sha>, Base), Lost> {
         let ledgers = [&self.seen.server.ledger, &self.seen.here.ledger];
-        let verified = ledgers.into_iter().flatten().find_map(|l| last_verified(&l.lines, self.service));
+        let verified = ledgers.into_iter().flatten().find_map(|l| last_verified(&l.lines, &self.service));
         for (sha, kind) in [(verified.as_ref(), Base::Verified), (from, Base::Guessed)] {
             if let Some(sha) = sha.filter(|s| *s != commit)
                 && self.repo.relation(sha, commit)? == Relation::Behind
@@ -408,8 +436,8 @@ impl<'a> Session<'a> {
 
     /// The command line of another command for the same service and server.
     pub(super) fn command_line(&self, command: &str) -> String {
-        let service = if command == "resume" { None } else { Some(self.service) };
-        let words = ["unstale", command].into_iter().chain(service).map(str::to_owned);
+        let services = if command == "resume" { &[][..] } else { &self.services };
+        let words = ["unstale", command].map(str::to_owned).into_iter().chain(services.iter().cloned());
         let words = words.chain(self.target.words());
         words.map(|w| crate::protocol::quote(&w)).collect::<Vec<_>>().join(" ")
     }

@@ -158,13 +158,14 @@ pub struct ReplicaEvidence {
 }
 
 /// What is known of the build of the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Built {
     /// This very run built it from the expected commit, without a cache and without a context snapshot.
     Anew,
     /// This very run built it from the expected commit, with cache but without a context snapshot.
     Cached,
     /// Nothing.
+    #[default]
     Unknown,
 }
 

@@ -38,7 +38,7 @@ pub use observed::{
     BuildSource, Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile,
     Mount, MountSource, Observed, Relation, Server, ServerGit, Tip, Upstream, below, full_tag,
 };
-pub use plan::{Cache, Desired, Options, Order, Plan, plan};
+pub use plan::{Cache, Desired, Options, Order, Plan, plan, together};
 pub use preflight::{Refused, locked, refuse_content, refuse_lock, refuse_service, unreachable};
 pub use report::{Logged, Outcome, Report, Sample};
 pub use rollback::{Retained, choose, judge_returned, kept, plan_back};

@@ -59,7 +59,7 @@ impl<'a> Moves<'a> {
             let tag = self.retained_tag(n);
             let argv = Argv::new(["docker", "tag", &image.0, &tag]);
             let kept = Probe::Tagged { tag, image: image.clone() };
-            Step::new("retain", phase, Place::Server, cause, argv, kept)
+            Step::new("retain", phase, Place::Server, cause, argv, kept).of(self.service)
         };
         self.running().into_iter().enumerate().map(keep).collect()
     }
@@ -81,7 +81,8 @@ impl<'a> Moves<'a> {
             "{} keeps its image, its anonymous volumes and its single-file mounts as long as it exists",
             list(&names)
         );
-        let step = Step::new("remove", phase, Place::Server, cause, argv, Probe::Gone { ids });
+        let step =
+            Step::new("remove", phase, Place::Server, cause, argv, Probe::Gone { ids }).of(self.service);
         if self.running().is_empty() {
             return Some(step);
         }
@@ -145,6 +146,7 @@ impl<'a> Moves<'a> {
         Step::new(id, Phase::Build, Place::Server, cause, argv, Probe::Rebuilt { before })
             .pre(Probe::CleanAtCommit)
             .always()
+            .of(self.service)
     }
 
     /// A build that is taken back while the old container still runs: only the tag has moved.
@@ -161,7 +163,10 @@ impl<'a> Moves<'a> {
         let words = self.verify_words().into_iter().chain(["--image", "--rev"].map(str::to_owned));
         let argv = Argv::new(words).commit();
         let cause = "an image with old files is not worth taking the service down for";
-        Step::new(id, Phase::Build, Place::Here, cause, argv, Probe::ImageFresh).always().by_unstale()
+        Step::new(id, Phase::Build, Place::Here, cause, argv, Probe::ImageFresh)
+            .always()
+            .by_unstale()
+            .of(self.service)
     }
 
     /// Starts it, as often as it ran before.
@@ -178,7 +183,7 @@ impl<'a> Moves<'a> {
     /// Starts it.
     pub(super) fn start(&self, cause: &'static str) -> Step {
         let running = Probe::Running { replicas: self.replicas };
-        Step::new("up", Phase::Up, Place::Server, cause, self.up(), running)
+        Step::new("up", Phase::Up, Place::Server, cause, self.up(), running).of(self.service)
     }
 
     /// Replaces the container of a build that came out stale, and verifies once more.
@@ -189,7 +194,8 @@ impl<'a> Moves<'a> {
         let running = Probe::Running { replicas: self.replicas };
         let cause = "a new container from the new image";
         let up = Step::new("up-again", Phase::Up, Place::Server, cause, self.up(), running);
-        vec![remove.if_stale(), up.if_stale(), self.verify("verify-again").if_stale()]
+        let steps = [remove, up, self.verify("verify-again")];
+        steps.into_iter().map(|step| step.if_stale().of(self.service)).collect()
     }
 
     fn verify_words(&self) -> Vec<String> {
@@ -202,7 +208,10 @@ impl<'a> Moves<'a> {
         let words = self.verify_words().into_iter().chain(self.options.expect_words.iter().cloned());
         let argv = Argv::new(words.chain(["--rev".to_owned()])).commit();
         let cause = "the bytes that the process sees, compared with git: every step above can succeed and still serve old code";
-        Step::new(id, Phase::Verify, Place::Here, cause, argv, Probe::Verified).always().by_unstale()
+        Step::new(id, Phase::Verify, Place::Here, cause, argv, Probe::Verified)
+            .always()
+            .by_unstale()
+            .of(self.service)
     }
 
     /// Writes the ledgers.

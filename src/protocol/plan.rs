@@ -16,6 +16,8 @@ use super::{
 pub struct Desired {
     /// The service.
     pub service: String,
+    /// The service of the same deploy that builds its image, if it does not itself.
+    pub maker: Option<String>,
     /// The message of the commit that is to be made, if there is something to commit.
     pub message: Option<String>,
     /// What comes first.
@@ -28,7 +30,7 @@ impl Desired {
     /// By the user's own protocol.
     pub fn new(service: impl Into<String>, message: Option<&str>) -> Self {
         let (order, cache) = (Order::default(), Cache::default());
-        Self { service: service.into(), message: message.map(str::to_owned), order, cache }
+        Self { service: service.into(), maker: None, message: message.map(str::to_owned), order, cache }
     }
 }
 
@@ -90,9 +92,12 @@ pub struct Options {
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
+    /// The services, in the order in which they were named.
+    #[serde(default)]
+    pub services: Vec<String>,
     /// The commit that is deployed, unless a step makes it.
     pub commit: Option<Sha>,
-    /// How many containers there will be.
+    /// How many containers of each service there will be.
     pub replicas: usize,
     /// How long no container will run, in milliseconds, if every step takes as long as it did last; `None` if one that
     /// counts never ran here.
@@ -115,7 +120,7 @@ impl Plan {
 /// `Desired.message` with a clean tree makes no commit step: there is nothing to commit.
 pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Plan, Refused> {
     let upstream = refuse_here(&seen.here, desired.message.as_deref())?;
-    let (git, compose, engine) = refuse_server(seen, &desired.service, upstream)?;
+    let (git, compose, engine) = refuse_server(seen, &desired.service, desired.maker.as_deref(), upstream)?;
     if let Some(lock) = &seen.server.lock {
         refuse_lock(lock, &options.id)?;
     }
@@ -138,7 +143,12 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
     ));
     let moves = Moves::new(&desired.service, options, seen, compose);
     let cached = desired.cache == Cache::Verified;
-    let build = if cached { moves.cached_build() } else { moves.fresh_build(engine.builder) };
+    let build = match (&desired.maker, cached) {
+        (Some(_), _) => Vec::new(),
+        (None, true) => moves.cached_build(),
+        (None, false) => moves.fresh_build(engine.builder),
+    };
+    let again = || if desired.maker.is_none() { moves.build_again() } else { Vec::new() };
     match desired.order {
         Order::Protocol => {
             steps.extend(moves.retain(Phase::Remove));
@@ -152,7 +162,7 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
             steps.extend(build.into_iter().map(|step| moves.put_tag_back(step)));
             steps.push(moves.check_image("check-image"));
             if cached {
-                steps.extend(moves.build_again());
+                steps.extend(again());
                 steps.push(moves.check_image("check-image-again").if_stale());
             }
             steps.extend(moves.remove(Phase::Remove));
@@ -163,28 +173,69 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
     );
     steps.push(moves.verify("verify"));
     if cached && desired.order == Order::Protocol {
-        steps.extend(moves.build_again());
+        steps.extend(again());
         steps.extend(moves.start_again());
     }
     steps.extend(moves.record());
     let commit = if commits { None } else { seen.here.head.clone() };
-    Ok(Plan {
-        downtime_ms: downtime(&steps, &desired.service, seen),
-        steps,
-        commit,
-        replicas: moves.replicas,
-    })
+    let services = vec![desired.service.clone()];
+    let downtime_ms = downtime(&steps, &desired.service, seen);
+    Ok(Plan { downtime_ms, services, steps, commit, replicas: moves.replicas })
 }
 
-/// From the removal to the start, by what each of these steps took when it last ran for this service on this server. What
+/// The plans of several services of one server as one: what they share is done once, and what each has of its own stands
+/// together, step by step. All are down, built and started before the first is verified, so that what fails on the way
+/// brings all of them back.
+pub fn together(plans: &[Plan], seen: &Observed) -> Plan {
+    let mut ids: Vec<&str> = Vec::new();
+    for plan in plans {
+        let mut at = 0;
+        for step in &plan.steps {
+            match ids.iter().position(|id| *id == step.id()) {
+                Some(found) => at = found + 1,
+                None => {
+                    ids.insert(at, step.id());
+                    at += 1;
+                }
+            }
+        }
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for id in ids {
+        for step in plans.iter().flat_map(|plan| &plan.steps).filter(|step| step.id() == id) {
+            if !steps.contains(step) {
+                steps.push(step.clone());
+            }
+        }
+    }
+    let services: Vec<String> = plans.iter().flat_map(|plan| plan.services.clone()).collect();
+    let down = services.iter().filter(|service| goes_down(&steps, service));
+    let downtime_ms =
+        down.map(|service| downtime(&steps, service, seen)).max_by_key(|ms| ms.map_or(u64::MAX, |ms| ms));
+    Plan {
+        downtime_ms: downtime_ms.flatten(),
+        services,
+        commit: plans.first().and_then(|plan| plan.commit.clone()),
+        replicas: plans.iter().map(|plan| plan.replicas).max().unwrap_or(1),
+        steps,
+    }
+}
+
+fn goes_down(steps: &[Step], service: &str) -> bool {
+    steps.iter().any(|step| step.removes() && step.when() == When::Always && step.concerns(service))
+}
+
+/// From the removal to the start, by what each of these steps took when it last ran for its service on this server. What
 /// does not run then is left out.
 pub(super) fn downtime(steps: &[Step], service: &str, seen: &Observed) -> Option<u64> {
-    let from = steps.iter().position(Step::removes)?;
-    let to = from + steps[from..].iter().position(|step| step.phase() == Phase::Up && !step.removes())?;
+    let from = steps.iter().position(|step| step.removes() && step.concerns(service))?;
+    let starts = |step: &Step| matches!(step.post(), Probe::Running { .. }) && step.concerns(service);
+    let to = from + steps[from..].iter().position(starts)?;
     let lines = seen.server.ledger.iter().flat_map(|ledger| &ledger.lines);
     let entries: Vec<LedgerEntry> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
     let last = |step: &Step| {
-        let of_service = entries.iter().rev().filter(|entry| entry.service == service);
+        let of_service =
+            entries.iter().rev().filter(|entry| entry.service == step.service().unwrap_or(service));
         // A build without cache says nothing of one with.
         let same = of_service.filter(|entry| !step.builds() || entry.built_anew() == step.builds_anew());
         let mut steps = same.flat_map(|entry| &entry.steps);

@@ -96,7 +96,7 @@ pub struct Logged {
 /// The whole result.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The service.
+    /// The service, or all of them.
     pub service: String,
     /// How it ended.
     pub outcome: Outcome,
@@ -134,7 +134,7 @@ impl Report {
     /// # Panics
     /// Never: it holds nothing that JSON cannot.
     pub fn json(&self) -> String {
-        let replicas = self.outcome.judged().iter().map(|r| wire_replica(&self.service, r)).collect();
+        let replicas = self.outcome.judged().iter().map(wire_replica).collect();
         let class = match &self.outcome {
             Outcome::Refused(refused) => Some(refused.reason),
             _ => None,
@@ -246,6 +246,8 @@ struct WireStep<'a> {
     id: &'a str,
     phase: u8,
     place: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
     cause: &'a str,
     command: &'a str,
     state: &'static str,
@@ -261,11 +263,11 @@ struct WireSample<'a> {
     command: &'a str,
 }
 
-fn wire_replica<'a>(service: &'a str, r: &'a Judged) -> WireReplica<'a> {
+fn wire_replica(r: &Judged) -> WireReplica<'_> {
     let diagnosis = r.diagnosis.as_ref();
     let c = r.counts;
     WireReplica {
-        service,
+        service: &r.service,
         container: &r.container,
         image: &r.image,
         verdict: r.verdict.as_str(),
@@ -288,6 +290,7 @@ fn wire_step(logged: &Logged) -> WireStep<'_> {
         id: logged.step.id(),
         phase: logged.step.phase().number(),
         place: logged.step.place().as_str(),
+        service: logged.step.service(),
         cause: logged.step.cause(),
         command: &logged.command,
         state: logged.record.state.as_str(),

@@ -105,7 +105,7 @@ pub fn plan_back(
         Some(Err(why)) => return Err(no_compose(why)),
         None => return Err(no_compose("it was not asked")),
     };
-    refuse_service(compose, service)?;
+    refuse_service(compose, service, None)?;
     refuse_lock(server.lock.as_ref().unwrap_or(&Lock::default()), &options.id)?;
     let kept = kept(seen, compose, service);
     let chosen = choose(&kept, to, service)?.clone();
@@ -128,7 +128,8 @@ pub fn plan_back(
     steps.push(moves.verify("verify"));
     steps.extend(moves.record());
     let (downtime_ms, replicas) = (downtime(&steps, service, seen), moves.replicas);
-    Ok((Plan { steps, commit: Some(commit), replicas, downtime_ms }, chosen))
+    let services = vec![service.to_owned()];
+    Ok((Plan { steps, services, commit: Some(commit), replicas, downtime_ms }, chosen))
 }
 
 /// Judges what runs after the way back: the very image, and the bytes of its commit. The server's checkout is newer, and
@@ -157,6 +158,7 @@ fn returned(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> 
     }
     let (verdict, detail) = decide(evidence, replica, image);
     Judged {
+        service: evidence.service.clone(),
         container: container.name.clone(),
         image: container.image.0.clone(),
         verdict,

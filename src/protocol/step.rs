@@ -419,6 +419,8 @@ pub struct Step {
     again: Again,
     #[serde(default)]
     when: When,
+    #[serde(default)]
+    service: Option<String>,
 }
 
 impl Step {
@@ -444,7 +446,14 @@ impl Step {
             actor: Actor::Program,
             again: Again::UnlessDone,
             when: When::Always,
+            service: None,
         }
+    }
+
+    /// Is about one service; without this, about all that are deployed.
+    #[must_use]
+    pub fn of(self, service: &str) -> Self {
+        Self { service: Some(service.to_owned()), ..self }
     }
 
     /// Refuses to run unless the probe holds.
@@ -537,6 +546,16 @@ impl Step {
     pub fn again(&self) -> Again {
         self.again
     }
+    /// The service that it is about; `None` if it is about all.
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// Whether it concerns a service.
+    pub fn concerns(&self, service: &str) -> bool {
+        self.service.as_deref().is_none_or(|own| own == service)
+    }
+
     /// Whether it runs at all.
     pub fn when(&self) -> When {
         self.when

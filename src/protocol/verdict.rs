@@ -83,6 +83,8 @@ pub struct Counts {
 /// The verdict on one container.
 #[derive(Debug, Clone)]
 pub struct Judged {
+    /// Its service.
+    pub service: String,
     /// Name of the container.
     pub container: String,
     /// Its image.
@@ -109,6 +111,25 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The verdict on several services: the worst of theirs.
+    pub fn of_all<'j>(each: impl IntoIterator<Item = (&'j str, &'j Self)>) -> Self {
+        let each: Vec<(&str, &Self)> = each.into_iter().collect();
+        let verdict = each.iter().map(|(_, one)| one.verdict).max().unwrap_or(Verdict::Inconclusive);
+        let reason = match &each[..] {
+            [] => "no service was looked at".to_owned(),
+            [(_, one)] => one.reason.clone(),
+            several => {
+                let worst = several.iter().filter(|(_, one)| one.verdict == verdict);
+                worst
+                    .map(|(service, one)| format!("`{service}`: {}", one.reason))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            }
+        };
+        let replicas = each.into_iter().flat_map(|(_, one)| one.replicas.clone()).collect();
+        Self { verdict, reason, replicas }
+    }
+
     /// Whether old code runs for a cause that another build could end.
     pub fn wants_a_build(&self) -> bool {
         let by_build = |replica: &Judged| {
@@ -158,6 +179,7 @@ fn judge_replica(evidence: &Evidence, replica: &ReplicaEvidence) -> Judged {
     }
     let (verdict, detail, diagnosis) = decide(evidence, replica, &states, counts);
     Judged {
+        service: evidence.service.clone(),
         container: container.name.clone(),
         image: container.image.0.clone(),
         verdict,

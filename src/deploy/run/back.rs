@@ -3,7 +3,10 @@
 use super::{Failure, Run, text};
 use crate::{
     deploy::{Stop, transport::Finished},
-    protocol::{Actor, Event, Outcome, Phase, Place, Question, Refused, State, Step, Task, Undo, When},
+    protocol::{
+        Actor, Event, Judgement, Outcome, Phase, Place, Probe, Question, Refused, State, Step, Task, Undo,
+        When,
+    },
 };
 
 impl Run<'_, '_> {
@@ -25,7 +28,13 @@ impl Run<'_, '_> {
     /// After a way back: whether what runs is what ran before.
     pub(in crate::deploy) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Stop> {
         if !self.open {
-            self.outcome = Some(Outcome::Judged(self.session.judge_what_runs(on)?));
+            let mut judged = Vec::new();
+            for service in &self.plan.services {
+                self.session.turn_to(service)?;
+                judged.push((service.as_str(), self.session.judge_what_runs(on)?));
+            }
+            let judged = judged.iter().map(|(service, one)| (*service, one));
+            self.outcome = Some(Outcome::Judged(Judgement::of_all(judged)));
         }
         Ok(())
     }
@@ -40,7 +49,8 @@ impl Run<'_, '_> {
             Failure::Said(why) => (why, false),
             Failure::Gone(why) => (why, true),
         };
-        if let (Some(Outcome::Judged(_)), When::Always) = (&self.outcome, step.when()) {
+        let only_the_ledger = step.when() == When::Always && *step.post() != Probe::Verified;
+        if let (Some(Outcome::Judged(_)), true) = (&self.outcome, only_the_ledger) {
             // The verdict stands; only the ledger could not be written.
             self.open = gone;
             on(&Event::Note(&format!("the ledger was not written: {why}")));
@@ -112,28 +122,34 @@ impl Run<'_, '_> {
     }
 
     fn what_runs(&mut self, brought: Option<String>) -> String {
-        let asked = self.session.refresh(&[Question::Containers, Question::Compose, Question::Images]);
-        let server = &self.session.seen.server;
-        if asked.is_err() || server.containers.is_none() {
-            return "what runs now could not be asked".to_owned();
+        let mut running = Vec::new();
+        for service in &self.plan.services {
+            let about = [Question::Containers, Question::Compose, Question::Images];
+            let asked = self.session.turn_to(service).and_then(|()| self.session.refresh(&about));
+            let server = &self.session.seen.server;
+            if asked.is_err() || server.containers.is_none() {
+                return "what runs now could not be asked".to_owned();
+            }
+            let runs = server.replicas().filter(|c| c.runs());
+            let runs: Vec<_> = runs.map(|c| format!("`{}` from image {}", c.name, c.image.short())).collect();
+            if !runs.is_empty() {
+                self.up_again();
+            }
+            running.extend(runs);
         }
         self.open = false;
-        let running: Vec<String> = server
-            .replicas()
-            .filter(|c| c.runs())
-            .map(|c| format!("`{}` from image {}", c.name, c.image.short()))
-            .collect();
         if running.is_empty() {
             return "no container of the service runs now".to_owned();
         }
-        self.up_again();
         let cause = brought.map(|b| format!("{b}: ")).unwrap_or_default();
         format!("{cause}{} running now", running.join(", "))
     }
 
     /// Writes the failure into the ledgers; that this fails too changes nothing.
     fn record_failure(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
-        self.up_again();
+        for of in self.of.values_mut() {
+            of.up_again();
+        }
         for index in 0..self.plan.steps.len() {
             let step = &self.plan.steps[index];
             if step.phase() == Phase::Verify

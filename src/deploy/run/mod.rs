@@ -2,7 +2,10 @@
 
 mod back;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use super::{
     Session, Stop, interrupt,
@@ -31,15 +34,31 @@ pub(super) struct Run<'a, 'b> {
     journal: Journal,
     /// Whether a task without an end in the journal is still carried out.
     alive: bool,
-    down_since: Option<Instant>,
-    downtime_ms: u64,
+    /// What is known of each service.
+    of: HashMap<String, Of>,
     outcome: Option<Outcome>,
-    sample: Option<Sample>,
-    /// Whether what was looked at last is stale, and another build could end that.
-    wants_a_build: bool,
     /// Whether `resume` has something to go on with.
     open: bool,
     recorded: Option<Moment>,
+}
+
+/// What is known of one service.
+#[derive(Default)]
+struct Of {
+    down_since: Option<Instant>,
+    downtime_ms: u64,
+    judgement: Option<Judgement>,
+    sample: Option<Sample>,
+    /// Whether what was looked at last is stale, and another build could end that.
+    wants_a_build: bool,
+}
+
+impl Of {
+    fn up_again(&mut self) {
+        if let Some(since) = self.down_since.take() {
+            self.downtime_ms += millis(since);
+        }
+    }
 }
 
 /// Why a step did not get done.
@@ -91,11 +110,8 @@ impl<'a, 'b> Run<'a, 'b> {
             steps,
             journal,
             alive,
-            down_since: None,
-            downtime_ms: 0,
+            of: HashMap::new(),
             outcome: None,
-            sample: None,
-            wants_a_build: false,
             recorded: None,
             open: true,
             session,
@@ -128,6 +144,9 @@ impl Run<'_, '_> {
         if step.when() == When::IfStale && !self.is_due(&step) {
             self.steps[index].record.state = State::Skipped;
             return Ok(());
+        }
+        if let Some(service) = step.service() {
+            self.session.turn_to(service)?;
         }
         let line = command(&step, self.session.target, self.commit.as_ref());
         self.steps[index].command.clone_from(&line);
@@ -178,7 +197,7 @@ impl Run<'_, '_> {
             return Err(Failure::Said(why));
         }
         if step.removes() && self.session.seen.server.replicas().any(crate::protocol::Container::runs) {
-            self.down_since = Some(super::now());
+            self.now().down_since = Some(super::now());
         }
         match step.post() {
             Probe::Verified => return self.verify(on),
@@ -192,7 +211,7 @@ impl Run<'_, '_> {
         };
         let stdin = match step.stdin() {
             Stdin::Nothing => String::new(),
-            Stdin::LedgerLine => format!("{}\n", self.ledger_line(step.place())),
+            Stdin::LedgerLine => format!("{}\n", self.ledger_lines(step.place())),
         };
         let finished = match step.place() {
             Place::Here => self.session.local.run(&argv, &stdin, &mut |text: &str| on(&Event::Line(text)))?,
@@ -208,10 +227,20 @@ impl Run<'_, '_> {
     /// that was stale may be gone.
     fn is_due(&self, step: &Step) -> bool {
         let of_them = |carried: &Carried| {
-            let step = self.plan.steps.get(carried.task.index);
-            !carried.task.undo && step.is_some_and(|step| step.when() == When::IfStale)
+            let begun = self.plan.steps.get(carried.task.index);
+            let follows = |other: &Step| {
+                other.when() == When::IfStale && step.service().is_none_or(|service| other.concerns(service))
+            };
+            !carried.task.undo && begun.is_some_and(follows)
         };
-        step.when() == When::IfStale && (self.wants_a_build || self.journal.tasks.iter().any(of_them))
+        let mut of = self.of.iter().filter(|(service, _)| step.concerns(service));
+        step.when() == When::IfStale
+            && (of.any(|(_, of)| of.wants_a_build) || self.journal.tasks.iter().any(of_them))
+    }
+
+    /// The service that is looked at.
+    fn now(&mut self) -> &mut Of {
+        self.of.entry(self.session.service.clone()).or_default()
     }
 
     /// Whether a step that was done runs again because a later one of its phase, which needs it, has to: what the prune
@@ -338,8 +367,10 @@ impl Run<'_, '_> {
         };
         let words = format!("{}: {}", judgement.verdict.as_str(), judgement.reason);
         let stale = judgement.verdict == Verdict::Stale;
-        self.wants_a_build = stale;
-        let again = self.plan.steps.get(index + 1).is_some_and(|next| next.when() == When::IfStale);
+        self.now().wants_a_build = stale;
+        let service = &self.session.service;
+        let again = |next: &Step| next.builds() && next.when() == When::IfStale && next.concerns(service);
+        let again = self.plan.steps[index..].iter().any(again);
         match (stale, again) {
             (true, false) => Err(Failure::Said(words)),
             (true, true) => Ok((State::Failed, words)),
@@ -356,10 +387,14 @@ impl Run<'_, '_> {
             Err(Stop::Lost(lost)) => return Err(lost.into()),
         };
         let verified = judgement.verdict == Verdict::Verified;
-        self.wants_a_build = judgement.wants_a_build();
         let words = format!("{}: {}", judgement.verdict.as_str(), judgement.reason);
-        self.sample = sample;
-        self.outcome = Some(Outcome::Judged(judgement));
+        let of = self.now();
+        of.wants_a_build = judgement.wants_a_build();
+        of.sample = sample;
+        of.judgement = Some(judgement);
+        let services = self.plan.services.iter();
+        let judged = services.filter_map(|s| Some((s.as_str(), self.of.get(s)?.judgement.as_ref()?)));
+        self.outcome = Some(Outcome::Judged(Judgement::of_all(judged)));
         // A verdict that is not `verified` fails the step and not the run: it has to get into the ledger.
         Ok((if verified { State::Done } else { State::Failed }, words))
     }
@@ -369,40 +404,56 @@ impl Run<'_, '_> {
         let server = &self.session.seen.server;
         if !server.replicas().any(crate::protocol::Container::runs) {
             let seconds = u64::try_from(server.now.whole() - began.whole()).unwrap_or(0);
-            self.down_since = super::now().checked_sub(Duration::from_secs(seconds));
+            self.now().down_since = super::now().checked_sub(Duration::from_secs(seconds));
         }
     }
 
     fn up_again(&mut self) {
-        if let Some(since) = self.down_since.take() {
-            self.downtime_ms += millis(since);
-        }
+        self.now().up_again();
     }
 
-    fn ledger_line(&mut self, kept: Place) -> String {
+    /// One line a service; the last has no newline.
+    fn ledger_lines(&mut self, kept: Place) -> String {
         // Both ledgers get one time.
         let time = *self.recorded.get_or_insert(self.session.seen.server.now);
         let who = self.session.repo.who();
-        self.summary().ledger_line(&Recorded {
+        let about = Recorded {
             id: self.id,
             time,
             from: self.from.as_ref(),
             who: who.as_deref(),
             target: self.session.target,
             kept,
-        })
+        };
+        let line = |service: &String| self.of_service(service).ledger_line(&about);
+        self.plan.services.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What one service came to.
+    fn of_service(&self, service: &str) -> Report {
+        let mut report = self.summary();
+        service.clone_into(&mut report.service);
+        report.steps.retain(|logged| logged.step.concerns(service));
+        if let Some(of) = self.of.get(service) {
+            report.downtime_ms = of.downtime_ms;
+            if let (Outcome::Judged(all), Some(own)) = (&mut report.outcome, &of.judgement) {
+                *all = own.clone();
+            }
+        }
+        report
     }
 
     fn summary(&self) -> Report {
+        let of = || self.plan.services.iter().filter_map(|service| self.of.get(service));
         Report {
-            service: self.session.service.to_owned(),
+            service: self.plan.services.join(" "),
             outcome: self.outcome.clone().unwrap_or(Outcome::Planned),
             expected: self.commit.clone(),
             steps: self.steps.clone(),
-            downtime_ms: self.downtime_ms,
+            downtime_ms: of().map(|of| of.downtime_ms).max().unwrap_or(0),
             expected_downtime_ms: self.plan.downtime_ms,
             next: Vec::new(),
-            sample: self.sample.clone(),
+            sample: of().find_map(|of| of.sample.clone()),
         }
     }
 

@@ -110,6 +110,7 @@ pub(super) fn refuse_here<'a>(here: &'a Here, message: Option<&str>) -> Result<&
 pub(super) fn refuse_server<'a>(
     seen: &'a Observed,
     service: &str,
+    maker: Option<&str>,
     upstream: &Upstream,
 ) -> Result<(&'a ServerGit, &'a Compose, &'a Engine), Refused> {
     let server = &seen.server;
@@ -128,7 +129,7 @@ pub(super) fn refuse_server<'a>(
         }
         None => return Err(Refused::new("no-compose", "compose was not asked")),
     };
-    refuse_service(compose, service)?;
+    refuse_service(compose, service, maker)?;
     let dir = server.dir.as_deref().unwrap_or_default();
     if let Some(foreign) =
         server.replicas().find(|c| !c.working_dir.is_empty() && !server.is_dir(&c.working_dir))
@@ -143,13 +144,13 @@ pub(super) fn refuse_server<'a>(
     Ok((git, compose, engine))
 }
 
-/// Refuses a service that the project does not have, or that is never built.
-pub fn refuse_service(compose: &Compose, service: &str) -> Result<(), Refused> {
+/// Refuses a service that the project does not have, or whose image nobody builds. `maker` is another service that does.
+pub fn refuse_service(compose: &Compose, service: &str, maker: Option<&str>) -> Result<(), Refused> {
     if !compose.services.iter().any(|s| s == service) {
         let known = list(&compose.services);
         return Err(Refused::new("unknown-service", format!("no service `{service}`; there is {known}")));
     }
-    if compose.build.is_some() {
+    if compose.build.is_some() || maker.is_some() {
         return Ok(());
     }
     let message = format!("service `{service}` has no `build`: there is nothing to rebuild");
