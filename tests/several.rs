@@ -118,7 +118,7 @@ fn together(engine: Engine, builder: Builder) {
     let reason = stopped["reason"].as_str().unwrap();
     for service in ["web", "worker"] {
         assert_eq!(lab.containers(service).len(), 1, "{service} is back: {reason}");
-        assert!(reason.contains(&format!("{service}")), "{reason}");
+        assert!(reason.contains(service), "{reason}");
     }
     assert_eq!(lab.serves(), "v4");
     assert!(stopped["downtime_ms"].as_u64().unwrap() > 0);

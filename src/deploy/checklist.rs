@@ -37,7 +37,7 @@ pub fn checklist(job: &Job<'_>, message: Option<&str>) -> Result<Listed, Refused
     let mut session = Session::open(job).map_err(Stop::refused)?;
     let id = session.name();
     let plan =
-        session.prepare(&Desired::new(&session.service.clone(), message), &id).map_err(Stop::refused)?;
+        session.prepare(&Desired::new(session.service.clone(), message), &id).map_err(Stop::refused)?;
     let mut marks = marks(&session, &plan).map_err(Stop::refused)?;
     if let Some(expect) = &job.expect {
         marks.marks.insert(0, Mark::Text { text: expect.text.clone(), at: expect.path.clone() });

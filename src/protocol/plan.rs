@@ -191,13 +191,12 @@ pub fn together(plans: &[Plan], seen: &Observed) -> Plan {
     for plan in plans {
         let mut at = 0;
         for step in &plan.steps {
-            match ids.iter().position(|id| *id == step.id()) {
-                Some(found) => at = found + 1,
-                None => {
-                    ids.insert(at, step.id());
-                    at += 1;
-                }
+            if let Some(found) = ids.iter().position(|id| *id == step.id()) {
+                at = found;
+            } else {
+                ids.insert(at, step.id());
             }
+            at += 1;
         }
     }
     let mut steps: Vec<Step> = Vec::new();
