@@ -486,3 +486,29 @@ RUN apt-get install -y git
     check(&npm(dockerfile), &["broad-copy", "missing-cache-bust"], "Dockerfile", &fixed);
     check(&npm(dockerfile), &["missing-cache-bust", "broad-copy"], "Dockerfile", &fixed);
 }
+
+#[test]
+fn what_goes_above_a_comment_leaves_its_blank_line() {
+    let dockerfile = "\
+FROM debian:12
+COPY . .
+RUN apt-get update
+# why
+RUN echo $(date)
+RUN apt-get install -y git
+
+FROM debian:12
+";
+    let fixed = "\
+FROM debian:12
+ARG CACHE_BUST=unset
+RUN echo \"cache bust: ${CACHE_BUST}\"
+COPY . .
+# why
+
+RUN apt-get update && apt-get install -y git
+
+FROM debian:12
+";
+    check(&npm(dockerfile), &["split-apt-update", "inert-cache-bust"], "Dockerfile", fixed);
+}

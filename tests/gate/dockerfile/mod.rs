@@ -518,7 +518,7 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
     for lines in [&mut kept, &mut are] {
         lines.retain(|line| stays(line));
     }
-    are = less_apart(&kept, are, &alone(old, &gone, &left));
+    are = less_apart(&kept, &are, &alone(old, &gone, &left));
     for lines in [&mut kept, &mut are] {
         // With the last instruction or comment the blank lines above it go.
         while lines.pop_if(|line| line.is_empty()).is_some() {}
@@ -541,13 +541,14 @@ fn alone(side: &Side<'_>, gone: &HashSet<usize>, left: &HashSet<usize>) -> HashS
 }
 
 /// The lines after without the blank one that keeps such a comment apart from what stands below now.
-fn less_apart(kept: &[String], are: Vec<String>, alone: &HashSet<String>) -> Vec<String> {
+fn less_apart(kept: &[String], are: &[String], alone: &HashSet<String>) -> Vec<String> {
+    let blank =
+        |lines: &[String], from: usize| lines.iter().skip(from).take_while(|line| line.is_empty()).count();
     let mut less: Vec<String> = Vec::new();
-    for line in are {
-        let differs = kept.get(less.len()) != Some(&line);
-        if !(line.is_empty() && differs && less.last().is_some_and(|above| alone.contains(above.trim_end())))
-        {
-            less.push(line);
+    for (at, line) in are.iter().enumerate() {
+        let below = less.last().is_some_and(|above| alone.contains(above.trim_end()));
+        if !(below && line.is_empty() && blank(are, at) == blank(kept, less.len()) + 1) {
+            less.push(line.clone());
         }
     }
     less
