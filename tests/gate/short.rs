@@ -5,35 +5,34 @@ use unstale::text::Snapshot;
 use super::{properties::in_any_order, say};
 use crate::projects::project;
 
-/// Pieces of one stage.
+/// Pieces of one stage, those that matter most first.
 const PIECES: &[&str] = &[
     "COPY . .\n",
     "COPY src ./src\n",
     "RUN npm ci\n",
     "RUN git clone https://example.com/a.git /a\n",
-    "VOLUME /app\n",
-    "ENV FOO=b\n",
-    "RUN make\n",
     "# why\nRUN echo $(date)\n",
+    "RUN make\n",
+    "ENV FOO=b\n",
     "ARG NOCACHE\nRUN echo $NOCACHE\n",
+    "VOLUME /app\n",
     "RUN apt-get update\n",
     "RUN apt-get install -y git\n",
 ];
 
 /// Orders of rules.
-const ORDERS: [&[&str]; 4] = [
-    &["broad-copy", "cached-fetch", "inert-cache-bust", "split-apt-update"],
+const ORDERS: [&[&str]; 3] = [
     &["cached-fetch", "inert-cache-bust", "split-apt-update", "broad-copy"],
     &["inert-cache-bust", "broad-copy", "split-apt-update", "cached-fetch"],
     &["split-apt-update", "missing-cache-bust", "broad-copy"],
 ];
 
-/// How many pieces, and which; the variables ask for more.
-fn asked() -> (usize, Vec<&'static str>) {
-    let length = std::env::var("UNSTALE_SHORT").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
-    let which = std::env::var("UNSTALE_SHORT_PIECES").unwrap_or_default();
-    let wanted = |at: &usize| which.is_empty() || which.split(',').any(|n| n == at.to_string());
-    (length, (0..PIECES.len()).filter(wanted).map(|at| PIECES[at]).collect())
+/// How many pieces a Dockerfile has, and of how many it is made: `UNSTALE_SHORT=4,8` asks for more.
+fn asked() -> (usize, &'static [&'static str]) {
+    let asked = std::env::var("UNSTALE_SHORT").ok();
+    let asked = asked.as_deref().and_then(|asked| asked.split_once(','));
+    let (length, pieces) = asked.map_or((3, 5), |(a, b)| (a.parse().unwrap(), b.parse().unwrap()));
+    (length, &PIECES[..pieces])
 }
 
 fn snapshot(head: &str, body: &[&str]) -> Snapshot {
