@@ -512,3 +512,15 @@ FROM debian:12
 ";
     check(&npm(dockerfile), &["split-apt-update", "inert-cache-bust"], "Dockerfile", fixed);
 }
+
+#[test]
+fn a_comment_above_an_idle_allow_is_kept_apart_and_the_allow_is_not() {
+    let allow = "# unstale: allow cached-fetch: for the test\n";
+    let copy = "COPY . /app/\n";
+    for (comment, blank) in [("", ""), ("# a comment\n", "\n")] {
+        let dockerfile = format!("FROM debian:12\n{comment}{allow}VOLUME /app\n{copy}");
+        let fixed = format!("FROM debian:12\n{comment}{blank}{copy}");
+        check(&npm(&dockerfile), &["volume-over-code", "unused-allow"], "Dockerfile", &fixed);
+        check(&npm(&dockerfile), &["unused-allow", "volume-over-code"], "Dockerfile", &fixed);
+    }
+}

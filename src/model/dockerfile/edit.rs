@@ -106,12 +106,13 @@ pub fn remove_all(text: &str, dockerfile: &Dockerfile, all: &[Span]) -> Vec<Edit
 
 /// The removal with a blank line in its place, where a comment would come to touch what it says nothing of.
 fn apart(text: &str, dockerfile: &Dockerfile, removal: Edit) -> Edit {
-    let (above, below) = (&text[..removal.span.start()], &text[removal.span.end()..]);
+    let (start, below) = (removal.span.start(), &text[removal.span.end()..]);
     // What ends right above in the lines of an instruction is its own, whatever it looks like.
-    let own = dockerfile.instructions.iter().any(|i| i.lines.end() == removal.span.start());
+    let ends = dockerfile.instructions.iter().map(|i| i.lines.end()).filter(|end| *end <= start);
+    let between = &text[ends.max().unwrap_or_default()..start];
+    let mut comments = between.lines().rev().take_while(|line| line.trim_start().starts_with('#'));
     // An allow that is idle goes itself, and its line with it.
-    let speaks = |line: &str| line.trim_start().starts_with('#') && !line.contains("unstale: allow");
-    let commented = !own && above.lines().next_back().is_some_and(speaks);
+    let commented = comments.any(|line| !line.contains("unstale: allow"));
     match below.chars().next().filter(|_| commented) {
         // The edit has a part of the next line: what would take that away, too, waits, and finds nothing to keep apart.
         Some(next) if below.lines().next().is_some_and(|line| !line.trim().is_empty()) => {

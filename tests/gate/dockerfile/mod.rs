@@ -518,7 +518,7 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
     for lines in [&mut kept, &mut are] {
         lines.retain(|line| stays(line));
     }
-    are = less_apart(&kept, &are, &alone(old, &gone, &left));
+    are = less_apart(&kept, &are, &alone(old, &gone, &left, stays));
     for lines in [&mut kept, &mut are] {
         // With the last instruction or comment the blank lines above it go.
         while lines.pop_if(|line| line.is_empty()).is_some() {}
@@ -535,8 +535,16 @@ fn bytes(old: &Side<'_>, new: &Side<'_>, changes: &[Change], allows_go: bool) ->
 }
 
 /// The comments right above instructions that go, which stay themselves.
-fn alone(side: &Side<'_>, gone: &HashSet<usize>, left: &HashSet<usize>) -> HashSet<String> {
-    let last = |&i: &usize| comments_above(side, i).into_iter().next().filter(|(at, _)| !left.contains(at));
+fn alone(
+    side: &Side<'_>,
+    gone: &HashSet<usize>,
+    left: &HashSet<usize>,
+    stays: impl Fn(&str) -> bool,
+) -> HashSet<String> {
+    let last = |&i: &usize| {
+        let mut all = comments_above(side, i).into_iter().filter(|(_, line)| stays(line));
+        all.next().filter(|(at, _)| !left.contains(at))
+    };
     gone.iter().filter_map(last).map(|(_, line)| line).collect()
 }
 
