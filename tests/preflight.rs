@@ -1,8 +1,11 @@
-//! What a deploy refuses because of what else there is on the server, as values.
+//! What a deploy refuses because of what is on the server, as values.
 
-use unstale::protocol::{Compose, Desired, Neighbour, Observed, Port, Refused, Room, Site, Wants, plan};
+use unstale::protocol::{
+    Checked, Compose, Desired, Holds, Lfs, Needed, Neighbour, Observed, Port, Probe, Refused, Relation, Room,
+    ServerGit, Site, Submodule, Wants, plan, refuse_content,
+};
 
-use crate::protocol::{compose, options, seen};
+use crate::protocol::{NEW, OLD, compose, options, seen, sha};
 
 fn port(text: &str) -> Port {
     Port::parse(text, "tcp").unwrap()
@@ -167,4 +170,145 @@ fn too_little_room_is_refused_with_the_numbers() {
     }
     assert_eq!(refused(&room(0, 0, u64::MAX)).map(|r| r.reason), Some("disk-full"));
     assert_eq!(refused(&seen()), None, "unknown is no refusal");
+}
+
+fn library(state: Checked) -> Submodule {
+    Submodule { path: "lib".into(), recorded: sha(OLD), state }
+}
+
+/// The commit needs submodule `lib` and the LFS file `model.bin`; the server has both.
+fn needing() -> Observed {
+    let mut seen = seen();
+    seen.needed = Needed { submodules: vec![("lib".into(), sha(NEW))], lfs: vec!["model.bin".into()] };
+    git(&mut seen).submodules = vec![library(Checked::At(sha(NEW)))];
+    site(&mut seen).lfs = Some(Lfs::Works);
+    seen
+}
+
+fn git(seen: &mut Observed) -> &mut ServerGit {
+    seen.server.git.as_mut().unwrap().as_mut().unwrap()
+}
+
+#[test]
+fn content_that_is_not_real_is_refused_where_it_is_needed() {
+    type Change = fn(&mut Observed);
+    let cases: [(Option<&str>, &str, Change); 17] = [
+        (None, "", |_| {}),
+        (Some("server-submodule"), "the commit adds submodule `lib`", |s| git(s).submodules.clear()),
+        (Some("server-submodule"), "not checked out", |s| git(s).submodules = vec![library(Checked::Out)]),
+        (Some("server-submodule"), "is at 111111111111", |s| {
+            git(s).submodules = vec![library(Checked::At(sha(OLD)))]
+        }),
+        (
+            Some("server-submodule"),
+            "`git -C '/opt/my repo' pull --ff-only && git -C '/opt/my repo' submodule",
+            |s| git(s).submodules.clear(),
+        ),
+        (Some("server-submodule"), "on the server: `git -C '/opt/my repo' submodule", |s| {
+            s.here.server_head = Relation::Same;
+            git(s).submodules = vec![library(Checked::Out)];
+            // Nothing is merged, so no hook runs.
+            git(s).after_merge = true;
+        }),
+        (None, "", |s| git(s).submodules = vec![library(Checked::Unknown)]),
+        (None, "", |s| {
+            git(s).after_merge = true;
+            git(s).submodules = vec![library(Checked::Out)];
+        }),
+        (None, "", |s| {
+            s.needed = Needed::default();
+            git(s).submodules = vec![library(Checked::Out)];
+            git(s).pointers = vec!["model.bin".into()];
+            site(s).lfs = Some(Lfs::Missing);
+        }),
+        (Some("no-git-lfs"), "has no `git lfs`", |s| site(s).lfs = Some(Lfs::Missing)),
+        (Some("no-git-lfs"), "does not use it", |s| site(s).lfs = Some(Lfs::Unset)),
+        (Some("no-git-lfs"), "`model.bin`", |s| {
+            git(s).after_merge = true;
+            site(s).lfs = Some(Lfs::Missing);
+        }),
+        (None, "", |s| site(s).lfs = None),
+        (Some("server-lfs"), "`git lfs pull`", |s| git(s).pointers = vec!["model.bin".into()]),
+        // The merge brings the content.
+        (None, "", |s| {
+            git(s).pointers = vec!["model.bin".into()];
+            s.here.changing = vec!["model.bin".into()];
+        }),
+        (Some("server-lfs"), "is told to leave LFS pointers", |s| {
+            site(s).lfs = Some(Lfs::Skips);
+            s.here.changing = vec!["model.bin".into()];
+        }),
+        (None, "", |s| site(s).lfs = Some(Lfs::Skips)),
+    ];
+    for (reason, words, change) in cases {
+        let mut seen = needing();
+        change(&mut seen);
+        let refused = refuse_content(&seen).err();
+        assert_eq!(refused.as_ref().map(|r| r.reason), reason, "{words}: {refused:?}");
+        assert!(refused.is_none_or(|r| r.message.contains(words)), "{words}");
+    }
+}
+
+#[test]
+fn what_shows_after_the_merge_alone_stops_before_the_build() {
+    type Change = fn(&mut Observed);
+    let after: [(&str, Change); 4] = [
+        ("", |_| {}),
+        ("submodule `lib` is at 111111111111", |s| git(s).submodules = vec![library(Checked::At(sha(OLD)))]),
+        ("not checked out", |s| git(s).submodules = vec![library(Checked::Out)]),
+        ("`model.bin` is a git LFS pointer", |s| git(s).pointers = vec!["model.bin".into()]),
+    ];
+    for (words, change) in after {
+        let mut seen = needing();
+        git(&mut seen).head = Some(sha(NEW));
+        change(&mut seen);
+        match Probe::CleanAtCommit.holds(&seen, Some(&sha(NEW))) {
+            Holds::Yes => assert_eq!(words, ""),
+            Holds::No(why) => assert!(!words.is_empty() && why.contains(words), "{why}"),
+            unknown @ Holds::Unknown(_) => panic!("{unknown:?}"),
+        }
+        assert_eq!(Probe::AtCommit.holds(&seen, Some(&sha(NEW))), Holds::Yes);
+    }
+}
+
+#[test]
+fn the_server_checkout_says_what_is_wrong_with_it() {
+    type Change = fn(&mut Observed);
+    let cases: [(Option<&str>, &str, Change); 9] = [
+        (Some("server-git-lock"), "`.git/index.lock`", |s| git(s).locks = vec![".git/index.lock".into()]),
+        (None, "", |s| {
+            git(s).locks = vec![".git/index.lock".into()];
+            s.here.server_head = Relation::Same;
+        }),
+        (Some("server-foreign-owner"), "git config --global --add safe.directory /opt/x", |s| {
+            s.server.git = Some(Err("fatal: detected dubious ownership in repository at '/opt/x'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /opt/x".into()));
+        }),
+        (Some("server-foreign-owner"), "belongs to another user", |s| {
+            s.server.git = Some(Err("fatal: unsafe repository ('/opt/x' is owned by someone else)".into()));
+        }),
+        (Some("server-unpushed"), "has a commit of its own", |s| {
+            s.here.server_head = Relation::Unknown;
+            git(s).unpushed = 1;
+        }),
+        (Some("server-unpushed"), "has 3 commits of its own", |s| {
+            s.here.server_head = Relation::Unknown;
+            git(s).unpushed = 3;
+        }),
+        (Some("server-unrelated"), "does not know", |s| s.here.server_head = Relation::Unknown),
+        (Some("server-submodule"), "its checkout records 111111111111", |s| {
+            git(s).modified = vec!["lib".into()];
+            git(s).submodules = vec![library(Checked::At(sha(NEW)))];
+        }),
+        (Some("server-dirty"), "`lib`", |s| {
+            git(s).modified = vec!["lib".into()];
+            git(s).submodules = vec![library(Checked::At(sha(OLD)))];
+        }),
+    ];
+    for (reason, words, change) in cases {
+        let mut seen = seen();
+        change(&mut seen);
+        let refused = refused(&seen);
+        assert_eq!(refused.as_ref().map(|r| r.reason), reason, "{words}: {refused:?}");
+        assert!(refused.is_none_or(|r| r.message.contains(words)), "{words}");
+    }
 }

@@ -7,13 +7,14 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, on_real_engines, skipped};
+use crate::support::{Builder, Engine, Lab, Ran, SmallEngine, on_real_engines, run_on, skipped};
 
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 
 /// What nobody may change: every file of the checkout with its times, git's own included, and everything on the engine.
+/// (Not the folder of `git lfs`, in which every `git status` may work.)
 const STATE: &str = "export GIT_OPTIONAL_LOCKS=0; git rev-parse HEAD; git status --porcelain; \
-    find . -printf '%p %s %i %T@ %m %u\\n' | sort; \
+    find . -path ./.git/lfs/tmp -prune -o -printf '%p %s %i %T@ %m %u\\n' | sort; \
     docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}} {{.Ports}}' | sort; \
     docker images -a --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort; docker volume ls -q | sort; docker network ls -q | sort";
 
@@ -306,7 +307,7 @@ fn submodules(lab: &Lab) {
     in_library("echo 3 > lib.txt; git commit -q -a -m 3");
     in_dev(&format!("cd lib && {GIT} pull -q"));
     lab.commit_and_push("One more");
-    lab.ssh("printf '#!/bin/sh\\n' > .git/hooks/post-merge && chmod +x .git/hooks/post-merge").ok();
+    lab.ssh("printf '#!/bin/sh\\n:\\n' > .git/hooks/post-merge && chmod +x .git/hooks/post-merge").ok();
     planned(lab);
     lab.ssh("rm .git/hooks/post-merge").ok();
     refused(lab, "server-submodule", &["`git merge` does not move it"]);
@@ -320,7 +321,7 @@ fn submodules(lab: &Lab) {
 
 fn lfs(lab: &Lab) {
     let pointer = "version https://git-lfs.github.com/spec/v1\n\
-        oid sha256:2b4c342f5433ebe591a1da77e013d1b72475562d48578dca8b84bac6651c3cb9\nsize 9\n";
+        oid sha256:f7712751e993b9972137e8ded3207d99d8747e041999182851225714ee0070e2\nsize 9\n";
     let off = "git config filter.lfs.process ''; git config filter.lfs.smudge ''; git config filter.lfs.clean ''; git config filter.lfs.required false";
     Ran::new(lab.in_dev("sh").args(["-ec", off])).ok();
     lab.ssh(off).ok();
@@ -338,7 +339,10 @@ fn lfs(lab: &Lab) {
     lab.commit_and_push("Without it");
     planned(lab);
     fs::write(lab.dev().join(".dockerignore"), "lib\n").unwrap();
+    // `git lfs` would make a pointer of it.
+    fs::remove_file(lab.dev().join("plain.bin")).unwrap();
     lab.commit_and_push("With it");
+    lab.ssh("git pull -q").ok();
 
     if lab.ssh("git lfs version").code != 0 {
         return skipped("there is no git-lfs: only its absence was looked at");
@@ -347,16 +351,39 @@ fn lfs(lab: &Lab) {
     lab.ssh(&format!("{on}; git lfs install --local --skip-smudge")).ok();
     refused(lab, "server-lfs", &["a git LFS pointer instead of the file", "`model.bin`", "git lfs pull"]);
     // The content, where `git lfs` looks for it.
-    let object = "2b/4c/2b4c342f5433ebe591a1da77e013d1b72475562d48578dca8b84bac6651c3cb9";
-    lab.ssh(&format!("mkdir -p .git/lfs/objects/2b/4c && printf 'the data\\n' > .git/lfs/objects/{object} && git lfs checkout")).ok();
+    let object = "f7/71/f7712751e993b9972137e8ded3207d99d8747e041999182851225714ee0070e2";
+    lab.ssh(&format!("mkdir -p .git/lfs/objects/f7/71 && printf 'the data\\n' > .git/lfs/objects/{object} && git lfs checkout")).ok();
     assert_eq!(lab.ssh("cat model.bin").ok(), "the data");
     planned(lab);
     // It changes, and the server is told to leave pointers.
-    fs::write(lab.dev().join("model.bin"), pointer.replace("2b4c", "3b4c")).unwrap();
+    fs::write(lab.dev().join("model.bin"), pointer.replace("f771", "0123")).unwrap();
     lab.commit_and_push("Another model");
     refused(lab, "server-lfs", &["is told to leave LFS pointers", "`model.bin`"]);
     lab.ssh("git lfs install --local --force").ok();
     planned(lab);
+}
+
+/// The engine's disk is nearly full: nothing is begun that could not be ended.
+#[test]
+fn small_disk() {
+    run_on("e20", Builder::Classic, |_, builder| {
+        let small = SmallEngine::start(60);
+        let lab = Lab::new(small.engine.clone(), builder);
+        let data = small.engine.bin.with_file_name("data");
+        refused(&lab, "disk-full", &["MB is free in", &data.to_string_lossy(), "needs 100 MB;"]);
+        small.grow(300);
+        planned(&lab);
+        // As much as is in the last build has to fit again.
+        lab.edit("Dockerfile", |text| {
+            text.replace("EXPOSE 8000", "RUN head -c 90000000 /dev/zero > /ballast\nEXPOSE 8000")
+        });
+        lab.commit_and_push("Large");
+        lab.deploy_naively().ok();
+        planned(&lab);
+        small.grow(200);
+        let words = [" MB of them for layers as large as those of its last build", "docker system df"];
+        refused(&lab, "disk-full", &words);
+    });
 }
 
 /// `ssh` does not know the server, or knows another one under its name.

@@ -52,7 +52,11 @@ struct Description {
 
 /// Every engine that is described and answers.
 pub(crate) fn engines() -> Vec<Engine> {
-    let Ok(text) = fs::read(state().join("engines.json")) else { return Vec::new() };
+    engines_of(&state())
+}
+
+fn engines_of(state: &Path) -> Vec<Engine> {
+    let Ok(text) = fs::read(state.join("engines.json")) else { return Vec::new() };
     let description: Description =
         serde_json::from_slice(&text).expect("engine-up writes what these tests read");
     description.engines.into_iter().filter(Engine::answers).collect()
@@ -76,6 +80,49 @@ pub(crate) fn run_on_all_of(name: &str, builder: Builder, test: fn(Engine, Build
         return run_on(name, builder, test);
     }
     skipped("another pair watches it; UNSTALE_HARD=all runs it here, too");
+}
+
+/// An engine 20.10 of a test's own, whose data lies on a disk of so many megabytes; dropping it ends it.
+pub(crate) struct SmallEngine {
+    /// The engine.
+    pub(crate) engine: Engine,
+    state: tempfile::TempDir,
+}
+
+impl SmallEngine {
+    /// Starts it; a second or two.
+    pub(crate) fn start(megabytes: u32) -> Self {
+        // The paths of its sockets have to be short.
+        let state =
+            tempfile::Builder::new().prefix("unstale-").tempdir_in("/tmp").expect("/tmp can be written");
+        let data = state.path().join("e20/data");
+        fs::create_dir_all(&data).expect("our own folder can be written");
+        let size = format!("size={megabytes}m");
+        Ran::new(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&data)).ok();
+        let up = real(state.path(), "engine-up");
+        let engine = engines_of(state.path()).pop();
+        let Some(engine) = engine else { panic!("the small engine is not up: {up:?}") };
+        Self { engine, state }
+    }
+
+    /// Makes its disk larger.
+    pub(crate) fn grow(&self, megabytes: u32) {
+        let size = format!("remount,size={megabytes}m");
+        Ran::new(Command::new("mount").args(["-o", &size]).arg(self.state.path().join("e20/data"))).ok();
+    }
+}
+
+impl Drop for SmallEngine {
+    fn drop(&mut self) {
+        real(self.state.path(), "engine-down");
+        let _ = Command::new("umount").arg("--lazy").arg(self.state.path().join("e20/data")).status();
+    }
+}
+
+/// `engine-up` or `engine-down` for an engine 20.10 with its state in `state`.
+fn real(state: &Path, program: &str) -> Ran {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real").join(program);
+    Ran::new(Command::new(program).arg("e20").env("UNSTALE_REAL", state))
 }
 
 /// Says that the running test did not look at anything, and why.

@@ -12,7 +12,9 @@ mod stale;
 
 pub(crate) use command::Ran;
 pub(crate) use dice::Dice;
-pub(crate) use engine::{Builder, Engine, engines, run_on, run_on_all_of, skipped, write_executable};
+pub(crate) use engine::{
+    Builder, Engine, SmallEngine, engines, run_on, run_on_all_of, skipped, write_executable,
+};
 pub(crate) use lab::Lab;
 pub(crate) use running::{Running, ended};
 pub(crate) use sshd::HOST;

@@ -25,7 +25,8 @@ pub(super) fn ask(q: &mut Questions, subject: Subject<'_>) {
         "git-locks",
         "for f in index.lock HEAD.lock; do f=$(git rev-parse --git-path \"$f\") && [ -e \"$f\" ] && printf '%s\\n' \"$f\"; done; true",
     );
-    q.ask("git-hook", "h=$(git rev-parse --git-path hooks/post-merge) && [ -x \"$h\" ]");
+    // That of `git lfs` looks after locks and brings nothing.
+    q.ask("git-hook", "h=$(git rev-parse --git-path hooks/post-merge) && [ -x \"$h\" ] && grep -v -e '^#' -e '^[[:space:]]*$' -e git-lfs -e '^git lfs post-merge' \"$h\" | grep -q .");
     q.line("t=$(git rev-parse --show-toplevel 2>/dev/null)");
     q.ask("git-submodules", SUBMODULES);
     q.ask("git-pointers", POINTERS);
