@@ -197,7 +197,7 @@ fn content_that_is_not_real_is_refused_where_it_is_needed() {
         (Some("server-submodule"), "the commit adds submodule `lib`", |s| git(s).submodules.clear()),
         (Some("server-submodule"), "not checked out", |s| git(s).submodules = vec![library(Checked::Out)]),
         (Some("server-submodule"), "is at 111111111111", |s| {
-            git(s).submodules = vec![library(Checked::At(sha(OLD)))]
+            git(s).submodules = vec![library(Checked::At(sha(OLD)))];
         }),
         (
             Some("server-submodule"),
@@ -310,5 +310,29 @@ fn the_server_checkout_says_what_is_wrong_with_it() {
         let refused = refused(&seen);
         assert_eq!(refused.as_ref().map(|r| r.reason), reason, "{words}: {refused:?}");
         assert!(refused.is_none_or(|r| r.message.contains(words)), "{words}");
+    }
+}
+
+/// Machines branch on the class, so each is written down.
+#[test]
+fn every_class_stands_in_the_readme() {
+    let sources = [
+        include_str!("../src/protocol/preflight/mod.rs"),
+        include_str!("../src/protocol/preflight/content.rs"),
+        include_str!("../src/protocol/preflight/host.rs"),
+        include_str!("../src/protocol/preflight/site.rs"),
+    ];
+    let class = regex::Regex::new(r#"(?:Refused::new|refuse)\(\s*"([a-z-]+)""#).unwrap();
+    let readme = include_str!("../README.md");
+    let (_, section) = readme.split_once("\n## Deploy\n").unwrap();
+    let mut classes: Vec<&str> = sources
+        .iter()
+        .flat_map(|source| class.captures_iter(source).map(|found| found.extract::<1>().1[0]))
+        .collect();
+    classes.sort_unstable();
+    classes.dedup();
+    assert!(classes.len() > 30, "{classes:?}");
+    for class in classes {
+        assert!(section.contains(&format!("`{class}`")), "`{class}` is not in the README");
     }
 }
