@@ -309,13 +309,25 @@ fn submodules(lab: &Lab) {
     lab.commit_and_push("One more");
     lab.ssh("printf '#!/bin/sh\\n:\\n' > .git/hooks/post-merge && chmod +x .git/hooks/post-merge").ok();
     planned(lab);
-    lab.ssh("rm .git/hooks/post-merge").ok();
-    refused(lab, "server-submodule", &["`git merge` does not move it"]);
+    // This one does not, and where `git status` is told to be silent the step that verifies git is not.
+    lab.ssh("git config submodule.lib.ignore all").ok();
+    let (document, code) = unstale(lab, &[]);
+    assert_eq!((document["verdict"].as_str(), code), (Some("stopped"), 3), "{document:#}");
+    let reason = document["reason"].as_str().unwrap();
+    assert!(reason.contains("verify-source") && reason.contains("submodule `lib` is at"), "{reason}");
+    lab.ssh("git config --unset submodule.lib.ignore; rm .git/hooks/post-merge").ok();
+    refused(lab, "server-submodule", &["`lib` is at"]);
+    // Where nobody is meant to check it out, nobody is told to.
+    lab.edit(".gitmodules", |text| format!("{text}\tupdate = none\n"));
+    lab.commit_and_push("By hand");
+    lab.ssh("git pull -q; git submodule --quiet deinit -f lib").ok();
+    planned(lab);
+    lab.edit(".gitmodules", |text| text.replace("\tupdate = none\n", ""));
+    lab.commit_and_push("By git");
+    refused(lab, "server-submodule", &["`lib` is not checked out"]);
     // What does not get into the image is nobody's business.
     fs::write(lab.dev().join(".dockerignore"), "lib\n").unwrap();
     lab.commit_and_push("Without it");
-    planned(lab);
-    lab.ssh("git pull -q; git submodule --quiet deinit -f lib").ok();
     planned(lab);
 }
 

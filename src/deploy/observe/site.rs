@@ -10,8 +10,6 @@ use crate::{
 
 const NEIGHBOUR: &str = r#"{"id":{{json .ID}},"names":{{json .Names}},"ports":{{json .Ports}},"project":{{json (.Label "com.docker.compose.project")}},"service":{{json (.Label "com.docker.compose.service")}},"oneoff":{{json (.Label "com.docker.compose.oneoff")}}}"#;
 
-/// Above so many free kilobytes nothing more is asked about the disk: the answers take the engine time.
-const PLENTY: &str = "8000000";
 /// The layers of a build are written within so many seconds; those of the base image are older.
 const BUILD: i64 = 3600;
 
@@ -24,26 +22,39 @@ pub(super) fn ask(q: &mut Questions, subject: Subject<'_>) {
         "sockets",
         "for f in /proc/net/tcp /proc/net/tcp6; do [ ! -r $f ] || awk '$4 == \"0A\" { print $2 }' $f; done",
     );
-    q.line("o=$(docker info --format '{{.DockerRootDir}}{{println}}{{.Name}}' 2>/dev/null)");
+    q.line("o=$(docker info --format '{{.DockerRootDir}}{{println}}{{.Name}}{{println}}{{json .DriverStatus}}' 2>/dev/null)");
     q.line("r=$(printf '%s\\n' \"$o\" | sed -n 1p); k=");
     q.line(OURS);
     q.line("case $r in /*) if ours; then k=$(df -Pk \"$r\" 2>/dev/null | awk 'NR > 1 { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9]+%$/) print $(i - 1) }'); fi;; esac");
+    q.line("case $k in *[!0-9]*) k=;; esac");
     q.ask("room", "[ -n \"$k\" ] && printf '%s\\n%s\\n' \"$k\" \"$r\"");
-    q.line(&format!("case $k in ''|*[!0-9]*) k={PLENTY};; esac"));
-    let few = format!("[ \"$k\" -ge {PLENTY} ] ||");
-    q.ask("room-cache", &format!("{few} docker system df --format '{{{{.Type}}}}={{{{.Reclaimable}}}}'"));
     let service = quote(&format!("label=com.docker.compose.service={}", subject.service));
-    let folder = "label=com.docker.compose.project.working_dir";
-    let list = "docker ps -aq --filter \"$s\" --filter";
-    q.line(&format!("s={service}; i=$({few} {{ {list} \"{folder}=$(pwd -P)\"; {list} \"{folder}=$(pwd -L)\"; }} 2>/dev/null | sed -n 1p)"));
-    q.ask("room-layers", "[ -z \"$i\" ] || docker history --no-trunc --human=false --format '{{.CreatedAt}} {{.Size}}' \"$(docker inspect --type container --format '{{.Image}}' \"$i\")\"");
+    q.line(&format!("n={service}; i=; {IMAGE}"));
+    q.line("case $s in ''|*[!0-9]*) s=0;; esac");
+    q.line(FEW);
+    q.ask("room-cache", "few && docker system df --format '{{.Type}}={{.Reclaimable}}'");
+    q.ask("room-layers", "few && [ -n \"$m\" ] && docker history --no-trunc --human=false --format '{{.CreatedAt}} {{.Size}}' \"$m\"");
 }
 
+/// The image of the service's container, and its bytes.
+const IMAGE: &str = "[ -z \"$k\" ] || for d in \"$(pwd -P)\" \"$(pwd -L)\"; do
+  [ -n \"$i\" ] || i=$(docker ps -aq --filter \"$n\" --filter \"label=com.docker.compose.project.working_dir=$d\" 2>/dev/null | sed -n 1p)
+done
+m=; [ -z \"$i\" ] || m=$(docker inspect --type container --format '{{.Image}}' \"$i\" 2>/dev/null)
+s=; [ -z \"$m\" ] || s=$(docker image inspect --format '{{.Size}}' \"$m\" 2>/dev/null)";
+
+/// With room for the whole image and some more, nothing more is asked: counting what it stores takes the engine time.
+const FEW: &str = "few() { [ -n \"$k\" ] && [ $((k / 1000)) -lt $((s / 1000000 + 150)) ]; }";
+
 /// Whether the folder `$r` is the very one that the engine named: it may be behind `tcp://`, in a virtual machine, or
-/// have a root of its own. What may not be looked into is believed.
+/// have a root of its own. What may not be looked into is believed. With containerd's store the images lie in another
+/// folder: the two have to be on one disk.
 const OURS: &str = "ours() {
   [ \"$(printf '%s\\n' \"$o\" | sed -n 2p)\" = \"$(uname -n)\" ] && [ -d \"$r\" ] || return 1
   case $(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) in unix://*) ;; *) return 1;; esac
+  case $o in *io.containerd.snapshotter*)
+    [ -d /var/lib/containerd ] && [ \"$(df -P \"$r\" | sed 1d)\" = \"$(df -P /var/lib/containerd | sed 1d)\" ] || return 1;;
+  esac
   [ -x \"$r\" ] || return 0
   i=$(docker ps -aq --no-trunc 2>/dev/null | sed -n 1p)
   if [ -n \"$i\" ]; then [ -d \"$r/containers/$i\" ]; else [ -d \"$r/containers\" ]; fi
