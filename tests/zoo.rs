@@ -163,7 +163,13 @@ fn neighbours(engine: Engine, builder: Builder) {
     assert_eq!(here(&["--dry-run"]).0["verdict"], "planned");
     docker(&["stop", "-t", "0", &container]);
     let listener = Ended(there("/bin/busybox", &["httpd", "-f", "-p", "127.0.0.1:8000"]).spawn().unwrap());
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // Port 8000, in the network of that process.
+    let sockets = || fs::read_to_string(format!("/proc/{}/net/tcp", listener.0.id())).unwrap_or_default();
+    let up = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        sockets().contains("0100007F:1F40 00000000:0000 0A")
+    });
+    assert!(up, "it listens: {}", sockets());
     let before = lab.ssh(STATE).ok();
     for more in [&["--dry-run"][..], &[]] {
         is_refused(&here(more), "port-taken", &["127.0.0.1:8000", "no container", "sport = :8000"]);
