@@ -64,6 +64,15 @@ pub struct Rates {
     pub currency: Option<String>,
 }
 
+/// One server of a target of `deploy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The host, as `ssh` takes it.
+    pub host: String,
+    /// The checkout's folder there.
+    pub dir: String,
+}
+
 /// What one configuration file says.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -83,6 +92,8 @@ pub struct Scope {
     pub per_path: Vec<(Gitignore, BTreeMap<String, Level>)>,
     /// What a failed deploy costs.
     pub rates: Rates,
+    /// Servers by the name of their target.
+    pub targets: BTreeMap<String, Vec<Place>>,
     /// It has mistakes: nothing is fixed by half of what was meant.
     pub broken: bool,
 }
@@ -98,6 +109,7 @@ impl Default for Scope {
             levels: BTreeMap::new(),
             per_path: Vec::new(),
             rates: Rates::default(),
+            targets: BTreeMap::new(),
             broken: false,
         }
     }

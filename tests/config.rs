@@ -216,6 +216,50 @@ fn the_rates_of_history_are_read_and_their_mistakes_told() {
 }
 
 #[test]
+fn targets_are_read_and_their_mistakes_told() {
+    let targets = |config: &str| {
+        let snapshot = project(&[(NAME, config)]);
+        let settings = with(&snapshot, &Settings::default(), &Source::Found(None));
+        let targets = settings.scopes.of("").expect("the file is there").targets.clone();
+        (targets, settings.mistakes.iter().map(|m| m.message.clone()).collect::<Vec<_>>())
+    };
+    let (read, mistakes) = targets(
+        "[target.prod]\nhost = [\"ann@a\", \"b:/srv/b\"]\ndir = \"/opt/x\"\n[target.test]\nhost = \"t:/t\"\n",
+    );
+    assert_eq!(mistakes, Vec::<String>::new());
+    let said = |name: &str| {
+        read[name].iter().map(|p| format!("{} {}", p.host, p.dir)).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!((said("prod"), said("test")), ("ann@a /opt/x, b /srv/b".to_owned(), "t /t".to_owned()));
+    for (config, says) in [
+        (
+            "target = 1\n",
+            "`target` is a table of tables: write `host` and `dir` under `[target.prod]`, not a value of type integer",
+        ),
+        ("target.prod = \"a\"\n", "`prod` is no table: write `host` and `dir` under `[target.prod]`"),
+        ("target.p.host = \"a\"\n", "a target has `host` and `dir`: add `dir = \"/opt/repo\"`"),
+        ("target.p.dir = \"/a\"\n", "a target has `host` and `dir`: add `host = \"deploy@server\"`"),
+        (
+            "[target.p]\nhost = \"-oProxyCommand=x\"\ndir = \"/a\"\n",
+            "`host` takes what `ssh` takes, or a list of that, as in `host = \"deploy@server\"`, not `-oProxyCommand=x`",
+        ),
+        (
+            "[target.p]\nhost = []\ndir = \"/a\"\n",
+            "`host` takes what `ssh` takes, or a list of that, as in `host = \"deploy@server\"`, not a value of type array",
+        ),
+        (
+            "[target.p]\nhost = \"a\"\ndir = \"opt\"\n",
+            "`dir` takes the absolute path of the checkout on the server, as in `dir = \"/opt/repo\"`, not `opt`",
+        ),
+        ("[target.p]\nhost = \"a:/b\"\nhosts = \"a\"\n", "`hosts` is no key here: do you mean `host`?"),
+    ] {
+        let (read, mistakes) = targets(config);
+        assert_eq!((mistakes.len(), mistakes[0].as_str()), (1, says));
+        assert!(read.is_empty() || mistakes[0].contains("is no key"), "{config}: {read:?}");
+    }
+}
+
+#[test]
 fn nothing_is_fixed_under_a_broken_configuration() {
     let bad = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/w.git /w\nCOPY . /app\nRUN make -C /app\n";
     let fix = |config: &str| {

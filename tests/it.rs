@@ -24,6 +24,7 @@ mod hard;
 mod history;
 mod hooks;
 mod hostile;
+mod hosts;
 mod incident;
 mod installs;
 mod lab;

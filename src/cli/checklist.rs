@@ -40,7 +40,8 @@ enum Form {
 /// Runs it in the current folder. Gives the exit code.
 pub(super) fn run(args: &ChecklistArgs, door: &Door<'_>, out: &mut dyn Write) -> u8 {
     let job = args.target.job(std::slice::from_ref(&args.service), door);
-    let listed = match deploy::checklist(&job, args.message.as_deref()) {
+    let listed = job.and_then(|job| Ok((deploy::checklist(&job, args.message.as_deref())?, job.target)));
+    let (listed, target) = match listed {
         Ok(listed) => listed,
         Err(refused) => {
             // Standard output may be a file that somebody runs.
@@ -51,7 +52,7 @@ pub(super) fn run(args: &ChecklistArgs, door: &Door<'_>, out: &mut dyn Write) ->
     let list = Checklist {
         service: &args.service,
         plan: &listed.plan,
-        target: &job.target,
+        target: &target,
         seen: &listed.seen,
         marks: &listed.marks,
     };

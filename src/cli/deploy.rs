@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 use super::{
     Door, Format,
     progress::Progress,
-    target::{TargetArgs, print, print_report},
+    target::{TargetArgs, print, print_hosts, print_refused, print_report},
 };
 use crate::{
     deploy::{self, Mode},
-    protocol::{self, dry_run},
+    protocol::{self, Event, Target, dry_run, visible},
 };
 
 /// Deploy a service by the protocol, and prove that the new code runs
@@ -26,6 +26,9 @@ pub(super) struct DeployArgs {
     /// Commit the changed tracked files with this message first
     #[arg(short, long, value_name = "MSG", allow_hyphen_values = true)]
     pub(super) message: Option<String>,
+    /// Of several hosts, after the first, how many at a time
+    #[arg(long, value_name = "N", requires = "target")]
+    pub(super) parallel: Option<std::num::NonZeroU8>,
     /// Also deploy the services that run the same image, or one that is built the same way
     #[arg(long)]
     pub(super) with_siblings: bool,
@@ -65,8 +68,16 @@ pub(super) enum Cache {
 }
 
 /// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
-pub(super) fn run(args: &DeployArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job(&args.services, door);
+pub(super) fn run(
+    args: &DeployArgs,
+    door: &Door<'_>,
+    out: &mut dyn Write,
+    err: &mut (dyn Write + Send),
+) -> u8 {
+    let jobs = match args.target.jobs(&args.services, door) {
+        Ok(jobs) => jobs,
+        Err(refused) => return print_refused(out, &args.services, refused, args.format),
+    };
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
     let mut progress = Progress::new(err, door.live);
     let options = deploy::How {
@@ -83,7 +94,20 @@ pub(super) fn run(args: &DeployArgs, door: &Door<'_>, out: &mut dyn Write, err: 
             Cache::Verified => protocol::Cache::Verified,
         },
     };
-    let (report, plan) = deploy::deploy(&job, &options, &mut |e| progress.show(e));
+    let [job] = &jobs[..] else {
+        let parallel = args.parallel.map_or(1, |n| usize::from(n.get()));
+        let mut on = |target: &Target, event: &Event<'_>| progress.show_of(target, event);
+        let (hosts, plans) = deploy::deploy_hosts(&jobs, &options, parallel, &mut on);
+        progress.end();
+        print_hosts(out, &hosts, args.format);
+        if (mode, args.format) == (Mode::DryRun, Format::Text) {
+            for (plan, job) in plans.iter().zip(&jobs) {
+                print(out, &format!("\n{}\n{}", visible(&job.target.label()), dry_run(plan, &job.target)));
+            }
+        }
+        return hosts.exit_code();
+    };
+    let (report, plan) = deploy::deploy(job, &options, &mut |e| progress.show(e));
     progress.end();
     match (mode, &plan, args.format) {
         (Mode::DryRun, Some(plan), Format::Text) => print(out, &dry_run(plan, &job.target)),

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{Exit, Format, Stop, note, print};
+use super::{Exit, Format, Stop, nearest, note, print};
 use crate::{
-    config::{self, Outer, Source},
     deploy, project,
     protocol::{
         Moment, Target,
@@ -14,8 +13,6 @@ use crate::{
     },
     report::sanitise,
     rules::RULES,
-    settings::Settings,
-    text::{Snapshot, SourceFile},
 };
 
 #[derive(Debug, Args)]
@@ -87,26 +84,14 @@ fn preventing(mechanism: &str) -> Vec<&'static str> {
     RULES.iter().filter(|rule| rule.page.mechanisms().contains(&mechanism)).map(|rule| rule.id).collect()
 }
 
-/// The rates of the nearest configuration upwards, up to the root of the checkout.
+/// The rates of the nearest configuration.
 fn rates(here: &Path) -> Result<Rates, Stop> {
-    let root = project::find_root(here);
-    let folders = here.ancestors().take_while(|folder| folder.starts_with(&root));
-    let Some(path) = folders.map(|f| f.join(config::NAME)).find(|p| p.is_file()) else {
-        return Ok(Rates::default());
-    };
-    let name = path.display();
-    let text =
-        project::text(&path).map_err(|e| Stop(format!("the configuration `{name}` cannot be read: {e}")))?;
-    let mut snapshot = Snapshot::default();
-    let file = snapshot.add_file(SourceFile { path: config::NAME.to_owned(), text });
-    let source = Source::Given(Outer { file, above: String::new() });
-    let settings = config::with(&snapshot, &Settings::default(), &source);
-    let Some(scope) = settings.scopes.of("") else { return Ok(Rates::default()) };
+    let Some((name, scope)) = nearest::scope(here)? else { return Ok(Rates::default()) };
     if scope.broken {
         note(&format!("`{name}` has mistakes, so that no cost is counted: `unstale check` shows them"));
         return Ok(Rates::default());
     }
-    let rates = scope.rates.clone();
+    let rates = scope.rates;
     Ok(Rates {
         per_hour: rates.per_hour,
         per_1000_tokens: rates.per_1000_tokens,

@@ -12,6 +12,7 @@ mod forecast;
 mod history;
 mod init;
 mod lab;
+mod nearest;
 mod progress;
 mod resume;
 mod rollback;
@@ -149,7 +150,9 @@ struct Door<'a> {
 }
 
 /// Runs a command that has more exit codes than the others: 3 for a deploy that stopped half-way, 4 for inconclusive.
-fn act(run: impl FnOnce(&Door<'_>, &mut dyn std::io::Write, &mut dyn std::io::Write) -> u8) -> ExitCode {
+fn act(
+    run: impl FnOnce(&Door<'_>, &mut dyn std::io::Write, &mut (dyn std::io::Write + Send)) -> u8,
+) -> ExitCode {
     let here = match Path::new(".").canonicalize() {
         Ok(here) => here,
         Err(error) => {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::protocol::{Event, State, visible};
+use crate::protocol::{Event, State, Target, visible};
 
 /// Where progress goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +17,17 @@ pub(super) enum Live {
 
 /// Writes events.
 pub(super) struct Progress<'a> {
-    err: &'a mut dyn Write,
+    err: &'a mut (dyn Write + Send),
     bar: Option<ProgressBar>,
     live: Live,
+    /// Which of several hosts an event is of.
+    of: String,
 }
 
 impl<'a> Progress<'a> {
     /// Writes to `err`.
-    pub(super) fn new(err: &'a mut dyn Write, live: Live) -> Self {
-        Self { err, bar: None, live }
+    pub(super) fn new(err: &'a mut (dyn Write + Send), live: Live) -> Self {
+        Self { err, bar: None, live, of: String::new() }
     }
 
     /// Shows one event.
@@ -56,6 +58,13 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Shows one event of one of several hosts: what happens at the same time has no live line.
+    pub(super) fn show_of(&mut self, target: &Target, event: &Event<'_>) {
+        self.live = Live::Plain;
+        self.of = format!("{}: ", target.label());
+        self.show(event);
+    }
+
     /// Removes the live line.
     pub(super) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -75,6 +84,6 @@ impl<'a> Progress<'a> {
 
     fn line(&mut self, text: &str) {
         // Progress that nobody can read any more stops no deploy.
-        let _ = writeln!(self.err, "{}", visible(text));
+        let _ = writeln!(self.err, "{}{}", visible(&self.of), visible(text));
     }
 }

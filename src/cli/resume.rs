@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     Door, Format,
     progress::Progress,
-    target::{PlaceArgs, print_report},
+    target::{PlaceArgs, print_refused, print_report},
 };
 use crate::deploy;
 
@@ -26,8 +26,16 @@ pub(super) struct ResumeArgs {
 }
 
 /// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
-pub(super) fn run(args: &ResumeArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job(&[], door);
+pub(super) fn run(
+    args: &ResumeArgs,
+    door: &Door<'_>,
+    out: &mut dyn Write,
+    err: &mut (dyn Write + Send),
+) -> u8 {
+    let job = match args.target.job(&[], door) {
+        Ok(job) => job,
+        Err(refused) => return print_refused(out, &[], refused, args.format),
+    };
     let mut progress = Progress::new(err, door.live);
     let report = deploy::resume(&job, args.id.as_deref(), &mut |e| progress.show(e));
     progress.end();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Door, Format,
     progress::Progress,
-    target::{PlaceArgs, print, print_report},
+    target::{PlaceArgs, print, print_refused, print_report},
 };
 use crate::{
     deploy::{self, Back, HowBack, Mode},
@@ -56,8 +56,17 @@ struct WireKept<'a> {
 }
 
 /// Runs it in the current folder; the result goes to `out`, progress to `err`. Gives the exit code.
-pub(super) fn run(args: &RollbackArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job(std::slice::from_ref(&args.service), door);
+pub(super) fn run(
+    args: &RollbackArgs,
+    door: &Door<'_>,
+    out: &mut dyn Write,
+    err: &mut (dyn Write + Send),
+) -> u8 {
+    let services = std::slice::from_ref(&args.service);
+    let job = match args.target.job(services, door) {
+        Ok(job) => job,
+        Err(refused) => return print_refused(out, services, refused, args.format),
+    };
     let target = job.target.clone();
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Run };
     let how = HowBack { to: args.to.as_deref(), mode, list: args.list };

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     Door, Format,
     progress::Progress,
-    target::{TargetArgs, print_report},
+    target::{TargetArgs, print_hosts, print_refused, print_report},
 };
 use crate::deploy;
 
@@ -35,15 +35,32 @@ pub(super) struct VerifyArgs {
 }
 
 /// Runs it in the current folder; the verdict goes to `out`, progress to `err`. Gives the exit code.
-pub(super) fn run(args: &VerifyArgs, door: &Door<'_>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let job = args.target.job(&args.services, door);
+pub(super) fn run(
+    args: &VerifyArgs,
+    door: &Door<'_>,
+    out: &mut dyn Write,
+    err: &mut (dyn Write + Send),
+) -> u8 {
+    let jobs = match args.target.jobs(&args.services, door) {
+        Ok(jobs) => jobs,
+        Err(refused) => return print_refused(out, &args.services, refused, args.format),
+    };
     let what = deploy::What { rev: args.rev.as_deref(), image: args.image };
     let mut progress = Progress::new(err, door.live);
-    let report = deploy::verify(&job, what, &mut |e| progress.show(e));
+    if let [job] = &jobs[..] {
+        let report = deploy::verify(job, what, &mut |e| progress.show(e));
+        progress.end();
+        let code = report.outcome.exit_code();
+        if code != 0 || !args.quiet {
+            print_report(out, &report, args.format);
+        }
+        return code;
+    }
+    let hosts = deploy::verify_hosts(&jobs, what, &mut |target, e| progress.show_of(target, e));
     progress.end();
-    let code = report.outcome.exit_code();
+    let code = hosts.exit_code();
     if code != 0 || !args.quiet {
-        print_report(out, &report, args.format);
+        print_hosts(out, &hosts, args.format);
     }
     code
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The keys of a file.
-const KEYS: [&str; 7] = ["ruleset", "fail-on", "show", "exclude", "rules", "per-path", "history"];
+const KEYS: [&str; 8] = ["ruleset", "fail-on", "show", "exclude", "rules", "per-path", "history", "target"];
 /// The keys of an entry of `per-path`.
 const PER_PATH: [&str; 2] = ["paths", "rules"];
 
@@ -54,6 +54,7 @@ impl<'a> Keys<'a> {
                 "rules" => said = self.levels(key, value),
                 "per-path" => scope.per_path = self.per_path(value),
                 "history" => scope.rates = self.rates(value),
+                "target" => scope.targets = self.targets(value),
                 _ => self.unknown(key, &KEYS),
             }
         }

@@ -4,6 +4,7 @@ mod keys;
 mod levels;
 mod rates;
 mod starter;
+mod targets;
 
 use toml::de::DeTable;
 

@@ -29,6 +29,12 @@ ruleset = "{}"
 # paths = ["legacy/**"]
 # rules = {{ cached-fetch = "info" }}
 
+# Servers for `deploy --target NAME`: one host or a list, as `ssh` takes them, and the checkout's folder there, which
+# can also stand behind a host.
+# [target.prod]
+# host = ["deploy@app1", "deploy@app2:/srv/repo"]
+# dir = "/opt/repo"
+
 # What a deploy that fails costs, for `unstale history`: an hour, a thousand tokens, and how many tokens an agent
 # spends on one, which is an estimate. Without these there is no money in it.
 # [history]

@@ -6,6 +6,7 @@ mod content;
 mod evidence;
 mod frames;
 mod git;
+mod hosts;
 mod interrupt;
 mod ledger;
 mod observe;
@@ -20,6 +21,7 @@ mod worker;
 use std::time::{Duration, Instant};
 
 pub use checklist::{Listed, checklist};
+pub use hosts::{OnHost, deploy_hosts, verify_hosts};
 pub use ledger::ledgers;
 pub use resume::resume;
 pub use rollback::{Back, HowBack, rollback};
@@ -34,7 +36,7 @@ use crate::protocol::{
 
 /// Says which of the paths that git tracks matter for a service, in the checkout as it is now; or what is wrong with the
 /// project.
-pub type Candidates<'a> = &'a dyn Fn(&Asked<'_>) -> Result<Vec<Candidate>, String>;
+pub type Candidates<'a> = &'a (dyn Fn(&Asked<'_>) -> Result<Vec<Candidate>, String> + Sync);
 
 /// What [`Candidates`] are asked for.
 #[derive(Debug)]
@@ -139,8 +141,7 @@ pub fn deploy(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (
     let mut told = false;
     loop {
         let (report, plan) = once(job, how, on);
-        let locked = matches!(&report.outcome, Outcome::Refused(refused) if refused.reason == "locked");
-        if !locked || !how.wait {
+        if !report.is_locked() || !how.wait {
             return (report, plan);
         }
         if !told {

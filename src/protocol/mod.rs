@@ -6,6 +6,7 @@ mod cure;
 mod event;
 mod evidence;
 pub mod history;
+mod hosts;
 mod image;
 mod journal;
 mod ledger;
@@ -29,6 +30,7 @@ pub use evidence::{
     Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Makes, Reach, Recipe,
     ReplicaEvidence, Stat,
 };
+pub use hosts::Hosts;
 pub use image::{ImageEvidence, judge_image};
 pub use journal::{Carried, Deploying, Journal, Task};
 pub use ledger::{LedgerEntry, LedgerStep, Recorded, last_verified};

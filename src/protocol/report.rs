@@ -129,6 +129,11 @@ impl Report {
         }
     }
 
+    /// Whether somebody else deploys there at the moment.
+    pub fn is_locked(&self) -> bool {
+        matches!(&self.outcome, Outcome::Refused(refused) if refused.reason == "locked")
+    }
+
     /// The JSON document, version 1.
     ///
     /// # Panics

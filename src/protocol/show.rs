@@ -34,8 +34,16 @@ impl Target {
         }
     }
 
+    /// What `ssh` takes; `None` on this machine.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Local { .. } => None,
+            Self::Ssh { host, .. } => Some(host),
+        }
+    }
+
     /// What it is called in lists: as `scp` writes it.
-    pub(super) fn label(&self) -> String {
+    pub fn label(&self) -> String {
         match self {
             Self::Local { dir } => dir.clone(),
             Self::Ssh { host, dir } => format!("{host}:{dir}"),

@@ -74,6 +74,28 @@ impl Lab {
         lab
     }
 
+    /// Another server: an sshd, a checkout and a project of its own, on the same engine.
+    pub(crate) fn other_host(&self, name: &str) -> OtherHost<'_> {
+        let at = |what: &str| self.folder.path().join(format!("{what}-{name}"));
+        let origin = self.origin().display().to_string();
+        let folder = at("server");
+        let clone = ["clone", "--quiet", &origin, &folder.display().to_string()].map(str::to_owned);
+        Ran::new(self.git_command(self.folder.path()).args(clone)).ok();
+        let env = fs::read_to_string(self.server().join(".env")).expect("the server has it");
+        let project = format!("{}{name}", self.project);
+        fs::write(folder.join(".env"), env.replace(&self.project, &project)).expect("it can be written");
+        let home = self.folder.path().join("home").display().to_string();
+        let path = server_path(&self.engine);
+        let mut env = vec![("PATH", path.as_str()), ("HOME", home.as_str())];
+        env.extend(self.builder.env());
+        let sshd = Sshd::named(name, &at("ssh"), &env);
+        let config = self.folder.path().join("ssh/config");
+        let both =
+            [&config, &sshd.client_config()].map(|path| fs::read_to_string(path).expect("it was written"));
+        fs::write(config, both.concat()).expect("the lab's folder can be written");
+        OtherHost { lab: self, name: name.to_owned(), folder, project, _sshd: sshd }
+    }
+
     fn seed(&self, base: &str, change: impl FnOnce(&Path)) {
         let origin = self.origin().display().to_string();
         Ran::new(self.git_command(self.folder.path()).args(["init", "--quiet", "--bare", &origin])).ok();
@@ -241,6 +263,36 @@ impl Lab {
     #[track_caller]
     pub(crate) fn pip_run(&self) -> String {
         self.exec(&["cat", "/var/lib/pip-ran"]).ok()
+    }
+}
+
+/// Another server of the lab.
+pub(crate) struct OtherHost<'l> {
+    lab: &'l Lab,
+    name: String,
+    /// Its checkout.
+    pub(crate) folder: PathBuf,
+    project: String,
+    _sshd: Sshd,
+}
+
+impl OtherHost<'_> {
+    /// Runs a shell script in this server's checkout, over ssh.
+    pub(crate) fn ssh(&self, script: &str) -> Ran {
+        let script = format!("cd {} || exit\n{script}", self.folder.display());
+        Ran::new(self.lab.in_dev("ssh").args([&self.name, &script]))
+    }
+
+    /// The IDs of its running containers.
+    pub(crate) fn containers(&self) -> String {
+        let project = format!("label=com.docker.compose.project={}", self.project);
+        self.lab.engine.docker(&["ps", "--quiet", "--no-trunc", "--filter", &project]).ok()
+    }
+}
+
+impl Drop for OtherHost<'_> {
+    fn drop(&mut self) {
+        remove_project(&self.lab.engine, &self.project);
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use dice::Dice;
 pub(crate) use engine::{
     Builder, Engine, SmallEngine, engines, run_on, run_on_all_of, skipped, write_executable,
 };
-pub(crate) use lab::Lab;
+pub(crate) use lab::{Lab, OtherHost};
 pub(crate) use running::{Running, ended};
 pub(crate) use sshd::HOST;
 

@@ -20,6 +20,11 @@ pub(crate) struct Sshd {
 impl Sshd {
     /// Starts sshd with its files in `folder`; every session sees `env` and otherwise what sshd gives by itself.
     pub(super) fn start(folder: &Path, env: &[(&str, &str)]) -> Self {
+        Self::named(HOST, folder, env)
+    }
+
+    /// The same under another name.
+    pub(super) fn named(name: &str, folder: &Path, env: &[(&str, &str)]) -> Self {
         fs::create_dir_all(folder).expect("the lab's folder can be written");
         for key in ["host", "user"] {
             Ran::new(
@@ -38,7 +43,7 @@ impl Sshd {
                 .expect("the loopback has a free port")
                 .port();
             if let Some(process) = listen(folder, port, env) {
-                write_client_files(folder, port);
+                write_client_files(name, folder, port);
                 return Self { process, folder: folder.to_owned() };
             }
         }
@@ -97,13 +102,13 @@ fn listen(folder: &Path, port: u16, env: &[(&str, &str)]) -> Option<Child> {
     None
 }
 
-fn write_client_files(folder: &Path, port: u16) {
+fn write_client_files(name: &str, folder: &Path, port: u16) {
     let host_key = fs::read_to_string(folder.join("host.pub")).expect("ssh-keygen has made it");
     fs::write(folder.join("known_hosts"), format!("[127.0.0.1]:{port} {host_key}"))
         .expect("the lab's folder can be written");
     let user = Ran::new(Command::new("id").arg("-un")).ok();
     let config = format!(
-        "Host {HOST}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {key}\n  IdentitiesOnly yes\n  \
+        "Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {key}\n  IdentitiesOnly yes\n  \
          UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n  BatchMode yes\n",
         key = folder.join("user").display(),
         known = folder.join("known_hosts").display(),
