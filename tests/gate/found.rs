@@ -522,5 +522,11 @@ fn a_comment_above_an_idle_allow_is_kept_apart_and_the_allow_is_not() {
         let fixed = format!("FROM debian:12\n{comment}{blank}{copy}");
         check(&npm(&dockerfile), &["volume-over-code", "unused-allow"], "Dockerfile", &fixed);
         check(&npm(&dockerfile), &["unused-allow", "volume-over-code"], "Dockerfile", &fixed);
+        let fetch = "RUN git clone https://example.com/a.git /a\n";
+        let dockerfile = format!("FROM debian:12\n{copy}{comment}{allow}RUN echo $(date)\n{fetch}");
+        let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+        let fixed = format!("FROM debian:12\n{layer}{copy}{comment}{blank}{fetch}");
+        check(&npm(&dockerfile), &["inert-cache-bust", "unused-allow"], "Dockerfile", &fixed);
+        check(&npm(&dockerfile), &["unused-allow", "inert-cache-bust"], "Dockerfile", &fixed);
     }
 }
