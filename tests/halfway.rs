@@ -16,16 +16,18 @@ enum Fault {
     Connection,
     /// The worker on the server, but not the command that it waits for.
     Worker,
+    /// Docker, which comes back after a moment.
+    Engine,
 }
 
-on_real_engines!(corners: at_a_few_steps, second_deploy, interrupted, back);
+on_real_engines!(corners: at_a_few_steps, engine_killed, second_deploy, interrupted, back);
 
 /// The steps at which it hurts most.
 fn at_a_few_steps(engine: Engine, builder: Builder) {
     let lab = lab(engine, builder, 3);
     let plan = steps(&lab);
     let at = |id: &str| plan.iter().position(|step| step == id).expect("the plan has it");
-    if std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all") {
+    if all() {
         for index in 0..plan.len() {
             for fault in [Fault::Client, Fault::Connection, Fault::Worker] {
                 survives(&lab, &plan, index, fault);
@@ -36,6 +38,40 @@ fn at_a_few_steps(engine: Engine, builder: Builder) {
     for (id, fault) in [("build", Fault::Client), ("build", Fault::Connection), ("build", Fault::Worker)] {
         survives(&lab, &plan, at(id), fault);
     }
+}
+
+/// Ends at once when it is told to.
+const WAITS: &str = "trap 'exit 0' TERM; while :; do sleep 1; done";
+
+/// Docker is killed on the server, and comes back after a moment: the deploy waits, and does once more what was cut off.
+fn engine_killed(engine: Engine, builder: Builder) {
+    let lab = lab(engine, builder, 3);
+    let plan = steps(&lab);
+    let image = lab.engine.docker(&["inspect", "--format", "{{.Image}}", &lab.containers("web")[0]]).ok();
+    let aside = format!("{}-aside", lab.project());
+    let label = format!("com.docker.compose.project={}aside", lab.project());
+    for (index, id) in plan.iter().enumerate() {
+        // Where the build is BuildKit's, it goes with the engine.
+        let hurts: &[&str] = if builder == Builder::BuildKit { &["build", "verify"] } else { &["verify"] };
+        if !all() && !hurts.contains(&id.as_str()) {
+            continue;
+        }
+        lab.engine.docker(&["rm", "--force", &aside]);
+        let run = ["run", "--detach", "--network=none", "--name", &aside, "--label", &label, &image];
+        lab.engine.docker(&[&run[..], &["sh", "-c", WAITS]].concat()).ok();
+        let document = survives(&lab, &plan, index, Fault::Engine);
+        // Of others, and without a restart policy.
+        let start = format!("docker start {aside}");
+        let told =
+            document["next"].as_array().unwrap().iter().any(|next| next.as_str().unwrap().contains(&start));
+        assert!(told || !hurts.contains(&id.as_str()), "{document:#}");
+        lab.engine.docker(&["rm", "--force", &aside]).ok();
+    }
+}
+
+/// Whether everything is asked for, however long it takes.
+fn all() -> bool {
+    std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all")
 }
 
 /// One deploy at a time: the second one is told who is at it, changes nothing, and may wait.
@@ -181,7 +217,7 @@ fn steps(lab: &Lab) -> Vec<String> {
 }
 
 /// A new version is deployed, something goes away at a step, and in the end the new version runs, once, and nothing is left.
-fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) {
+fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) -> Value {
     let what = format!("{fault:?} at {} of {plan:?}", plan[index]);
     let mut version = String::new();
     lab.edit("frontend/templates/index.html", |page| {
@@ -198,14 +234,27 @@ fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) {
         // In the midst of it.
         std::thread::sleep(Duration::from_secs(1));
     }
+    let tell = std::env::var_os("UNSTALE_TELL").is_some();
     match fault {
         Fault::Client => running.kill(),
         Fault::Connection => running.kill_connection(),
         Fault::Worker => kill_worker(lab),
+        Fault::Engine => {
+            let killed = lab.engine.kill();
+            std::thread::sleep(Duration::from_secs(2));
+            killed.start();
+        }
     }
-    let (document, code) = ended(&mut running);
+    let (first, code) = ended(&mut running);
+    let document = &first;
+    if tell {
+        let text = format!("{what}: {code} {} next {}\n", document["reason"], document["next"]);
+        std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap();
+        let text = format!("  {:#?}\n", running.notes());
+        std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap();
+    }
     match fault {
-        Fault::Connection => {
+        Fault::Connection | Fault::Engine => {
             assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
         }
         Fault::Client => assert!(document.is_null(), "{what}: {document:#}"),
@@ -235,11 +284,13 @@ fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) {
     let last = &lines.last().unwrap()["id"];
     assert_eq!(lines.iter().filter(|line| line["id"] == *last).count(), 1, "{what}: {ledger}");
     let built = builds(lab, last.as_str().unwrap());
-    let expected = if fault == Fault::Worker && plan[index] == "build" { 2 } else { 1 };
+    let twice = matches!(fault, Fault::Worker | Fault::Engine) && plan[index] == "build";
+    let expected = if twice { 2 } else { 1 };
     assert!(built <= expected, "{what}: the build ran {built} times");
     // The next deploy finds nothing in its way.
     let (planned, code) = ended(&mut Running::start(lab, &["deploy", "web", "--dry-run"]));
     assert_eq!(code, 0, "{what}: {planned:#}");
+    first
 }
 
 /// How often the worker was told to build in this deploy.

@@ -88,6 +88,7 @@ pub(crate) fn seen() -> Observed {
                 pointers: Vec::new(),
             })),
             engine: Some(Ok(Engine { version: "26.1.5".into(), builder: Builder::BuildKit })),
+            running: None,
             compose: Some(Ok(compose())),
             containers: Some(vec![container()]),
             images: Some(vec![Image {

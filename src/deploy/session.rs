@@ -269,6 +269,7 @@ impl<'a> Session<'a> {
             old.now = new.now;
             old.git = new.git.or(old.git.take());
             old.engine = new.engine.or(old.engine.take());
+            old.running = new.running.or(old.running.take());
             old.compose = new.compose.or(old.compose.take());
             old.ledger = new.ledger.or(old.ledger.take());
             old.site = new.site.or(old.site.take());

@@ -320,6 +320,8 @@ pub struct Server {
     pub git: Option<Result<ServerGit, String>>,
     /// The engine, or the client's words on why it does not answer.
     pub engine: Option<Result<Engine, String>>,
+    /// The names of all containers that run on the engine, whosever they are; asked with the engine.
+    pub running: Option<Vec<String>>,
     /// Compose, or its words on why it cannot read the project.
     pub compose: Option<Result<Compose, String>>,
     /// Containers of the service, whatever their state, without one-off ones.

@@ -56,17 +56,31 @@ pub(crate) fn engines() -> Vec<Engine> {
 }
 
 fn engines_of(state: &Path) -> Vec<Engine> {
+    described(state).into_iter().filter(Engine::answers).collect()
+}
+
+fn described(state: &Path) -> Vec<Engine> {
     let Ok(text) = fs::read(state.join("engines.json")) else { return Vec::new() };
     let description: Description =
         serde_json::from_slice(&text).expect("engine-up writes what these tests read");
-    description.engines.into_iter().filter(Engine::answers).collect()
+    description.engines
+}
+
+/// The engine of that name. A test that has killed it starts it again before it ends its claim.
+fn up(name: &str) -> Option<Engine> {
+    let engine = described(&state()).into_iter().find(|engine| engine.name == name)?;
+    let answers = engine.answers() || {
+        let _claim = engine.claim();
+        engine.answers()
+    };
+    answers.then_some(engine)
 }
 
 /// Runs `test` on the engine `name`; without that engine, reports the running test as skipped.
 ///
 /// `UNSTALE_REQUIRE_REAL=1` makes a missing engine a failure.
 pub(crate) fn run_on(name: &str, builder: Builder, test: fn(Engine, Builder)) {
-    if let Some(engine) = engines().into_iter().find(|engine| engine.name == name) {
+    if let Some(engine) = up(name) {
         return test(engine, builder);
     }
     let reason = format!("no Docker engine (`{name}` is not up: run tests/real/engine-up as root)");

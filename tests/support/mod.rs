@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
 mod command;
+mod crash;
 mod dice;
 mod engine;
 mod lab;

@@ -73,6 +73,7 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
                     "printf '%s\\n%s\\n' \"${DOCKER_BUILDKIT-}\" \"${COMPOSE_DOCKER_CLI_BUILD-}\"",
                 );
                 q.ask("plugin", "docker compose version");
+                q.ask("running", "docker ps --format '{{.Names}}'");
             }
             Question::Compose => {
                 let flags = files.iter().flat_map(|f| [" -f ".to_owned(), quote(f)]).collect::<String>();
@@ -132,6 +133,7 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         now: Moment::seconds(answers.get("now").words().parse().unwrap_or(0)),
         git: asked(Question::Git).then(|| git::read(answers)),
         engine: asked(Question::Engine).then(|| read_engine(answers)),
+        running: answers.get("running").text().map(|names| names.lines().map(str::to_owned).collect()),
         compose: None,
         containers: None,
         images: None,

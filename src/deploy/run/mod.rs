@@ -1,5 +1,6 @@
 //! Carries a plan out, step by step, each seen to be done before the next; on failure, takes back what can be.
 
+mod away;
 mod back;
 
 use std::{
@@ -40,6 +41,10 @@ pub(super) struct Run<'a, 'b> {
     /// Whether `resume` has something to go on with.
     open: bool,
     recorded: Option<Moment>,
+    /// Containers of others that ran at the beginning.
+    others: Vec<String>,
+    /// Those of them that did not come back when Docker did.
+    down: Vec<String>,
 }
 
 /// What is known of one service.
@@ -101,7 +106,10 @@ impl<'a, 'b> Run<'a, 'b> {
             record: Record::planned(),
         };
         let steps = plan.steps.iter().map(logged).collect();
+        let others = away::of_others(&session.seen.server);
         Self {
+            others,
+            down: Vec::new(),
             deploying,
             plan,
             id: &deploying.holder.id,
@@ -130,7 +138,7 @@ impl<'a, 'b> Run<'a, 'b> {
                 self.outcome = Some(Outcome::Stopped { why, now });
                 return;
             }
-            if let Err(failure) = self.step(index, on) {
+            if let Err(failure) = self.step_over(index, on) {
                 return self.fail(index, failure, on);
             }
         }
@@ -479,6 +487,7 @@ impl Run<'_, '_> {
             }
             _ => Vec::new(),
         };
+        report.next.extend(self.starts_them());
         report
     }
 }

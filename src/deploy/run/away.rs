@@ -1,0 +1,88 @@
+//! What a run does when Docker goes away under a step: waits until it answers again, and does once more what was cut off.
+
+use std::time::Duration;
+
+use super::{Failure, PAUSE, Run};
+use crate::{
+    deploy::interrupt,
+    protocol::{Event, Logged, Outcome, Phase, Probe, Question, Server, State, Verdict},
+};
+
+/// How long an engine may take to come back: systemd starts it again after two seconds, and it starts its containers
+/// before it answers.
+const AWAY: Duration = Duration::from_mins(1);
+
+/// The containers that run beside the service's.
+pub(super) fn of_others(server: &Server) -> Vec<String> {
+    let ours = |name: &String| server.replicas().any(|container| container.name == *name);
+    server.running.iter().flatten().filter(|name| !ours(name)).cloned().collect()
+}
+
+impl Run<'_, '_> {
+    /// A step; once more if it failed and Docker was away, and came back.
+    pub(super) fn step_over(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
+        let result = self.step(index, on);
+        let why = match &result {
+            Ok(()) if self.is_unproven(index) => String::new(),
+            Ok(()) | Err(Failure::Gone(_)) => return result,
+            Err(Failure::Said(why)) => format!(": {why}"),
+        };
+        if self.docker_answers()? {
+            return result;
+        }
+        let step = self.plan.steps[index].id().to_owned();
+        on(&Event::Note(&format!("docker does not answer on the server since `{step}`; waiting for it")));
+        if !self.docker_comes_back(on)? {
+            return Err(Failure::Gone(format!("docker does not answer on the server since `{step}`{why}")));
+        }
+        let running = self.session.seen.server.running.clone().unwrap_or_default();
+        self.down = self.others.iter().filter(|name| !running.contains(name)).cloned().collect();
+        let down = self.down.join("`, `");
+        let down = match down.as_str() {
+            "" => String::new(),
+            down => format!("; `{down}` ran before and does not now"),
+        };
+        on(&Event::Note(&format!("docker answers again{down}; once more")));
+        // A container without a restart policy does not come back by itself.
+        let up = (0..index).rev().find(|n| {
+            let Logged { step, record, .. } = &self.steps[*n];
+            step.phase() == Phase::Up && !step.removes() && record.state.ran()
+        });
+        if let Some(up) = up {
+            self.step(up, on)?;
+        }
+        self.step(index, on)
+    }
+
+    /// Whether a step was a look at what runs that did not end with `verified`.
+    fn is_unproven(&self, index: usize) -> bool {
+        let verified =
+            |outcome: &Outcome| matches!(outcome, Outcome::Judged(j) if j.verdict == Verdict::Verified);
+        *self.plan.steps[index].post() == Probe::Verified
+            && self.steps[index].record.state != State::Skipped
+            && !self.outcome.as_ref().is_some_and(verified)
+    }
+
+    fn docker_answers(&mut self) -> Result<bool, Failure> {
+        self.session.refresh(&[Question::Engine])?;
+        Ok(self.session.seen.server.engine().is_some())
+    }
+
+    fn docker_comes_back(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<bool, Failure> {
+        let since = crate::deploy::now();
+        while !interrupt::seen() && since.elapsed() < AWAY {
+            on(&Event::Line("waiting for docker on the server"));
+            crate::deploy::pause(PAUSE);
+            if self.docker_answers()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The command that starts the containers of others that did not come back.
+    pub(super) fn starts_them(&self) -> Option<String> {
+        let words = ["docker", "start"].map(str::to_owned).into_iter().chain(self.down.iter().cloned());
+        (!self.down.is_empty()).then(|| self.session.target.paste(&words.collect::<Vec<_>>()))
+    }
+}
