@@ -44,10 +44,14 @@ fn one_deploy_at_a_time_and_none_over_one_that_was_left() {
         plan(&desired, &seen, &options()).map(|plan| plan.steps.len())
     };
     assert!(refused(Lock::default()).is_ok());
-    let own = Lock { held: Some(Some(holder(&options().id))), at: None, open: vec![options().id] };
+    let own = Lock { held: Some(Some(holder(&options().id))), open: vec![options().id], ..Lock::default() };
     assert!(refused(own).is_ok(), "it has the lock itself");
-    let other =
-        Lock { held: Some(Some(holder("x-1"))), at: Some("9 start 7.0".into()), open: vec!["x-1".into()] };
+    let other = Lock {
+        held: Some(Some(holder("x-1"))),
+        at: Some("9 start 7.0".into()),
+        open: vec!["x-1".into()],
+        ..Lock::default()
+    };
     let why = refused(other).unwrap_err();
     assert_eq!(why.reason, "locked");
     for part in
@@ -55,6 +59,7 @@ fn one_deploy_at_a_time_and_none_over_one_that_was_left() {
     {
         assert!(why.message.contains(part), "{part}: {}", why.message);
     }
+    assert!(refused(Lock { idle: vec!["x-1".into()], ..Lock::default() }).is_ok(), "nothing was begun");
     assert_eq!(refused(Lock { held: Some(None), ..Lock::default() }).unwrap_err().reason, "locked");
     let left = refused(Lock { open: vec!["x-1".into()], ..Lock::default() }).unwrap_err();
     assert_eq!(left.reason, "unfinished");

@@ -103,15 +103,50 @@ fn second_deploy(engine: Engine, builder: Builder) {
     assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
     let (done, code) = ended(&mut third);
     assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
+    assert_eq!(done["steps"].as_array().map(Vec::len), Some(0), "the first has done it: {done:#}");
     nothing_is_left(&lab);
     let (refused, code) = ended(&mut Running::start(&lab, &["resume"]));
     assert_eq!((code, refused["class"].as_str()), (2, Some("nothing-to-resume")), "{refused:#}");
 }
 
-/// Ctrl-C lets the build end, and no more; nobody deploys over what is not done.
+/// Ctrl-C before the server changed leaves nothing. Later it lets the build end, and no more; nobody deploys over what is
+/// not done.
 fn interrupted(engine: Engine, builder: Builder) {
     let lab = lab(engine, builder, 3);
     lab.push_v4();
+    let old = lab.containers("web");
+    // Long enough to meet.
+    lab.git(&["config", "remote.origin.uploadpack", "sleep 1; git-upload-pack"]).ok();
+    let at_push = || {
+        let mut running = Running::start(&lab, &["deploy", "web"]);
+        running.wait_for("push (here)");
+        running
+    };
+    let mut first = at_push();
+    first.interrupt();
+    let (refused, code) = ended(&mut first);
+    assert_eq!((code, refused["class"].as_str()), (2, Some("interrupted")), "{refused:#}");
+    nothing_is_left(&lab);
+    let mut killed = at_push();
+    killed.kill();
+    let _ = ended(&mut killed);
+    kill_worker(&lab);
+    lab.git(&["config", "--unset", "remote.origin.uploadpack"]).ok();
+    // What is pushed cannot be taken back, and needs nobody either.
+    let hook = lab.dev().join(".git/hooks/pre-push");
+    crate::support::write_executable(&hook, b"#!/bin/sh\nsleep 1\n");
+    lab.edit("app.py", |text| format!("{text}\n# pushed\n"));
+    lab.git(&["commit", "-qam", "pushed"]).ok();
+    let mut first = at_push();
+    first.interrupt();
+    let (stopped, code) = ended(&mut first);
+    assert_eq!((code, stopped["verdict"].as_str()), (3, Some("stopped")), "{stopped:#}");
+    assert!(stopped["reason"].as_str().unwrap().contains("what is pushed stays pushed"), "{stopped:#}");
+    assert!(stopped["next"][0].as_str().unwrap().starts_with("unstale deploy web "), "{stopped:#}");
+    assert_eq!(lab.containers("web"), old);
+    nothing_is_left(&lab);
+    fs::remove_file(hook).unwrap();
+
     let mut first = Running::start(&lab, &["deploy", "web"]);
     first.wait_for("build (server)");
     first.interrupt();
@@ -127,6 +162,20 @@ fn interrupted(engine: Engine, builder: Builder) {
     let (refused, code) = ended(&mut Running::start(&lab, &["deploy", "web"]));
     assert_eq!(code, 2, "{refused:#}");
     assert!(["unfinished", "locked"].contains(&refused["class"].as_str().unwrap()), "{refused:#}");
+    let (done, code) = ended(&mut Running::start(&lab, &["resume"]));
+    assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
+    nothing_is_left(&lab);
+    if builder == Builder::Classic && !all() {
+        return;
+    }
+    // The second one ends it at once, and the server ends the build alone.
+    let mut twice = Running::start(&lab, &["deploy", "web", "--force"]);
+    twice.wait_for("build (server)");
+    twice.interrupt();
+    std::thread::sleep(Duration::from_millis(300));
+    twice.interrupt();
+    let (document, code) = ended(&mut twice);
+    assert_eq!((code, &document), (-1, &Value::Null), "by the signal: {document:#}");
     let (done, code) = ended(&mut Running::start(&lab, &["resume"]));
     assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
     nothing_is_left(&lab);
@@ -275,6 +324,12 @@ fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) -> Value {
             "{document:#}"
         );
     }
+    if fault == Fault::Engine && lab.containers("web").is_empty() {
+        // It was verified, and went after that: who was stopped by a signal from Docker does not come back by itself.
+        assert!(plan[..index].iter().any(|id| id == "verify"), "{what}: {first:#}");
+        let (document, code) = ended(&mut Running::start(lab, &["deploy", "web"]));
+        assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
+    }
     assert_eq!(lab.serves(), version, "{what}");
     assert!(lab.containers("web").iter().all(|id| !old.contains(id)), "{what}");
     nothing_is_left(lab);
@@ -305,7 +360,7 @@ fn nothing_is_left(lab: &Lab) {
     let left = lab
         .ssh(
             "cd .git/unstale; flock -n lock true || echo locked; ls holder 2>/dev/null; \
-             for i in runs/*; do [ -e $i/end ] || echo open $i; ls $i/pid $i/*.new $i/*.tmp $i/next 2>/dev/null; done; \
+             for i in runs/*; do [ -e $i ] || continue; [ -e $i/end ] || echo open $i; ls $i/pid $i/*.new $i/*.tmp $i/next 2>/dev/null; done; \
              git status --porcelain",
         )
         .stdout;

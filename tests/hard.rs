@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, on_real_engines, skipped};
+use crate::support::{Builder, Engine, Lab, Ran, elsewhere, on_real_engines};
 
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 const PAGE: &str = "frontend/templates/index.html";
@@ -69,16 +69,6 @@ fn pull(lab: &Lab, message: &str) -> String {
     let commit = lab.commit_and_push(message);
     lab.ssh("git pull -q").ok();
     commit
-}
-
-/// What is asked here depends little on engine and builder: each test takes one of them. `UNSTALE_HARD=all` takes all.
-fn elsewhere(engine: &Engine, builder: Builder, name: &str, with: Builder) -> bool {
-    let all = std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all");
-    let elsewhere = !all && (engine.name != name || builder != with);
-    if elsewhere {
-        skipped(&format!("it runs on {name} with {with:?}; UNSTALE_HARD=all runs it here, too"));
-    }
-    elsewhere
 }
 
 on_real_engines!(

@@ -1,6 +1,7 @@
 //! The one test binary: one link instead of ten.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod acceptance;
 mod architecture;
 mod back;
 mod cache;

@@ -38,6 +38,10 @@ pub(super) struct DeployArgs {
     /// What the build may use: nothing, or the cache, and if what runs then is stale, nothing after all
     #[arg(long, value_name = "CACHE", value_enum, default_value_t = Cache::Fresh)]
     pub(super) cache: Cache,
+    /// Deploy also where the last deploy's verified containers run this commit already: a base image, or what a build
+    /// fetches, may have moved
+    #[arg(long)]
+    pub(super) force: bool,
     /// Show the steps and touch nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -85,6 +89,7 @@ pub(super) fn run(
         mode,
         wait: args.wait,
         with_siblings: args.with_siblings,
+        force: args.force,
         order: match args.order {
             Order::Protocol => protocol::Order::Protocol,
             Order::BuildFirst => protocol::Order::BuildFirst,

@@ -15,6 +15,7 @@ mod rollback;
 mod run;
 mod services;
 mod session;
+mod settled;
 mod transport;
 mod worker;
 
@@ -106,6 +107,8 @@ pub struct How<'a> {
     pub order: Order,
     /// What the build may use.
     pub cache: Cache,
+    /// Deploy what runs already, too.
+    pub force: bool,
 }
 
 /// Why it went no further.
@@ -162,6 +165,13 @@ fn once(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (Report
         Err(stop) => return refused(stop),
     };
     let id = session.name();
+    if !how.force {
+        match session.nothing_to_do(how, on) {
+            Ok(Some(report)) => return (report, None),
+            Ok(None) => {}
+            Err(stop) => return refused(stop),
+        }
+    }
     let plan = match session.prepare_all(how, &id) {
         Ok(prepared) => prepared,
         Err(stop) => return refused(stop),

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Goes on with the unfinished deploy of that id, or with the last one there is. The job names no service: the deploy does.
 pub fn resume(job: &Job<'_>, id: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
-    match found(job, id).and_then(|(to, left)| go_on(to, job, left, Way::On, on)) {
+    match found(job, id, Way::On).and_then(|(to, left)| go_on(to, job, left, Way::On, on)) {
         Ok(report) => report,
         Err(stop) => Report::refused(&job.name(), stop.refused()),
     }
@@ -27,7 +27,7 @@ pub fn resume(job: &Job<'_>, id: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -
 
 /// Takes back what was left half-way; `None` if nothing was.
 pub(super) fn take_back(job: &Job<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Result<Option<Report>, Stop> {
-    match found(job, None) {
+    match found(job, None, Way::Back) {
         Ok((to, left)) => go_on(to, job, left, Way::Back, on).map(Some),
         Err(Stop::Refused(refused)) if refused.reason == "nothing-to-resume" => Ok(None),
         Err(stop) => Err(stop),
@@ -43,9 +43,9 @@ enum Way {
 
 type Left = (String, Unfinished);
 
-fn found(job: &Job<'_>, id: Option<&str>) -> Result<(Box<dyn Transport>, Left), Stop> {
+fn found(job: &Job<'_>, id: Option<&str>, way: Way) -> Result<(Box<dyn Transport>, Left), Stop> {
     let to = connect(&job.target)?;
-    let left = look(to.as_ref(), job.target.dir(), id)?;
+    let left = look(to.as_ref(), job.target.dir(), id, way)?;
     Ok((to, left))
 }
 
@@ -115,7 +115,7 @@ fn commit_of(session: &mut Session<'_>, planned: Option<&Sha>) -> Result<Sha, St
 }
 
 /// Finds the deploy.
-fn look(to: &dyn Transport, dir: &str, id: Option<&str>) -> Result<(String, Unfinished), Stop> {
+fn look(to: &dyn Transport, dir: &str, id: Option<&str>, way: Way) -> Result<(String, Unfinished), Stop> {
     let mut q = Questions::new();
     q.line(&format!("cd -- {} 2>/dev/null || cd /", word(dir)));
     q.ask("git-dir", "git rev-parse --absolute-git-dir");
@@ -126,7 +126,11 @@ fn look(to: &dyn Transport, dir: &str, id: Option<&str>) -> Result<(String, Unfi
             Refused::new("server-no-checkout", format!("`{dir}` is no git checkout on the server")).into()
         );
     };
-    let Lock { held, at, open } = worker::read_lock(&answers);
+    let Lock { held, at, mut open, idle } = worker::read_lock(&answers);
+    if way == Way::On {
+        // What has not begun can be gone on with, and there is nothing to take back.
+        open.extend(idle);
+    }
     let found = match id {
         Some(id) => open.iter().find(|open| *open == id),
         None => open.iter().max(),

@@ -55,8 +55,8 @@ impl Session<'_> {
         Ok(found)
     }
 
-    /// The plan for all services, or the first refusal.
-    pub(super) fn prepare_all(&mut self, how: &How<'_>, id: &str) -> Result<Plan, Stop> {
+    /// Which services it is about.
+    pub(super) fn choose(&mut self, how: &How<'_>) -> Result<(), Stop> {
         if how.with_siblings {
             self.add_siblings()?;
         }
@@ -64,6 +64,12 @@ impl Session<'_> {
             let message = "`--expect` proves one service: name one, or leave it out";
             return Err(Refused::new("several-services", message).into());
         }
+        Ok(())
+    }
+
+    /// The plan for all services, or the first refusal.
+    pub(super) fn prepare_all(&mut self, how: &How<'_>, id: &str) -> Result<Plan, Stop> {
+        self.choose(how)?;
         let mut plans = Vec::new();
         for service in self.services.clone() {
             self.turn_to(&service)?;

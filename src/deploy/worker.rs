@@ -240,10 +240,13 @@ pub(super) fn ask_lock(q: &mut Questions) {
         "holder-at",
         "i=$(sed -n 's/.*\"id\":\"\\([0-9a-z-]*\\)\".*/\\1/p' \"$d/holder\") && tail -n 1 \"$d/runs/$i/journal\"",
     );
-    q.ask(
-        "open",
-        "cd \"$d/runs\" && for i in *; do [ -e \"$i/plan\" ] && [ ! -e \"$i/end\" ] && echo \"$i\"; done; true",
-    );
+    for (name, begun) in [("open", ""), ("idle", "! ")] {
+        let begun = format!("{begun}grep -qs ' start ' \"$i/journal\"");
+        q.ask(
+            name,
+            &format!("cd \"$d/runs\" && for i in *; do [ -e \"$i/plan\" ] && [ ! -e \"$i/end\" ] && {begun} && echo \"$i\"; done; true"),
+        );
+    }
 }
 
 /// Reads what [`ask_lock`] asked.
@@ -254,5 +257,6 @@ pub(super) fn read_lock(answers: &super::frames::Answers) -> Lock {
         held,
         at: answers.get("holder-at").text().filter(|line| !line.is_empty()),
         open: answers.get("open").lines(),
+        idle: answers.get("idle").lines(),
     }
 }

@@ -7,6 +7,10 @@ say() { printf '%s %s\n' "$(date -u +%s)" "$*" >>"$r/journal"; }
 exec 9>>"$u/lock"
 if ! flock -n 9; then echo busy >"$r/began"; exit 1; fi
 cd -- "$3" || { echo nowhere >"$r/began"; exit 1; }
+# What was left before its first task is in nobody's way.
+for i in "$u"/runs/*; do
+  if [ "$i" != "$r" ] && [ -e "$i/plan" ] && [ ! -e "$i/end" ] && ! grep -qs ' start ' "$i/journal"; then rm -rf "$i"; fi
+done
 GIT_TERMINAL_PROMPT=0
 export GIT_TERMINAL_PROMPT
 cat "$r/holder" >"$u/holder"

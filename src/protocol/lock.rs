@@ -28,4 +28,6 @@ pub struct Lock {
     pub at: Option<String>,
     /// Deploys that were begun and neither ended nor taken back.
     pub open: Vec<String>,
+    /// Deploys that were left before their first command on the server: nobody has to go on with them.
+    pub idle: Vec<String>,
 }

@@ -139,6 +139,16 @@ fn real(state: &Path, program: &str) -> Ran {
     Ran::new(Command::new(program).arg("e20").env("UNSTALE_REAL", state))
 }
 
+/// Whether a test that depends little on engine and builder runs on another pair. `UNSTALE_HARD=all` runs it on all.
+pub(crate) fn elsewhere(engine: &Engine, builder: Builder, name: &str, with: Builder) -> bool {
+    let all = std::env::var_os("UNSTALE_HARD").is_some_and(|value| value == "all");
+    let elsewhere = !all && (engine.name != name || builder != with);
+    if elsewhere {
+        skipped(&format!("it runs on {name} with {with:?}; UNSTALE_HARD=all runs it here, too"));
+    }
+    elsewhere
+}
+
 /// Says that the running test did not look at anything, and why.
 pub(crate) fn skipped(reason: &str) {
     let thread = std::thread::current();

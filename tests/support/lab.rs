@@ -44,7 +44,7 @@ impl Lab {
             .tempdir_in(&engine.scratch)
             .expect("the scratch folder can be written");
         let at = |name: &str| folder.path().join(name);
-        for name in ["home", "bin"] {
+        for name in ["home", "bin", "server-bin"] {
             fs::create_dir(at(name)).expect("the lab's folder can be written");
         }
         fs::write(
@@ -54,7 +54,7 @@ impl Lab {
         )
         .expect("the lab's folder can be written");
         let home = at("home").display().to_string();
-        let path = server_path(&engine);
+        let path = format!("{}:{}", at("server-bin").display(), server_path(&engine));
         let mut env = vec![("PATH", path.as_str()), ("HOME", home.as_str())];
         env.extend(builder.env());
         let sshd = Sshd::start(&at("ssh"), &env);
@@ -133,6 +133,11 @@ impl Lab {
     /// The lab's own folder; the other folders, `home` and `bin` are in it.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The first folder of the server's PATH over ssh.
+    pub(crate) fn server_bin(&self) -> PathBuf {
+        self.folder.path().join("server-bin")
     }
 
     /// The compose project's name, unique to this lab.

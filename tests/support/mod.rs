@@ -14,7 +14,7 @@ mod stale;
 pub(crate) use command::Ran;
 pub(crate) use dice::Dice;
 pub(crate) use engine::{
-    Builder, Engine, SmallEngine, engines, run_on, run_on_all_of, skipped, write_executable,
+    Builder, Engine, SmallEngine, elsewhere, engines, run_on, run_on_all_of, skipped, write_executable,
 };
 pub(crate) use lab::{Lab, OtherHost};
 pub(crate) use running::{Running, ended};

@@ -4,8 +4,8 @@ use super::{Failure, Run, text};
 use crate::{
     deploy::{Stop, transport::Finished},
     protocol::{
-        Actor, Event, Judgement, Outcome, Phase, Place, Probe, Question, Refused, State, Step, Task, Undo,
-        When,
+        Actor, Carried, Event, Judgement, Outcome, Phase, Place, Probe, Question, Refused, State, Step, Task,
+        Undo, When,
     },
 };
 
@@ -37,6 +37,23 @@ impl Run<'_, '_> {
             self.outcome = Some(Outcome::Judged(Judgement::of_all(judged)));
         }
         Ok(())
+    }
+
+    /// Ends before a step. Where the server still runs and holds what it did before, nobody has to go on with it.
+    pub(super) fn interrupted(&mut self, index: usize) -> Outcome {
+        let why = format!("interrupted before `{}`", self.plan.steps[index].id());
+        let begun = |c: &Carried| !matches!(self.plan.steps[c.task.index].id(), "retain" | "fetch");
+        if self.journal.tasks.iter().any(begun) {
+            let now = "what is done stays done, and the rest is for `resume`".to_owned();
+            return Outcome::Stopped { why, now };
+        }
+        self.open = false;
+        let here = self.steps.iter().any(|s| s.record.state == State::Done && s.step.place() == Place::Here);
+        let now = "the server runs what it ran before, and its checkout is as it was";
+        if here {
+            return Outcome::Stopped { why, now: format!("what is pushed stays pushed; {now}") };
+        }
+        Outcome::Refused(Refused::new("interrupted", format!("{why}; {now}")))
     }
 
     pub(super) fn fail(&mut self, index: usize, failure: Failure, on: &mut dyn FnMut(&Event<'_>)) {

@@ -133,9 +133,7 @@ impl<'a, 'b> Run<'a, 'b> {
             // A verdict is worth its line in the ledger.
             let to_do = self.outcome.is_none() || self.is_due(&self.plan.steps[index]);
             if interrupt::seen() && to_do {
-                let why = format!("interrupted before `{}`", self.plan.steps[index].id());
-                let now = "what is done stays done, and the rest is for `resume`".to_owned();
-                self.outcome = Some(Outcome::Stopped { why, now });
+                self.outcome = Some(self.interrupted(index));
                 return;
             }
             if let Err(failure) = self.step_over(index, on) {
