@@ -20,23 +20,23 @@ enum Fault {
     Engine,
 }
 
-on_real_engines!(corners: at_a_few_steps, engine_killed, second_deploy, interrupted, back);
+on_real_engines!(corners: at_a_few_steps, engine_killed, build_first, second_deploy, interrupted, back);
 
 /// The steps at which it hurts most.
 fn at_a_few_steps(engine: Engine, builder: Builder) {
     let lab = lab(engine, builder, 3);
-    let plan = steps(&lab);
+    let plan = steps(&lab, &DEPLOY);
     let at = |id: &str| plan.iter().position(|step| step == id).expect("the plan has it");
     if all() {
         for index in 0..plan.len() {
             for fault in [Fault::Client, Fault::Connection, Fault::Worker] {
-                survives(&lab, &plan, index, fault);
+                survives(&lab, &DEPLOY, &plan, index, fault);
             }
         }
         return;
     }
     for (id, fault) in [("build", Fault::Client), ("build", Fault::Connection), ("build", Fault::Worker)] {
-        survives(&lab, &plan, at(id), fault);
+        survives(&lab, &DEPLOY, &plan, at(id), fault);
     }
 }
 
@@ -46,7 +46,7 @@ const WAITS: &str = "trap 'exit 0' TERM; while :; do sleep 1; done";
 /// Docker is killed on the server, and comes back after a moment: the deploy waits, and does once more what was cut off.
 fn engine_killed(engine: Engine, builder: Builder) {
     let lab = lab(engine, builder, 3);
-    let plan = steps(&lab);
+    let plan = steps(&lab, &DEPLOY);
     let image = lab.engine.docker(&["inspect", "--format", "{{.Image}}", &lab.containers("web")[0]]).ok();
     let aside = format!("{}-aside", lab.project());
     let label = format!("com.docker.compose.project={}aside", lab.project());
@@ -59,7 +59,7 @@ fn engine_killed(engine: Engine, builder: Builder) {
         lab.engine.docker(&["rm", "--force", &aside]);
         let run = ["run", "--detach", "--network=none", "--name", &aside, "--label", &label, &image];
         lab.engine.docker(&[&run[..], &["sh", "-c", WAITS]].concat()).ok();
-        let document = survives(&lab, &plan, index, Fault::Engine);
+        let document = survives(&lab, &DEPLOY, &plan, index, Fault::Engine);
         // Of others, and without a restart policy.
         let start = format!("docker start {aside}");
         let told =
@@ -68,6 +68,22 @@ fn engine_killed(engine: Engine, builder: Builder) {
         lab.engine.docker(&["rm", "--force", &aside]).ok();
     }
 }
+
+/// The order in which the old container stays until the new image was looked at, with a build that uses the cache.
+fn build_first(engine: Engine, builder: Builder) {
+    const DEPLOY: [&str; 6] = ["deploy", "web", "--order", "build-first", "--cache", "verified"];
+    let lab = lab(engine, builder, 3);
+    let plan = steps(&lab, &DEPLOY);
+    for (index, id) in plan.iter().enumerate() {
+        // The way back to a build without cache is not gone here.
+        if !id.ends_with("-again") && (all() || id == "check-image") {
+            survives(&lab, &DEPLOY, &plan, index, Fault::Client);
+        }
+    }
+}
+
+/// By the protocol.
+const DEPLOY: [&str; 2] = ["deploy", "web"];
 
 /// Whether everything is asked for, however long it takes.
 fn all() -> bool {
@@ -260,13 +276,13 @@ fn lab(engine: Engine, builder: Builder, seconds: u32) -> Lab {
 }
 
 /// The ids of the plan's steps.
-fn steps(lab: &Lab) -> Vec<String> {
-    let (planned, _) = ended(&mut Running::start(lab, &["deploy", "web", "--dry-run"]));
+fn steps(lab: &Lab, deploy: &[&str]) -> Vec<String> {
+    let (planned, _) = ended(&mut Running::start(lab, &[deploy, &["--dry-run"]].concat()));
     planned["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// A new version is deployed, something goes away at a step, and in the end the new version runs, once, and nothing is left.
-fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) -> Value {
+fn survives(lab: &Lab, deploy: &[&str], plan: &[String], index: usize, fault: Fault) -> Value {
     let what = format!("{fault:?} at {} of {plan:?}", plan[index]);
     let mut version = String::new();
     lab.edit("frontend/templates/index.html", |page| {
@@ -277,7 +293,7 @@ fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) -> Value {
     });
     lab.commit_and_push(&what);
     let old = lab.containers("web");
-    let mut running = Running::start(lab, &["deploy", "web"]);
+    let mut running = Running::start(lab, deploy);
     running.wait_for(&format!("[{}/{}]", index + 1, plan.len()));
     if plan[index] == "build" {
         // In the midst of it.
@@ -350,7 +366,7 @@ fn survives(lab: &Lab, plan: &[String], index: usize, fault: Fault) -> Value {
 
 /// How often the worker was told to build in this deploy.
 fn builds(lab: &Lab, id: &str) -> usize {
-    let script = format!("cd .git/unstale/runs/{id} && grep -l -- '--no-cache' *.cmd | wc -l");
+    let script = format!("cd .git/unstale/runs/{id} && grep -l CACHE_BUST= *.cmd | wc -l");
     lab.ssh(&script).ok().trim().parse().unwrap()
 }
 
@@ -369,6 +385,8 @@ fn nothing_is_left(lab: &Lab) {
     let all = format!("label=com.docker.compose.project={}", lab.project());
     let all = lab.engine.docker(&["ps", "--all", "--quiet", "--filter", &all]).ok();
     assert_eq!(all.lines().count(), 1, "stray containers: {all}");
+    let probes = ["ps", "--all", "--quiet", "--filter", "label=unstale.probe"];
+    assert_eq!(lab.engine.docker(&probes).ok(), "", "what was made to look into an image");
 }
 
 fn kill_worker(lab: &Lab) {
