@@ -304,25 +304,20 @@ fn killed_and_watched(engine: Engine, builder: Builder) {
     assert!(!verify(&lab, &[]).0.contains("verified"));
 
     let running = start(&["resume"]);
-    let mut seen = (0, String::new());
+    let mut seen = (0, Vec::new());
     let pid = running.id();
     while seen.0 < 4000 && fs::metadata(format!("/proc/{pid}")).is_ok() {
         seen.0 += 1;
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            let program = line.split(' ').next().unwrap_or_default();
-            // The tools that Compose itself starts name it (compose 1 gives build arguments to `docker build`); ours do not.
-            let ours = ["unstale", "ssh", "sh"].iter().any(|name| program.rsplit('/').next() == Some(name));
-            if ours && line.contains(secret) {
-                seen.1 = line;
-            }
-        }
+        seen.1.extend(names_it(secret));
         std::thread::sleep(std::time::Duration::from_millis(20));
         if fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| s.contains(") Z ")) {
             break;
         }
     }
+    let mut control = lab.in_dev("sh").args(["-c", "sleep 60; :", secret]).spawn().unwrap();
+    assert_eq!(names_it(secret).len(), 1, "the control: who looks sees it");
+    control.kill().unwrap();
+    control.wait().unwrap();
     let output = running.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -331,10 +326,28 @@ fn killed_and_watched(engine: Engine, builder: Builder) {
     let ours = lab.ssh("tail -n 1 .git/unstale/ledger.ndjson").ok();
     let all = [said, String::from_utf8_lossy(&output.stderr).into_owned(), ledger, ours].join("\n");
     assert!(!all.contains(secret), "{all}");
+    let coded = lab.ssh("sed -n s/^TOKEN=//p .env | tr -d '\\n' | base64 -w0").ok();
+    assert!(coded.len() > 20 && !all.contains(&coded), "nor in another form: {all}");
     let folder = lab.ssh("grep -rlF \"${TOKEN:-$(sed -n s/^TOKEN=//p .env)}\" .git/unstale").stdout;
     assert_eq!(folder, "", "nor do the plan, the journal and the logs");
-    assert_eq!(seen.1, "", "no command line of ours names it");
+    assert_eq!(seen.1, Vec::<String>::new(), "no command line of ours names it");
     assert!(seen.0 > 20, "it was watched: {}", seen.0);
+}
+
+/// The command lines on this machine that hold a text, those of Docker's own tools aside: what Compose itself starts names it
+/// (compose 1 gives build arguments to `docker build`); ours do not.
+fn names_it(secret: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let program = line.split(' ').next().unwrap_or_default();
+        let ours = ["unstale", "ssh", "sh"].iter().any(|name| program.rsplit('/').next() == Some(name));
+        if ours && line.contains(secret) {
+            found.push(line);
+        }
+    }
+    found
 }
 
 /// The service lies in a folder of the checkout, and another compose file at its top has a service of the same name.
