@@ -18,6 +18,8 @@ enum Fault {
     Worker,
     /// Docker, which comes back after a moment.
     Engine,
+    /// The worker and Docker, as when the machine starts anew.
+    Machine,
 }
 
 on_real_engines!(corners: at_a_few_steps, engine_killed, build_first, second_deploy, interrupted, back);
@@ -51,8 +53,10 @@ fn engine_killed(engine: Engine, builder: Builder) {
     let aside = format!("{}-aside", lab.project());
     let label = format!("com.docker.compose.project={}aside", lab.project());
     for (index, id) in plan.iter().enumerate() {
-        // Where the build is BuildKit's, it goes with the engine.
-        let hurts: &[&str] = if builder == Builder::BuildKit { &["build", "verify"] } else { &["verify"] };
+        let hurts: &[&str] = if builder == Builder::BuildKit { &["build", "verify"] } else { &[] };
+        if all() || (id == "build" && builder == Builder::Classic) {
+            survives(&lab, &DEPLOY, &plan, index, Fault::Machine);
+        }
         if !all() && !hurts.contains(&id.as_str()) {
             continue;
         }
@@ -304,8 +308,11 @@ fn survives(lab: &Lab, deploy: &[&str], plan: &[String], index: usize, fault: Fa
         Fault::Client => running.kill(),
         Fault::Connection => running.kill_connection(),
         Fault::Worker => kill_worker(lab),
-        Fault::Engine => {
+        Fault::Engine | Fault::Machine => {
             let killed = lab.engine.kill();
+            if fault == Fault::Machine {
+                lab.ssh("kill -KILL $(cat .git/unstale/runs/*/pid)");
+            }
             std::thread::sleep(Duration::from_secs(2));
             killed.start();
         }
@@ -324,10 +331,10 @@ fn survives(lab: &Lab, deploy: &[&str], plan: &[String], index: usize, fault: Fa
         }
         Fault::Client => assert!(document.is_null(), "{what}: {document:#}"),
         // Killed between two orders it is replaced; in the midst of one nobody knows what the command did.
-        Fault::Worker => assert!(matches!(code, 0 | 3), "{what}: {document:#}"),
+        Fault::Worker | Fault::Machine => assert!(matches!(code, 0 | 3), "{what}: {document:#}"),
     }
     if code != 0 {
-        if fault == Fault::Worker {
+        if matches!(fault, Fault::Worker | Fault::Machine) {
             assert_eq!((code, document["verdict"].as_str()), (3, Some("stopped")), "{what}: {document:#}");
             let next = document["next"][0].as_str().unwrap();
             assert!(next.starts_with("unstale resume --host testhost --dir "), "{what}: {next}");
@@ -340,7 +347,7 @@ fn survives(lab: &Lab, deploy: &[&str], plan: &[String], index: usize, fault: Fa
             "{document:#}"
         );
     }
-    if fault == Fault::Engine && lab.containers("web").is_empty() {
+    if matches!(fault, Fault::Engine | Fault::Machine) && lab.containers("web").is_empty() {
         // It was verified, and went after that: who was stopped by a signal from Docker does not come back by itself.
         assert!(plan[..index].iter().any(|id| id == "verify"), "{what}: {first:#}");
         let (document, code) = ended(&mut Running::start(lab, &["deploy", "web"]));
@@ -355,7 +362,7 @@ fn survives(lab: &Lab, deploy: &[&str], plan: &[String], index: usize, fault: Fa
     let last = &lines.last().unwrap()["id"];
     assert_eq!(lines.iter().filter(|line| line["id"] == *last).count(), 1, "{what}: {ledger}");
     let built = builds(lab, last.as_str().unwrap());
-    let twice = matches!(fault, Fault::Worker | Fault::Engine) && plan[index] == "build";
+    let twice = !matches!(fault, Fault::Client | Fault::Connection) && plan[index] == "build";
     let expected = if twice { 2 } else { 1 };
     assert!(built <= expected, "{what}: the build ran {built} times");
     // The next deploy finds nothing in its way.

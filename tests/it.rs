@@ -38,6 +38,7 @@ mod readme;
 mod rules;
 mod scenarios;
 mod script;
+mod settled;
 mod several;
 mod shell;
 mod support;

@@ -16,6 +16,7 @@ use crate::{
 
 /// Deploy a service by the protocol, and prove that the new code runs
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct DeployArgs {
     /// The services of the compose file
     #[arg(value_name = "SERVICE", required = true)]
