@@ -28,17 +28,17 @@ fn settled() -> Observed {
 
 #[test]
 fn whatever_is_not_as_the_last_verified_deploy_left_it_is_deployed() {
+    type Change = fn(&mut Observed);
     let web = Desired::new("web", None);
     assert!(is_settled(&web, &settled()));
     assert!(is_settled(&Desired::new("web", Some("nothing to commit")), &settled()));
     assert!(!is_settled(&Desired::new("db", None), &settled()), "its last deploy was stale");
-    type Change = fn(&mut Observed);
     let changes: [(&str, Change); 16] = [
         ("a change here", |s| s.here.modified.push("a".into())),
         ("not pushed", |s| s.here.tip = Some(Tip::At(sha(OLD), Relation::Behind))),
         ("the remote does not answer", |s| s.here.tip = None),
         ("the server is elsewhere", |s| {
-            s.server.git.as_mut().unwrap().as_mut().unwrap().head = Some(sha(OLD))
+            s.server.git.as_mut().unwrap().as_mut().unwrap().head = Some(sha(OLD));
         }),
         ("changed there", |s| s.server.git.as_mut().unwrap().as_mut().unwrap().modified.push("a".into())),
         ("left half-way", |s| s.server.lock.as_mut().unwrap().open.push("x".into())),
@@ -49,7 +49,7 @@ fn whatever_is_not_as_the_last_verified_deploy_left_it_is_deployed() {
             s.server.ledger.as_mut().unwrap().lines.push(line("web", NEW, "inconclusive"));
         }),
         ("another commit since", |s| {
-            s.server.ledger.as_mut().unwrap().lines.push(line("web", OLD, "verified"))
+            s.server.ledger.as_mut().unwrap().lines.push(line("web", OLD, "verified"));
         }),
         ("another image since", |s| {
             let other = ImageId("sha256:ffff".into());

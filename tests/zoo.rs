@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, SmallEngine, on_real_engines, run_on, skipped};
+use crate::support::{Builder, Engine, Lab, Ran, SmallEngine, elsewhere, on_real_engines, run_on};
 
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 
@@ -20,15 +20,6 @@ const STATE: &str = "export GIT_OPTIONAL_LOCKS=0; git rev-parse HEAD; git status
 
 on_real_engines!(corners: checkouts, neighbours, generations);
 on_real_engines!(content, host_keys);
-
-/// What does not depend on engine and builder is looked at on one pair.
-fn elsewhere(engine: &Engine, builder: Builder) -> bool {
-    let elsewhere = engine.name != "e26" || builder != Builder::BuildKit;
-    if elsewhere {
-        skipped("it runs on e26 with BuildKit: neither engine nor builder matters");
-    }
-    elsewhere
-}
 
 fn unstale(lab: &Lab, more: &[&str]) -> (Value, i32) {
     let dir = lab.server();
@@ -265,7 +256,7 @@ fn generations(engine: Engine, builder: Builder) {
 
 /// Submodules and LFS files that are not there, as the service needs them or not.
 fn content(engine: Engine, builder: Builder) {
-    if elsewhere(&engine, builder) {
+    if elsewhere(&engine, builder, "e26", Builder::BuildKit) {
         return;
     }
     let lab = Lab::new(engine, builder);
@@ -406,7 +397,7 @@ fn small_disk() {
 
 /// `ssh` does not know the server, or knows another one under its name.
 fn host_keys(engine: Engine, builder: Builder) {
-    if elsewhere(&engine, builder) {
+    if elsewhere(&engine, builder, "e26", Builder::BuildKit) {
         return;
     }
     let lab = Lab::new(engine, builder);
