@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, SmallEngine, elsewhere, on_real_engines, run_on};
+use crate::support::{Builder, Engine, Lab, Ran, SmallEngine, elsewhere, on_real_engines, run_on, skipped};
 
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 
