@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, elsewhere, on_real_engines, write_executable};
+use crate::support::{Builder, Engine, Lab, Ran, elsewhere, on_real_engines, skipped, write_executable};
 
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 const PAGE: &str = "frontend/templates/index.html";
@@ -158,6 +158,34 @@ fn nothing_twice(engine: Engine, builder: Builder) {
     assert_eq!(planned(&[]), "planned", "it does not run");
     says(&lab, &["deploy", "web"], "verified", "");
     assert_eq!(lab.serves(), "v4");
+    an_hour_off(&lab);
+}
+
+/// The developer's clock changes no verdict.
+fn an_hour_off(lab: &Lab) {
+    const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    if !fs::exists(LIBRARY).unwrap() {
+        return skipped("the clock: Debian's libfaketime is not installed");
+    }
+    let verdict = |offset: &str, command: &str| {
+        let mut unstale = lab.in_dev(UNSTALE);
+        unstale.args([command, "web", "--host", "testhost", "--format", "json", "--dir"]).arg(lab.server());
+        unstale.env("LD_PRELOAD", LIBRARY).env("FAKETIME", offset);
+        let document: Value = serde_json::from_str(&Ran::new(&mut unstale).stdout).unwrap();
+        document["verdict"].as_str().unwrap().to_owned()
+    };
+    let date = |offset: &str| {
+        let mut date = lab.in_dev("date");
+        date.arg("+%s").env("LD_PRELOAD", LIBRARY).env("FAKETIME", offset);
+        Ran::new(&mut date).ok().parse::<i64>().unwrap()
+    };
+    assert!((7190..7210).contains(&(date("+1h") - date("-1h"))), "the control");
+    assert_eq!((verdict("+1h", "verify"), verdict("-1h", "verify")), ("verified".into(), "verified".into()));
+    lab.edit(PAGE, |page| page.replace("/v4/", "/v5/"));
+    pull(lab, "SciChart 5");
+    assert_eq!((verdict("+1h", "verify"), verdict("-1h", "verify")), ("stale".into(), "stale".into()));
+    assert_eq!((verdict("-1h", "deploy").as_str(), lab.serves().as_str()), ("verified", "v5"));
+    assert_eq!(verdict("+1h", "verify"), "verified");
 }
 
 /// Has every word to `docker`, compose and git on the server written down.
