@@ -368,6 +368,9 @@ fn leftovers(engine: Engine, builder: Builder) {
     lab.engine.docker(&["rename", &old, &format!("{}_{name}", &old[..12])]).ok();
     lab.engine.docker(&["stop", "-t", "0", &old]).ok();
     lab.push_v4();
+    let (planned, _) = at_server(&lab, &["deploy", "web", "--dry-run"]);
+    let removes = |step: &Value| step["id"] == "remove" && step["command"].as_str().unwrap().contains(&old);
+    assert!(planned["steps"].as_array().unwrap().iter().any(removes), "by its label and its ID: {planned:#}");
     says(&lab, &["deploy", "web"], "verified", "");
     assert_eq!(lab.serves(), "v4");
     let all =

@@ -303,7 +303,6 @@ fn survives(lab: &Lab, deploy: &[&str], plan: &[String], index: usize, fault: Fa
         // In the midst of it.
         std::thread::sleep(Duration::from_secs(1));
     }
-    let tell = std::env::var_os("UNSTALE_TELL").is_some();
     match fault {
         Fault::Client => running.kill(),
         Fault::Connection => running.kill_connection(),
@@ -319,12 +318,6 @@ fn survives(lab: &Lab, deploy: &[&str], plan: &[String], index: usize, fault: Fa
     }
     let (first, code) = ended(&mut running);
     let document = &first;
-    if tell {
-        let text = format!("{what}: {code} {} next {}\n", document["reason"], document["next"]);
-        std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap();
-        let text = format!("  {:#?}\n", running.notes());
-        std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap();
-    }
     match fault {
         Fault::Connection | Fault::Engine => {
             assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");

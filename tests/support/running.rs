@@ -63,12 +63,6 @@ impl Running {
         }
     }
 
-    /// What it has said beside the steps, up to now.
-    pub(crate) fn notes(&mut self) -> Vec<&str> {
-        self.said.extend(self.lines.try_iter());
-        self.said.iter().map(String::as_str).filter(|line| line.contains("docker ")).collect()
-    }
-
     /// As the terminal does it.
     pub(crate) fn interrupt(&self) {
         Ran::new(Command::new("kill").args(["-INT", &self.child.id().to_string()])).ok();
