@@ -6,6 +6,8 @@ use unstale::protocol::{
 
 use crate::protocol::{NEW, OLD, container, seen, sha};
 
+type Change = fn(&mut Observed);
+
 /// A line of the ledger.
 fn line(service: &str, to: &str, verdict: &str) -> String {
     let image = container().image.0;
