@@ -30,7 +30,6 @@ fn settled() -> Observed {
 
 #[test]
 fn whatever_is_not_as_the_last_verified_deploy_left_it_is_deployed() {
-    type Change = fn(&mut Observed);
     let web = Desired::new("web", None);
     assert!(is_settled(&web, &settled()));
     assert!(is_settled(&Desired::new("web", Some("nothing to commit")), &settled()));
