@@ -73,6 +73,19 @@ pub struct Place {
     pub dir: String,
 }
 
+/// What a service has to answer over HTTP, for `deploy` and `verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCheck {
+    /// Where to ask.
+    pub url: String,
+    /// What the body must have.
+    pub contains: Option<String>,
+    /// Whether this machine asks, not the server.
+    pub from_here: bool,
+    /// How long it may take to answer as it should, in seconds.
+    pub timeout: u64,
+}
+
 /// What one configuration file says.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -94,6 +107,8 @@ pub struct Scope {
     pub rates: Rates,
     /// Servers by the name of their target.
     pub targets: BTreeMap<String, Vec<Place>>,
+    /// What services have to answer, by their names; `None` where the file has that and it cannot be read.
+    pub http: Option<BTreeMap<String, HttpCheck>>,
     /// It has mistakes: nothing is fixed by half of what was meant.
     pub broken: bool,
 }
@@ -110,6 +125,7 @@ impl Default for Scope {
             per_path: Vec::new(),
             rates: Rates::default(),
             targets: BTreeMap::new(),
+            http: Some(BTreeMap::new()),
             broken: false,
         }
     }

@@ -260,6 +260,75 @@ fn targets_are_read_and_their_mistakes_told() {
 }
 
 #[test]
+fn what_services_have_to_answer_is_read_and_its_mistakes_told() {
+    let checks = |config: &str| {
+        let snapshot = project(&[(NAME, config)]);
+        let settings = with(&snapshot, &Settings::default(), &Source::Found(None));
+        let checks = settings.scopes.of("").expect("the file is there").http.clone();
+        (checks, settings.mistakes.iter().map(|m| m.message.clone()).collect::<Vec<_>>())
+    };
+    let all = "[verify.http.web]\nurl = \"http://127.0.0.1:8080/v?a={b}\"\ncontains = '{\"sha\": \"{sha}\"}'\nfrom = \"here\"\ntimeout = 90\n[verify.http.\"my api\"]\nurl = \"HTTPS://shop.example\"\n";
+    let (read, mistakes) = checks(all);
+    assert_eq!(mistakes, Vec::<String>::new());
+    let read = read.expect("it has no mistake");
+    assert_eq!(read.keys().collect::<Vec<_>>(), ["my api", "web"]);
+    let web = &read["web"];
+    assert_eq!((web.url.as_str(), web.from_here, web.timeout), ("http://127.0.0.1:8080/v?a={b}", true, 90));
+    assert_eq!(web.contains.as_deref(), Some("{\"sha\": \"{sha}\"}"));
+    assert_eq!((read["my api"].from_here, read["my api"].timeout), (false, 15));
+    assert_eq!(checks("[verify]\n").0.map(|found| found.len()), Some(0));
+    assert_eq!(
+        checks("[rules]\nno-rule = \"off\"\n").0.map(|found| found.len()),
+        Some(0),
+        "another's mistake"
+    );
+    for (config, says) in [
+        ("verify = 1\n", "`verify` is a table: write `[verify.http.web]`"),
+        ("verify.htpp = 1\n", "do you mean `http`?"),
+        ("verify.http = 1\n", "`http` is a table of services: write `[verify.http.web]`"),
+        (
+            "[verify.http]\nurl = \"http://a\"\n",
+            "a check belongs to a service: write `[verify.http.web]` above `url`",
+        ),
+        ("[verify.http.web]\n", "a check has a `url`: add"),
+        ("verify.http.web.url = 1\n", "`url` is a text in quotes, not a value of type integer"),
+        ("verify.http.web.url = \"127.0.0.1:8080\"\n", "begins with `http://` or `https://`"),
+        ("verify.http.web.url = \"file:///etc/passwd\"\n", "begins with `http://` or `https://`"),
+        ("verify.http.web.url = \"http://\"\n", "names no host"),
+        ("verify.http.web.url = \"http://:80/\"\n", "names no host"),
+        ("verify.http.web.url = \"http://-o/\"\n", "names no host"),
+        ("verify.http.web.url = \"http://ann:secret@a/\"\n", "takes no password"),
+        ("verify.http.web.url = \"http://a/b c\"\n", "no spaces"),
+        ("verify.http.web.url = \"http://a/\\u001b[2J\"\n", "no spaces"),
+        ("verify.http.web.url = \"http://a/\\n\"\n", "no spaces"),
+        ("verify.http.web = { url = \"http://a\", contains = \"\" }\n", "`contains` is a text"),
+        (
+            "verify.http.web = { url = \"http://a\", from = \"moon\" }\n",
+            "`from` takes `server` or `here`, not `moon`",
+        ),
+        ("verify.http.web = { url = \"http://a\", timeout = 0 }\n", "from 1 to 600"),
+        ("verify.http.web = { url = \"http://a\", timeout = 601 }\n", "from 1 to 600"),
+        ("verify.http.web = { url = \"http://a\", timeout = \"5s\" }\n", "from 1 to 600"),
+        ("verify.http.web = { url = \"http://a\", contain = \"x\" }\n", "do you mean `contains`?"),
+        ("verify.http.web = { url = \"http://a\", headers = {} }\n", "no header is sent"),
+        ("verify.http.web = { url = \"http://a\", timeoutSeconds = 3 }\n", "write `timeout`"),
+        ("verify.http.web = { url = \"http://a\", expect = \"x\" }\n", "write `contains`"),
+        ("verify.http.web = { url = \"http://a\", path = \"/up\" }\n", "write `url`, whole"),
+        (
+            "verify.http.web = { url = \"http://a\", what = 1 }\n",
+            "there are `url`, `contains`, `from`, `timeout`",
+        ),
+    ] {
+        let (read, mistakes) = checks(config);
+        assert!(mistakes.len() == 1 && mistakes[0].contains(says), "{config}: {mistakes:?}");
+        assert_eq!(read, None, "{config}");
+    }
+    assert_eq!(checks("verify.http.web = {\n").0, None, "what is no TOML says nothing");
+    let secret = checks("verify.http.web.url = \"http://ann:secret@a/\"\n").1;
+    assert!(!secret[0].contains("secret"), "{secret:?}");
+}
+
+#[test]
 fn nothing_is_fixed_under_a_broken_configuration() {
     let bad = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/w.git /w\nCOPY . /app\nRUN make -C /app\n";
     let fix = |config: &str| {

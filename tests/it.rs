@@ -26,6 +26,7 @@ mod history;
 mod hooks;
 mod hostile;
 mod hosts;
+mod http;
 mod incident;
 mod installs;
 mod lab;

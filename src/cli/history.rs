@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{Exit, Format, Stop, nearest, note, print};
+use super::{Exit, Format, Stop, configured, note, print};
 use crate::{
     deploy, project,
     protocol::{
@@ -86,8 +86,12 @@ fn preventing(mechanism: &str) -> Vec<&'static str> {
 
 /// The rates of the nearest configuration.
 fn rates(here: &Path) -> Result<Rates, Stop> {
-    let Some((name, scope)) = nearest::scope(here)? else { return Ok(Rates::default()) };
+    let root = project::find_root(here);
+    let Some((path, scope)) = configured::nearest(here, &root)? else {
+        return Ok(Rates::default());
+    };
     if scope.broken {
+        let name = path.display();
         note(&format!("`{name}` has mistakes, so that no cost is counted: `unstale check` shows them"));
         return Ok(Rates::default());
     }

@@ -6,13 +6,13 @@ mod candidates;
 mod check;
 mod checklist;
 mod completions;
+mod configured;
 mod deploy;
 mod explain;
 mod forecast;
 mod history;
 mod init;
 mod lab;
-mod nearest;
 mod progress;
 mod resume;
 mod rollback;
@@ -145,6 +145,8 @@ struct Door<'a> {
     here: String,
     /// The files that matter.
     candidates: crate::deploy::Candidates<'a>,
+    /// What the services have to answer.
+    checks: crate::deploy::Checks<'a>,
     /// Where progress goes.
     live: progress::Live,
 }
@@ -160,9 +162,11 @@ fn act(
             return ExitCode::from(Exit::Failed as u8);
         }
     };
+    let checks = |folder: Option<&str>| configured::http(&here, folder);
     let candidates = |asked: &crate::deploy::Asked<'_>| candidates::of(&here, asked);
     let live = if std::io::stderr().is_terminal() { progress::Live::Terminal } else { progress::Live::Plain };
-    let door = Door { here: here.to_string_lossy().into_owned(), candidates: &candidates, live };
+    let door =
+        Door { here: here.to_string_lossy().into_owned(), candidates: &candidates, checks: &checks, live };
     ExitCode::from(run(&door, &mut anstream::stdout(), &mut anstream::stderr()))
 }
 

@@ -4,9 +4,10 @@ use std::{io::Write, path::Path};
 
 use clap::Args;
 
-use super::{Door, Format, nearest};
+use super::{Door, Format, configured};
 use crate::{
     deploy::{Expect, Job},
+    project,
     protocol::{Hosts, Refused, Report, Target},
 };
 
@@ -69,6 +70,7 @@ impl PlaceArgs {
             services: services.to_vec(),
             expect: None,
             candidates: door.candidates,
+            checks: door.checks,
         };
         Ok(self.targets(&door.here)?.into_iter().map(job).collect())
     }
@@ -100,12 +102,14 @@ fn only<'a>(mut jobs: Vec<Job<'a>>, place: &PlaceArgs) -> Result<Job<'a>, Refuse
 /// The hosts of a target of the nearest configuration, or the one that is asked for.
 fn named(here: &str, name: &str, only: Option<&str>) -> Result<Vec<Target>, Refused> {
     let unknown = |message: String| Refused::new("unknown-target", message);
-    let found = nearest::scope(Path::new(here)).map_err(|stop| unknown(stop.0))?;
+    let here = Path::new(here);
+    let found = configured::nearest(here, &project::find_root(here)).map_err(|stop| unknown(stop.0))?;
     let Some((path, scope)) = found else {
         return Err(unknown(format!(
             "there is no `unstale.toml` here or above: write `[target.{name}]` with `host` and `dir` into one"
         )));
     };
+    let path = path.display();
     if scope.broken {
         return Err(unknown(format!("`{path}` has mistakes: `unstale check` shows them")));
     }

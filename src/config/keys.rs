@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// The keys of a file.
-const KEYS: [&str; 8] = ["ruleset", "fail-on", "show", "exclude", "rules", "per-path", "history", "target"];
+const KEYS: [&str; 9] =
+    ["ruleset", "fail-on", "show", "exclude", "rules", "per-path", "history", "target", "verify"];
 /// The keys of an entry of `per-path`.
 const PER_PATH: [&str; 2] = ["paths", "rules"];
 
@@ -55,6 +56,7 @@ impl<'a> Keys<'a> {
                 "per-path" => scope.per_path = self.per_path(value),
                 "history" => scope.rates = self.rates(value),
                 "target" => scope.targets = self.targets(value),
+                "verify" => scope.http = self.verify(value),
                 _ => self.unknown(key, &KEYS),
             }
         }

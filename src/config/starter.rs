@@ -42,6 +42,12 @@ ruleset = "{}"
 # per-1000-tokens = 0.01
 # tokens-per-deploy = 8000
 # currency = "EUR"
+
+# What a visitor has to get, asked on the server at the end of `unstale deploy` and `unstale verify`, by service.
+# `{{sha}}` and `{{short}}` stand for the commit; without `contains`, the status has to be below 400.
+# [verify.http.web]
+# url = "http://127.0.0.1:8080/version"
+# contains = "{{sha}}"
 "#,
         Ruleset::newest()
     )

@@ -92,6 +92,13 @@ impl Repo {
             .and_then(|t| Sha::parse(&t)))
     }
 
+    /// The commits before one, the newest first, and not all of them.
+    pub(super) fn before(&self, commit: &Sha) -> Result<Vec<Sha>, Lost> {
+        let max = format!("--max-count={HISTORY}");
+        let out = self.ask(&["rev-list", &max, commit.as_str()], b"")?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&out).lines().skip(1).filter_map(Sha::parse).collect())
+    }
+
     /// The name that git gives to who works here; `GIT_AUTHOR_NAME` counts, so that an agent can say who it is.
     pub(super) fn who(&self) -> Option<String> {
         let ident = self.line(&["var", "GIT_AUTHOR_IDENT"]).ok()??;

@@ -7,6 +7,7 @@ mod evidence;
 mod frames;
 mod git;
 mod hosts;
+mod http;
 mod interrupt;
 mod ledger;
 mod observe;
@@ -19,7 +20,10 @@ mod settled;
 mod transport;
 mod worker;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 pub use checklist::{Listed, checklist};
 pub use hosts::{OnHost, deploy_hosts, verify_hosts};
@@ -31,13 +35,17 @@ use transport::{Local, Lost, Ssh, Transport};
 pub(crate) use transport::{capture, nonce, program};
 
 use crate::protocol::{
-    BuildSource, Cache, Candidate, Event, Judgement, Logged, Order, Outcome, Plan, Record, Refused, Report,
-    Target, command,
+    BuildSource, Cache, Candidate, Event, HttpCheck, Judgement, Logged, Order, Outcome, Plan, Record,
+    Refused, Report, Target, command,
 };
 
 /// Says which of the paths that git tracks matter for a service, in the checkout as it is now; or what is wrong with the
 /// project.
 pub type Candidates<'a> = &'a (dyn Fn(&Asked<'_>) -> Result<Vec<Candidate>, String> + Sync);
+
+/// Says what services have to answer over HTTP, by their names, for the compose file's folder from the checkout's top, if
+/// the server's is known; or why that cannot be told.
+pub type Checks<'a> = &'a (dyn Fn(Option<&str>) -> Result<BTreeMap<String, HttpCheck>, String> + Sync);
 
 /// What [`Candidates`] are asked for.
 #[derive(Debug)]
@@ -74,6 +82,8 @@ pub struct Job<'a> {
     pub expect: Option<Expect>,
     /// The files that matter.
     pub candidates: Candidates<'a>,
+    /// What the services have to answer.
+    pub checks: Checks<'a>,
 }
 
 impl Job<'_> {

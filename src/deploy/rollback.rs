@@ -60,6 +60,7 @@ fn back(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Res
             return Err(Refused::new("unknown-revision", message).into());
         }
         session.files(Some(&commit))?;
+        session.http_check()?;
         Ok(plan)
     };
     let plan = make(&mut session, &id)?;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    Asked, Candidates, Expect, Job, Stop, connect, evidence,
+    Asked, Candidates, Checks, Expect, Job, Stop, connect, evidence,
     git::{self, Repo},
     nonce, now, observe, pause,
     transport::{Local, Lost, Transport},
@@ -40,6 +40,7 @@ pub(super) struct Session<'a> {
     pub(super) makers: HashMap<String, String>,
     pub(super) expect: Option<&'a Expect>,
     pub(super) candidates: Candidates<'a>,
+    pub(super) checks: Checks<'a>,
     pub(super) commit: Option<Sha>,
     pub(super) seen: Observed,
     pub(super) built: Built,
@@ -88,6 +89,7 @@ impl<'a> Session<'a> {
             makers: HashMap::new(),
             expect: job.expect.as_ref(),
             candidates: job.candidates,
+            checks: job.checks,
             commit,
             built: Built::Unknown,
             worker: None,
@@ -161,6 +163,7 @@ impl<'a> Session<'a> {
         let candidates = self.files(self.commit.as_ref())?;
         self.seen.needed = self.needed(&candidates)?;
         refuse_content(&self.seen)?;
+        self.http_check()?;
         if let Some(expect) = self.expect {
             let running: Vec<Container> = self.seen.server.replicas().filter(|c| c.runs()).cloned().collect();
             for container in running {
@@ -299,6 +302,7 @@ impl<'a> Session<'a> {
         from: Option<&Sha>,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(Judgement, Option<Sample>), Stop> {
+        let check = self.http_check()?;
         let candidates = self.files(Some(commit))?;
         let unsettled = self.settle(on)?;
         self.refresh(&FOR_A_VERDICT)?;
@@ -313,10 +317,14 @@ impl<'a> Session<'a> {
         let compose = self.compose()?;
         let ask = self.ask(commit, base.as_ref(), kind, &candidates, &deleted);
         let (evidence, sample) = evidence::gather(&ask, &self.seen.server, &compose, &unsettled)?;
+        let returned = back.is_some();
         let judgement = match back {
             Some(image) => judge_returned(&evidence, &image),
             None => judge(&evidence),
         };
+        // A text of today's says nothing of the version that came back.
+        let check = check.filter(|check| !returned || check.is_timeless());
+        let judgement = self.ask_over_http(judgement, check.as_ref(), commit, on)?;
         Ok((judgement, sample))
     }
 

@@ -22,6 +22,8 @@ pub enum Cause {
     Checkout,
     /// The file is new, and the process older than it.
     Process,
+    /// The containers may be new: the old comes over HTTP, from something in front of them or from a process.
+    Http,
 }
 
 impl Cause {
@@ -29,7 +31,7 @@ impl Cause {
     pub fn ends_with_a_build(self) -> bool {
         match self {
             Self::Container | Self::Image | Self::ContextSnapshot => true,
-            Self::Mount | Self::Checkout | Self::Process => false,
+            Self::Mount | Self::Checkout | Self::Process | Self::Http => false,
         }
     }
 
@@ -42,6 +44,7 @@ impl Cause {
             Self::ContextSnapshot => "context-snapshot",
             Self::Checkout => "checkout",
             Self::Process => "process",
+            Self::Http => "http",
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct ImageEvidence {
 /// Judges. A mount can still hide what the image holds: the verdict on the container is another one.
 pub fn judge_image(evidence: &ImageEvidence) -> Judgement {
     let (image, commit) = (evidence.image.short(), evidence.commit.short());
-    let say = |verdict, reason: String| Judgement { verdict, reason, replicas: Vec::new() };
+    let say = |verdict, reason: String| Judgement { verdict, reason, replicas: Vec::new(), http: Vec::new() };
     let states = || evidence.files.iter().map(|file| (file, state_of(file)));
     let stale = states().find_map(|(file, state)| match state {
         FileState::Stale(Some(older)) => Some((file, older)),

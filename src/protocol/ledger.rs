@@ -132,7 +132,9 @@ impl LedgerEntry {
                 images.push(replica.image.clone());
             }
         }
-        let worst = judged.iter().max_by_key(|r| r.verdict).and_then(|r| r.diagnosis.as_ref());
+        let of_containers = judged.iter().max_by_key(|r| r.verdict).and_then(|r| r.diagnosis.as_ref());
+        let of_answers = report.outcome.http().iter().find_map(|http| http.diagnosis.as_ref());
+        let worst = of_containers.or(of_answers);
         let (host, dir) = match about.target {
             Target::Local { dir } => (None, dir),
             Target::Ssh { host, dir } => (Some(host.clone()), dir),

@@ -7,6 +7,7 @@ mod event;
 mod evidence;
 pub mod history;
 mod hosts;
+mod http;
 mod image;
 mod journal;
 mod ledger;
@@ -32,6 +33,7 @@ pub use evidence::{
     ReplicaEvidence, Stat,
 };
 pub use hosts::Hosts;
+pub use http::{HttpAnswer, HttpCheck, HttpJudged, HttpReply, judge_http};
 pub use image::{ImageEvidence, judge_image};
 pub use journal::{Carried, Deploying, Journal, Task};
 pub use ledger::{LedgerEntry, LedgerStep, Recorded, last_verified};

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     event::Record,
+    http::HttpJudged,
     names::Sha,
     preflight::Refused,
     show::{quote, visible},
@@ -68,6 +69,10 @@ impl Outcome {
 
     pub(super) fn judged(&self) -> &[Judged] {
         if let Self::Judged(judgement) = self { &judgement.replicas } else { &[] }
+    }
+
+    pub(super) fn http(&self) -> &[HttpJudged] {
+        if let Self::Judged(judgement) = self { &judgement.http } else { &[] }
     }
 }
 
@@ -151,6 +156,7 @@ impl Report {
             class,
             expected: self.expected.as_ref().map(Sha::as_str),
             replicas,
+            http: self.outcome.http().iter().map(wire_http).collect(),
             steps: self.steps.iter().map(wire_step).collect(),
             downtime_ms: self.downtime_ms,
             expected_downtime_ms: self.expected_downtime_ms,
@@ -192,6 +198,13 @@ impl Report {
                 line(format!("    cure      {}", diagnosis.cure));
             }
         }
+        for http in self.outcome.http() {
+            line(format!("  http      {}: {}", http.verdict.as_str(), http.detail));
+            if let Some(diagnosis) = &http.diagnosis {
+                line(format!("    cause     {}: {}", diagnosis.cause.as_str(), diagnosis.detail));
+                line(format!("    cure      {}", diagnosis.cure));
+            }
+        }
         if let Some(sample) = &self.sample {
             line(format!("  new text  {} in {}", quote(&sample.text), sample.at));
             line(format!("  look      {}", sample.command));
@@ -215,6 +228,8 @@ struct WireDocument<'a> {
     class: Option<&'static str>,
     expected: Option<&'a str>,
     replicas: Vec<WireReplica<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    http: Vec<WireHttp<'a>>,
     steps: Vec<WireStep<'a>>,
     downtime_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,6 +250,17 @@ struct WireReplica<'a> {
     detail: &'a str,
     cure: Option<&'a str>,
     files: WireFiles,
+}
+
+#[derive(Serialize)]
+struct WireHttp<'a> {
+    service: &'a str,
+    url: &'a str,
+    status: Option<u16>,
+    verdict: &'static str,
+    cause: Option<&'static str>,
+    detail: &'a str,
+    cure: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -287,6 +313,19 @@ fn wire_replica(r: &Judged) -> WireReplica<'_> {
             missing: c.missing,
             unknown: c.unknown,
         },
+    }
+}
+
+fn wire_http(http: &HttpJudged) -> WireHttp<'_> {
+    let diagnosis = http.diagnosis.as_ref();
+    WireHttp {
+        service: &http.service,
+        url: &http.url,
+        status: http.status,
+        verdict: http.verdict.as_str(),
+        cause: diagnosis.map(|d| d.cause.as_str()),
+        detail: &http.detail,
+        cure: diagnosis.map(|d| d.cure.as_str()),
     }
 }
 

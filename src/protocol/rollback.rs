@@ -142,7 +142,7 @@ pub fn judge_returned(evidence: &Evidence, image: &ImageId) -> Judgement {
         None => (Verdict::Inconclusive, format!("no container of `{}` exists", evidence.service)),
         Some(replica) => (replica.verdict, replica.detail.clone()),
     };
-    Judgement { verdict, reason, replicas }
+    Judgement { verdict, reason, replicas, http: Vec::new() }
 }
 
 fn returned(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> Judged {

@@ -3,6 +3,7 @@
 use super::{
     cure::{self, Cause, Diagnosis},
     evidence::{Base, Built, Bytes, Evidence, FileEvidence, Found, Makes, ReplicaEvidence},
+    http::HttpJudged,
     names::{Moment, Sha},
     observed::{Health, Mount, MountSource, Relation},
 };
@@ -108,6 +109,8 @@ pub struct Judgement {
     pub reason: String,
     /// Each container.
     pub replicas: Vec<Judged>,
+    /// What was asked over HTTP.
+    pub http: Vec<HttpJudged>,
 }
 
 impl Judgement {
@@ -126,8 +129,9 @@ impl Judgement {
                     .join("; ")
             }
         };
+        let http = each.iter().flat_map(|(_, one)| one.http.clone()).collect();
         let replicas = each.into_iter().flat_map(|(_, one)| one.replicas.clone()).collect();
-        Self { verdict, reason, replicas }
+        Self { verdict, reason, replicas, http }
     }
 
     /// Whether old code runs for a cause that another build could end.
@@ -136,12 +140,18 @@ impl Judgement {
             let cause = replica.diagnosis.as_ref().map(|diagnosis| diagnosis.cause);
             replica.verdict == Verdict::Stale && cause.is_none_or(Cause::ends_with_a_build)
         };
-        self.verdict == Verdict::Stale && self.replicas.iter().any(by_build)
+        // An old answer of a container that could not be compared may well be an old image.
+        let unproven = |one: &HttpJudged| {
+            let mut own = self.replicas.iter().filter(|replica| replica.service == one.service);
+            one.verdict == Verdict::Stale && own.any(|replica| replica.verdict == Verdict::Inconclusive)
+        };
+        self.verdict == Verdict::Stale
+            && (self.replicas.iter().any(by_build) || self.http.iter().any(unproven))
     }
 
     /// Nothing could be measured, and why.
     pub fn unmeasured(why: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Inconclusive, reason: why.into(), replicas: Vec::new() }
+        Self { verdict: Verdict::Inconclusive, reason: why.into(), replicas: Vec::new(), http: Vec::new() }
     }
 }
 
@@ -161,7 +171,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
             (verdict, format!("{same} of {of} containers {}: {}", verdict.as_str(), replica.detail))
         }
     };
-    Judgement { verdict, reason, replicas }
+    Judgement { verdict, reason, replicas, http: Vec::new() }
 }
 
 fn judge_replica(evidence: &Evidence, replica: &ReplicaEvidence) -> Judged {
