@@ -45,12 +45,11 @@ impl Keys<'_> {
         };
         let mut found = Some(BTreeMap::new());
         for (key, value) in ordered(table) {
-            match key.get_ref().as_ref() {
-                "http" => found = found.and(self.services(value)),
-                _ => {
-                    self.unknown(key, &["http"]);
-                    found = None;
-                }
+            if key.get_ref() == "http" {
+                found = found.and(self.services(value));
+            } else {
+                self.unknown(key, &["http"]);
+                found = None;
             }
         }
         found

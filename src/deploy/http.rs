@@ -324,17 +324,20 @@ mod tests {
     #[test]
     fn a_url_is_one_word_whatever_it_holds() {
         let to = Local::new("/");
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = folder.path().join("evil");
+        let command = format!("touch {}", made.display());
         for evil in [
-            "'; touch /tmp/unstale-evil; '",
-            "$(touch /tmp/unstale-evil)",
-            "-o/tmp/unstale-evil",
-            "\n touch /tmp/unstale-evil\n",
+            &format!("'; {command}; '"),
+            &format!("$({command})"),
+            &format!("-o{}", made.display()),
+            &format!("\n {command}\n"),
             "\u{1b}[2J",
         ] {
             for url in [evil.to_owned(), format!("http://127.0.0.1:1/{evil}")] {
                 let reply = fetch(&to, &url).expect("sh is there");
                 assert!(matches!(reply, HttpReply::Nothing(_)), "{url:?}: {reply:?}");
-                assert!(!std::path::Path::new("/tmp/unstale-evil").exists(), "{url:?}");
+                assert!(!made.exists(), "{url:?}");
             }
         }
     }
