@@ -55,7 +55,7 @@ fn pull(lab: &Lab, message: &str) {
 /// The commands of `docker`, compose and git on the server that change nothing, by how they begin.
 ///
 /// To look into an image, a container is made that never starts, and removed.
-const READING: [&str; 20] = [
+const READING: [&str; 27] = [
     "docker create --network none --label unstale.probe=image ",
     "docker rm -v ",
     "docker version ",
@@ -76,6 +76,13 @@ const READING: [&str; 20] = [
     "git cat-file -e ",
     "git log -1 ",
     "docker image history ",
+    "docker network ls ",
+    "docker info ",
+    "git rev-list --count ",
+    "git -c core.quotepath=off ls-files ",
+    "git grep -q ",
+    "git config filter.lfs.",
+    "git lfs version",
 ];
 
 /// What was said on the server to `docker`, compose and git since the last call.
