@@ -339,6 +339,14 @@ fn a_cache_in_front(engine: Engine, builder: Builder) {
     std::fs::write(lab.dev().join("unstale.toml"), "[verify.http.web]\nur = 1\n").unwrap();
     let broken = at_server(&lab, &["verify", "web"]);
     assert_eq!((broken.0["class"].as_str(), broken.1), (Some("config-error"), 2), "{:#}", broken.0);
+    let before = lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok();
+    let deploy = at_server(&lab, &["deploy", "web", "-m", "With a mistake"]);
+    assert_eq!((deploy.0["class"].as_str(), deploy.1), (Some("config-error"), 2), "{:#}", deploy.0);
+    assert_eq!(
+        lab.ssh("git rev-parse HEAD; docker ps -aq --no-trunc").ok(),
+        before,
+        "before the first change"
+    );
     lab.git(&["checkout", "unstale.toml"]).ok();
 
     // What the cure says.
