@@ -59,12 +59,18 @@ pub fn edits(parts: &Parts<'_>) -> Result<Changes, Reason> {
     };
     only_installs(text, parts)?;
     order(text, parts, written)?;
+    let place = place(parts);
+    if let Some(reason) =
+        place.and_then(|(dockerfile, stage)| layer::unsettled(facts, dockerfile, stage, (copy_at, run_at)))
+    {
+        return Err(reason);
+    }
     let lines = copies(text, parts, copy, written)?;
     let mut changes = kept_out(parts)?;
     // The COPY takes the comments above it along. That they are replaced, too, makes a cache-bust layer, which goes
     // above the sources, wait for the next round.
     let whole = Span::new(edit::start_with_comments(text, model, copy_at), copy.span.end());
-    let mut along = along(text, parts);
+    let mut along = place.map_or_else(Vec::new, |place| along(text, parts, place));
     // What stands right below the install is where it goes.
     let below = model.instructions[run_at].lines.end();
     let there = along.pop_if(|bust| edit::block(text, model, bust.first, bust.last).start() == below);
@@ -86,18 +92,21 @@ pub fn edits(parts: &Parts<'_>) -> Result<Changes, Reason> {
     Ok(changes)
 }
 
+/// The Dockerfile and the stage of the COPY.
+fn place(parts: &Parts<'_>) -> Option<(usize, usize)> {
+    let Parts { model, facts, .. } = *parts;
+    let dockerfile = facts.dockerfiles.iter().position(|d| d.model.file == model.file)?;
+    let copy = parts.copy.0.instruction;
+    Some((dockerfile, model.stages.iter().position(|stage| stage.body.contains(&copy))?))
+}
+
 /// What busts the COPY and the steps after it goes behind the install with it, where it would have been put had the COPY
 /// stood there: above the install it would install everything again at each deploy, and where it stands above a later
 /// COPY the steps up to there would go without.
-fn along(text: &str, parts: &Parts<'_>) -> Vec<Bust> {
+fn along(text: &str, parts: &Parts<'_>, (dockerfile, stage): (usize, usize)) -> Vec<Bust> {
     let Parts { model, facts, .. } = *parts;
     let (copy_at, run_at) = (parts.copy.0.instruction, parts.run.0.instruction);
-    let (Some(dockerfile), Some(stage)) = (
-        facts.dockerfiles.iter().find(|d| d.model.file == model.file),
-        model.stages.iter().position(|stage| stage.body.contains(&copy_at)),
-    ) else {
-        return Vec::new();
-    };
+    let dockerfile = &facts.dockerfiles[dockerfile];
     let used = |bust: &Bust, between: Span| {
         bust.name.as_ref().is_some_and(|name| mentions(&text[between.range()], name))
     };

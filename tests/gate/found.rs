@@ -530,3 +530,54 @@ fn a_comment_above_an_idle_allow_is_kept_apart_and_the_allow_is_not() {
         check(&npm(&dockerfile), &["unused-allow", "inert-cache-bust"], "Dockerfile", &fixed);
     }
 }
+
+#[test]
+fn a_clock_is_mended_before_the_copy_below_it_goes_behind_the_install() {
+    let from = "FROM debian:12\nWORKDIR /app\n";
+    let manifests = "COPY package.json package-lock.json ./\nRUN npm ci\n";
+    let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+    let own = "ARG CACHE_BUST\nRUN echo $CACHE_BUST\n";
+    let clock = "# why\nRUN echo $(date)\n";
+    let again = "# again\nRUN date\n";
+    let cases = [
+        // Source above it: the layer goes above that, and the comment stays.
+        (
+            format!("{from}COPY src ./src\n{clock}COPY . .\nRUN npm ci\n"),
+            format!("{from}COPY src ./src\n# why\n\n{manifests}{layer}COPY . .\n"),
+        ),
+        // Two of them: the second one's comment stays.
+        (
+            format!("{from}{clock}{again}COPY . .\nRUN npm ci\n"),
+            format!("{from}# again\n\n{manifests}# why\n{layer}COPY . .\n"),
+        ),
+        // A layer between the COPY and the install takes its place.
+        (
+            format!("{from}{clock}COPY . .\n{own}RUN npm ci\n"),
+            format!("{from}{manifests}# why\n{own}COPY . .\n"),
+        ),
+    ];
+    for (dockerfile, fixed) in &cases {
+        check(&npm(dockerfile), &["broad-copy", "inert-cache-bust"], "Dockerfile", fixed);
+        check(&npm(dockerfile), &["inert-cache-bust", "broad-copy"], "Dockerfile", fixed);
+        check(&npm(dockerfile), &["broad-copy"], "Dockerfile", dockerfile);
+    }
+}
+
+#[test]
+fn a_layer_that_the_copy_would_leave_behind_is_made_before_it_goes() {
+    let from = "FROM debian:12\nWORKDIR /app\n";
+    let manifests = "COPY package.json package-lock.json ./\nRUN npm ci\n";
+    let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+    let fetch = "RUN git clone https://example.com/a.git /a\n";
+    for between in ["RUN make\n", "ENV FOO=b\n"] {
+        let dockerfile = format!("{from}COPY src ./src\n{between}COPY . .\nRUN npm ci\n{fetch}");
+        let fixed = format!("{from}{layer}COPY src ./src\n{between}{manifests}COPY . .\n{fetch}");
+        check(&npm(&dockerfile), &["broad-copy", "cached-fetch"], "Dockerfile", &fixed);
+        check(&npm(&dockerfile), &["cached-fetch", "broad-copy"], "Dockerfile", &fixed);
+        check(&npm(&dockerfile), &["broad-copy"], "Dockerfile", &dockerfile);
+    }
+    // Nothing below the install wants one.
+    let dockerfile = format!("{from}COPY src ./src\nRUN make\nCOPY . .\nRUN npm ci\n");
+    let fixed = format!("{from}COPY src ./src\nRUN make\n{manifests}COPY . .\n");
+    check(&npm(&dockerfile), &["broad-copy"], "Dockerfile", &fixed);
+}

@@ -199,7 +199,7 @@ pub struct Bust {
 }
 
 /// Those of a stage, from the top.
-fn busts(text: &str, dockerfile: &DockerfileFacts, stage: usize) -> Vec<Bust> {
+pub(super) fn busts(text: &str, dockerfile: &DockerfileFacts, stage: usize) -> Vec<Bust> {
     let model = &dockerfile.model;
     let steps = &dockerfile.stages.all[stage].steps;
     let clocks: Vec<usize> = clocks(steps).collect();
@@ -227,17 +227,6 @@ pub fn leading(text: &str, dockerfile: &DockerfileFacts, stage: usize, instructi
     let mut found = Vec::new();
     for bust in busts(text, dockerfile, stage).into_iter().rev().filter(|bust| bust.last < instruction) {
         let between = &dockerfile.model.instructions[bust.last + 1..top];
-        let passes = |i: &Instruction| {
-            matches!(
-                i.kind,
-                Kind::Copy(_)
-                    | Kind::Add(_)
-                    | Kind::Workdir(_)
-                    | Kind::User(_)
-                    | Kind::Label(_)
-                    | Kind::Other
-            )
-        };
         if !between.iter().all(passes) {
             break;
         }
@@ -246,6 +235,14 @@ pub fn leading(text: &str, dockerfile: &DockerfileFacts, stage: usize, instructi
     }
     found.reverse();
     found
+}
+
+/// Whether a bust goes past an instruction with the COPY below.
+pub(super) fn passes(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.kind,
+        Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_) | Kind::User(_) | Kind::Label(_) | Kind::Other
+    )
 }
 
 /// What stands where the layer belongs as long as the last install of the stage has no COPY of source right below it:

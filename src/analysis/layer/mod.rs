@@ -2,6 +2,7 @@
 
 mod edits;
 mod repair;
+mod unsettled;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ use crate::model::dockerfile::{Dockerfile, Kind};
 
 pub use edits::{Bust, LABEL, clocks, following, insert, leading, pass};
 pub use repair::{followed, moved};
+pub use unsettled::unsettled;
 
 /// The name of the argument where the Dockerfile has none yet.
 pub const NAME: &str = "CACHE_BUST";

@@ -205,10 +205,21 @@ impl Walk<'_, '_> {
             let mut rest = at.pending.clone();
             rest.remove(nth);
             let next = State { pending: rest, ..next.clone() };
-            let layer = argument(new).map(|(name, _)| name).filter(|name| is_bust(name) && self.busts());
+            // Where its comments stand the layer has the place of a clock; a clock that just goes leaves them.
+            let layer = argument(new).map(|(name, _)| name);
+            let layer = layer.filter(|name| is_bust(name) && self.busts() && self.came_along(back, j));
             if old.value == new.value {
                 found.push((vec![Change::Moved(back, j)], Some(next)));
-            } else if let (Some(name), "RUN") = (layer, old.cmd.as_str()) {
+                continue;
+            }
+            // A layer that goes behind the install with the COPY above it has the place of the clock there.
+            let own = next.pending.iter().position(|&own| self.before.steps[own].value == new.value);
+            if let (Some(_), Some(own), true) = (&layer, own, self.is_clock(back)) {
+                let mut next = next.clone();
+                let own = next.pending.remove(own);
+                found.push((vec![Change::Became(back, j), Change::Gone(own)], Some(next)));
+            }
+            if let (Some(name), "RUN") = (layer, old.cmd.as_str()) {
                 let declared = Some((name, None));
                 found.push((vec![Change::Became(back, j)], Some(State { declared, ..next })));
             } else if self.edited(old, new) {
@@ -266,7 +277,10 @@ impl Walk<'_, '_> {
             || (self.has("split-apt-update") && run && FETCHES.is_match(&text))
             || (self.has("volume-over-code") && old.cmd == "VOLUME");
         let next = State { old: i + 1, ..at.clone() };
-        if (self.has("broad-copy") && (matches!(old.cmd.as_str(), "COPY" | "ADD") || self.leads(i)))
+        // A layer between a clock and the install may take the clock's place.
+        let between = || self.is_part(i) && at.pending.iter().any(|&clock| self.is_clock(clock));
+        if (self.has("broad-copy")
+            && (matches!(old.cmd.as_str(), "COPY" | "ADD") || self.leads(i) || between()))
             || (self.has("discarded-write") && old.cmd == "VOLUME")
         {
             let pending = at.pending.iter().copied().chain([i]).collect();
@@ -281,16 +295,31 @@ impl Walk<'_, '_> {
     /// where that goes.
     fn leads(&self, i: usize) -> bool {
         let steps = &self.before.steps;
+        let mut after = (i..steps.len()).skip_while(|&at| {
+            self.is_part(at) || matches!(steps[at].cmd.as_str(), "WORKDIR" | "USER" | "LABEL")
+        });
+        self.is_part(i) && after.next().is_some_and(|at| matches!(steps[at].cmd.as_str(), "COPY" | "ADD"))
+    }
+
+    /// Whether an instruction before is a clock, or a half of a layer.
+    fn is_part(&self, i: usize) -> bool {
+        let steps = &self.before.steps;
         let name = |i: usize| argument(&steps[i]).map(|(name, _)| name).filter(|name| is_bust(name));
         let second = |i: usize| {
             let first = i.checked_sub(1).and_then(name);
             first.is_some_and(|name| IDLE.is_match(steps[i].lines) && steps[i].lines.contains(&name))
         };
         let first = |i: usize| name(i).is_some() && i + 1 < steps.len() && second(i + 1);
-        let part = |i: usize| first(i) || second(i) || self.is_clock(i);
-        let mut after = (i..steps.len())
-            .skip_while(|&at| part(at) || matches!(steps[at].cmd.as_str(), "WORKDIR" | "USER" | "LABEL"));
-        part(i) && after.next().is_some_and(|at| matches!(steps[at].cmd.as_str(), "COPY" | "ADD"))
+        first(i) || second(i) || self.is_clock(i)
+    }
+
+    /// Whether the comments above an instruction before stand above one after.
+    fn came_along(&self, i: usize, j: usize) -> bool {
+        let lines = |side: &Side<'_>, at: usize| -> Vec<String> {
+            let all = comments_above(side, at).into_iter().map(|(_, line)| line);
+            all.filter(|line| !line.contains("unstale: allow")).collect()
+        };
+        lines(self.after, j).starts_with(&lines(self.before, i))
     }
 
     /// Whether an instruction before only shows a clock or chance.
