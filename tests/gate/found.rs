@@ -581,3 +581,16 @@ fn a_layer_that_the_copy_would_leave_behind_is_made_before_it_goes() {
     let fixed = format!("{from}COPY src ./src\nRUN make\n{manifests}COPY . .\n");
     check(&npm(&dockerfile), &["broad-copy"], "Dockerfile", &fixed);
 }
+
+#[test]
+fn a_layer_between_two_installs_goes_above_the_copy_that_comes_between_them() {
+    let from = "FROM debian:12\nWORKDIR /app\n";
+    let manifests = "COPY package.json package-lock.json ./\nRUN npm ci\n";
+    let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+    for source in ["COPY . .\n", "COPY src ./src\n"] {
+        let dockerfile = format!("{from}COPY . .\nRUN npm ci\n{source}RUN npm ci\n");
+        let fixed = format!("{from}{manifests}{layer}COPY . .\n{source}RUN npm ci\n");
+        check(&npm(&dockerfile), &["missing-cache-bust", "broad-copy"], "Dockerfile", &fixed);
+        check(&npm(&dockerfile), &["broad-copy", "missing-cache-bust"], "Dockerfile", &fixed);
+    }
+}

@@ -1,7 +1,7 @@
 //! The cache-bust layer as edits: two instructions in the Dockerfile, and the build argument in every compose service
 //! that builds it.
 
-use super::{Reason, installed, name, order, ships};
+use super::{Reason, is_install, name, order, ships};
 use crate::{
     analysis::{
         DockerfileFacts, Facts,
@@ -245,8 +245,8 @@ pub(super) fn passes(instruction: &Instruction) -> bool {
     )
 }
 
-/// What stands where the layer belongs as long as the last install of the stage has no COPY of source right below it:
-/// the first bust between it and the next such COPY.
+/// What stands where the layer belongs as long as an install has no COPY of source right below it: the first bust between
+/// it and the next such COPY. Where another install has source below it, the layer belongs there.
 pub fn following(
     facts: &Facts<'_>,
     dockerfile: &DockerfileFacts,
@@ -254,8 +254,13 @@ pub fn following(
     install: usize,
 ) -> Option<Bust> {
     let steps = &dockerfile.stages.all[stage].steps;
-    let last = installed(steps).filter(|&at| steps[at].instruction == install)?;
-    let source = steps[last..].iter().find(|step| ships(facts, dockerfile, &step.what))?;
+    let below = &steps[steps.iter().position(|step| step.instruction == install)? + 1..];
+    let is_source = |step: &Step| ships(facts, dockerfile, &step.what);
+    let lowest = below.iter().rposition(is_source)?;
+    let source = below[..=lowest].iter().find(|step| is_source(step))?;
+    if below[..lowest].iter().any(is_install) {
+        return None;
+    }
     let text = &facts.snapshot.file(dockerfile.model.file).text;
     let mut all = busts(text, dockerfile, stage).into_iter();
     all.find(|bust| bust.first > install).filter(|bust| bust.last < source.instruction)
