@@ -536,6 +536,7 @@ fn a_clock_is_mended_before_the_copy_below_it_goes_behind_the_install() {
     let from = "FROM debian:12\nWORKDIR /app\n";
     let manifests = "COPY package.json package-lock.json ./\nRUN npm ci\n";
     let layer = "ARG CACHE_BUST=unset\nRUN echo \"cache bust: ${CACHE_BUST}\"\n";
+    let fetch = "RUN git clone https://example.com/a.git /a\n";
     let own = "ARG CACHE_BUST\nRUN echo $CACHE_BUST\n";
     let clock = "# why\nRUN echo $(date)\n";
     let again = "# again\nRUN date\n";
@@ -544,6 +545,11 @@ fn a_clock_is_mended_before_the_copy_below_it_goes_behind_the_install() {
         (
             format!("{from}COPY src ./src\n{clock}COPY . .\nRUN npm ci\n"),
             format!("{from}COPY src ./src\n# why\n\n{manifests}{layer}COPY . .\n"),
+        ),
+        // A fetch that moves above it.
+        (
+            format!("{from}{fetch}{clock}COPY . .\nRUN npm ci\nRUN npm ci\n"),
+            format!("{from}{layer}{fetch}# why\n\n{manifests}COPY . .\nRUN npm ci\n"),
         ),
         // Two of them: the second one's comment stays.
         (

@@ -46,8 +46,8 @@ fn is_stale(facts: &Facts<'_>, dockerfile: usize, stage: usize, instruction: usi
     at.is_some_and(|at| cache::bust(facts, dockerfile, stages, stage, at).is_none())
 }
 
-/// A clock that the COPY would take along, where it is not alone or has source above it: the layer that replaces it goes
-/// above that source, and takes the place of the first of several.
+/// A clock that the COPY would take along, where it is not alone or has source, or a fetch that moves, above it: the layer
+/// that replaces it goes above that, and takes the place of the first of several.
 fn clock(facts: &Facts<'_>, dockerfile: usize, stage: usize, copy: usize) -> Option<usize> {
     let facts_of = &facts.dockerfiles[dockerfile];
     let text = &facts.snapshot.file(facts_of.model.file).text;
@@ -56,7 +56,8 @@ fn clock(facts: &Facts<'_>, dockerfile: usize, stage: usize, copy: usize) -> Opt
     let clock = leading.iter().find(inert)?.first;
     let mut above = facts_of.stages.all[stage].steps.iter().take_while(|step| step.instruction < clock);
     let several = busts(text, facts_of, stage).len() > 1;
-    (several || above.any(|step| ships(facts, facts_of, &step.what))).then_some(clock)
+    let elsewhere = super::above(facts, facts_of, stage).is_some_and(|place| place < clock);
+    (several || elsewhere || above.any(|step| ships(facts, facts_of, &step.what))).then_some(clock)
 }
 
 /// The source that the layer belongs above as long as the COPY stands where it does, if the COPY would not take the
