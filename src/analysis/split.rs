@@ -2,7 +2,7 @@
 
 use super::{
     Facts,
-    commands::{Effect, How, Reads},
+    commands::{Effect, How, Reads, one_line},
     context::Context,
     ignoring,
     layer::{self, Bust},
@@ -231,16 +231,6 @@ fn only_installs(text: &str, parts: &Parts<'_>) -> Result<(), Reason> {
         Some(None) => return Err("the same RUN does more than to install".to_owned()),
     }
     undone(parts, run)
-}
-
-/// The first line, not longer than a message should be.
-pub fn one_line(command: &str) -> String {
-    const LONGEST: usize = 60;
-    let line = command.lines().next().unwrap_or_default().trim_end_matches(['\\', '`', ' ']);
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
 }
 
 /// A RUN before the COPY must not change what the COPY brings: behind it that is lost.

@@ -313,3 +313,13 @@ fn local(call: &Call<'_>) -> bool {
     let path = |a: &str| a.starts_with(['.', '/', '~']) || a.contains("file:");
     call.words.iter().any(|word| word.literal.as_deref().is_none_or(path)) || call.plain().count() < 2
 }
+
+/// What a command is called in a message: its first line, not longer than a message should be.
+pub fn one_line(command: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = command.lines().next().unwrap_or_default().trim_end_matches(['\\', '`', ' ']);
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}

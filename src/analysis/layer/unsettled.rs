@@ -8,8 +8,7 @@ use super::{
 use crate::{
     analysis::{
         Facts, cache,
-        commands::Effect,
-        split::one_line,
+        commands::{Effect, one_line},
         stages::{Shell, Step, What},
     },
     model::dockerfile::Kind,
