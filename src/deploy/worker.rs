@@ -205,7 +205,7 @@ impl Worker {
         q.ask("journal", "cat \"$r/journal\"");
         q.ask(
             "codes",
-            "cd \"$r\" && for f in *.rc; do [ -e \"$f\" ] && echo \"${f%.rc} $(cat \"$f\")\"; done; true",
+            "(cd \"$r\" && for f in *.rc; do [ -e \"$f\" ] && echo \"${f%.rc} $(cat \"$f\")\"; done; true)",
         );
         q.ask("alive", "kill -0 \"$(cat \"$r/pid\")\"");
         q.ask("led", "[ -e \"$r/leash\" ] && ! flock -n \"$r/leash\" true");
@@ -244,7 +244,7 @@ pub(super) fn ask_lock(q: &mut Questions) {
         let begun = format!("{begun}grep -qs ' start ' \"$i/journal\"");
         q.ask(
             name,
-            &format!("cd \"$d/runs\" && for i in *; do [ -e \"$i/plan\" ] && [ ! -e \"$i/end\" ] && {begun} && echo \"$i\"; done; true"),
+            &format!("(cd \"$d/runs\" && for i in *; do [ -e \"$i/plan\" ] && [ ! -e \"$i/end\" ] && {begun} && echo \"$i\"; done; true)"),
         );
     }
 }

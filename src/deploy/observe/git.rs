@@ -46,10 +46,10 @@ const SUBMODULES: &str = "git -c core.quotepath=off ls-files -s --full-name -- :
 done";
 
 /// Small files that git LFS keeps, and that are what LFS writes into git in their place: at most 1024 bytes. A name
-/// with a newline is left out.
-const POINTERS: &str = "[ -n \"$t\" ] && cd \"$t\" && git grep -q -F -e filter=lfs -- .gitattributes '*/.gitattributes' &&
+/// with a newline is left out. In a shell of its own: the questions after it are about the folder, not the checkout's top.
+const POINTERS: &str = "([ -n \"$t\" ] && cd \"$t\" && git grep -q -F -e filter=lfs -- .gitattributes '*/.gitattributes' &&
 git ls-files -z -- ':(attr:filter=lfs)' | tr '\\012\\000' '\\001\\012' | sed 's,^,./,' | tr '\\012' '\\000' |
-xargs -0 sh -c 'find \"$@\" -prune -type f -size -3 -exec grep -l \"^version https://git-lfs\" {} +' sh | sed 's,^\\./,,'";
+xargs -0 sh -c 'find \"$@\" -prune -type f -size -3 -exec grep -l \"^version https://git-lfs\" {} +' sh | sed 's,^\\./,,')";
 
 /// Whether `git lfs` is there, and what git does with it.
 pub(super) fn ask_lfs(q: &mut Questions) {
