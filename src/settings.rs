@@ -66,7 +66,7 @@ pub struct Rates {
 
 /// One server of a target of `deploy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct TargetHost {
     /// The host, as `ssh` takes it.
     pub host: String,
     /// The checkout's folder there.
@@ -106,7 +106,7 @@ pub struct Scope {
     /// What a failed deploy costs.
     pub rates: Rates,
     /// Servers by the name of their target.
-    pub targets: BTreeMap<String, Vec<Place>>,
+    pub targets: BTreeMap<String, Vec<TargetHost>>,
     /// What services have to answer, by their names; `None` where the file has that and it cannot be read.
     pub http: Option<BTreeMap<String, HttpCheck>>,
     /// It has mistakes: nothing is fixed by half of what was meant.

@@ -55,8 +55,12 @@ pub fn maker<'f>(facts: &'f Facts<'_>, service: &'f Service) -> Maker<'f> {
         let Some(build) = &model.build else { continue };
         for value in model.image.iter().chain(&build.tags) {
             let other_name = value.known.as_deref().and_then(tagged);
-            // Within one project the same variables have the same values.
-            if value.raw == image.raw || (name.is_some() && name == other_name) {
+            let same = match (&name, &other_name) {
+                (Some(name), Some(other)) => name == other,
+                // Within one file the same variables have the same values.
+                _ => value.raw == image.raw && value.at.file == image.at.file,
+            };
+            if same {
                 several |= found.is_some_and(|one: &Service| one.index != other.index);
                 found = Some(other);
             } else {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::keys::{Key, Keys, Value, ordered, shown};
-use crate::settings::Place;
+use crate::settings::TargetHost;
 
 /// The keys of one.
 const KEYS: [&str; 2] = ["host", "dir"];
 
 impl Keys<'_> {
     /// `[target.NAME]`, by name.
-    pub(super) fn targets(&mut self, value: &Value<'_>) -> BTreeMap<String, Vec<Place>> {
+    pub(super) fn targets(&mut self, value: &Value<'_>) -> BTreeMap<String, Vec<TargetHost>> {
         let example = "write `host` and `dir` under `[target.prod]`";
         let Some(table) = value.get_ref().as_table() else {
             self.wrong(value.span(), format!("`target` is a table of tables: {example}{}", shown(value)));
@@ -28,7 +28,7 @@ impl Keys<'_> {
         found
     }
 
-    fn places(&mut self, name: &Key<'_>, value: &Value<'_>) -> Option<Vec<Place>> {
+    fn places(&mut self, name: &Key<'_>, value: &Value<'_>) -> Option<Vec<TargetHost>> {
         let (mut hosts, mut dir) = (None, None);
         for (key, value) in ordered(value.get_ref().as_table()?) {
             match key.get_ref().as_ref() {
@@ -49,7 +49,8 @@ impl Keys<'_> {
             missing("dir = \"/opt/repo\"");
         }
         let dir = dir.flatten();
-        let place = |(host, own): (String, Option<String>)| Some(Place { host, dir: own.or(dir.clone())? });
+        let place =
+            |(host, own): (String, Option<String>)| Some(TargetHost { host, dir: own.or(dir.clone())? });
         hosts.into_iter().map(place).collect()
     }
 

@@ -120,7 +120,7 @@ pub(super) fn gather(
 pub(super) fn of_image(ask: &Ask<'_>, server: &Server, image: &Image) -> Result<ImageEvidence, Lost> {
     let trees = Trees::read(ask, server, server.git().map(|g| g.toplevel.as_str()))?;
     let mut wanted = trees.wanted(None, None);
-    wanted.retain(|w| w.changed && w.expected.digest().is_some());
+    wanted.retain(|w| w.changed);
     let more = wanted.len().saturating_sub(LOOKED_INTO);
     wanted.truncate(LOOKED_INTO);
     let places: Vec<&str> = wanted.iter().map(|w| w.at.as_str()).collect();
@@ -128,7 +128,17 @@ pub(super) fn of_image(ask: &Ask<'_>, server: &Server, image: &Image) -> Result<
     let seen = found.into_iter().map(|(at, bytes)| (at, Seen { bytes, stat: None })).collect();
     let mut files: Vec<FileEvidence> = wanted.iter().map(|w| file(w, &seen)).collect();
     older(ask, files.iter_mut().collect(), &trees.convert)?;
-    Ok(ImageEvidence { commit: ask.commit.clone(), image: image.id.clone(), built: ask.built, files, more })
+    files.retain(|f| f.expected != Bytes::Missing || f.older.is_some());
+    let recipe = |c: &&Candidate| matches!(c.reach, Reach::Recipe(_)) && trees.changed(&c.path);
+    Ok(ImageEvidence {
+        commit: ask.commit.clone(),
+        image: image.id.clone(),
+        built: ask.built,
+        files,
+        more,
+        unproven: trees.unproven(),
+        recipes: ask.candidates.iter().filter(recipe).map(|c| c.path.clone()).collect(),
+    })
 }
 
 /// Changed files first: where files have to be fetched one by one, they are the ones that count.

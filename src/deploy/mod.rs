@@ -3,6 +3,7 @@
 mod bytes;
 mod checklist;
 mod content;
+mod deployed;
 mod evidence;
 mod frames;
 mod git;
@@ -16,7 +17,6 @@ mod rollback;
 mod run;
 mod services;
 mod session;
-mod settled;
 mod transport;
 mod worker;
 
@@ -253,16 +253,7 @@ pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> 
         Ok((judgement, sample, commit, names.join(" ")))
     });
     match result {
-        Ok((judgement, sample, commit, session_name)) => Report {
-            service: session_name,
-            outcome: Outcome::Judged(judgement),
-            expected: Some(commit),
-            steps: Vec::new(),
-            downtime_ms: 0,
-            expected_downtime_ms: None,
-            next: Vec::new(),
-            sample,
-        },
+        Ok((judgement, sample, commit, services)) => Report::judged(services, judgement, commit, sample),
         Err(stop) => Report::refused(&job.name(), stop.refused()),
     }
 }

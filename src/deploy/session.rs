@@ -303,6 +303,7 @@ impl<'a> Session<'a> {
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(Judgement, Option<Sample>), Stop> {
         let check = self.http_check()?;
+        self.find_maker(&self.service.clone())?;
         let candidates = self.files(Some(commit))?;
         let unsettled = self.settle(on)?;
         self.refresh(&FOR_A_VERDICT)?;
@@ -330,6 +331,7 @@ impl<'a> Session<'a> {
 
     /// Measures and judges the image that the service's tag points at, whatever runs.
     pub(super) fn judge_image(&mut self, commit: &Sha, from: Option<&Sha>) -> Result<Judgement, Stop> {
+        self.find_maker(&self.service.clone())?;
         let candidates = self.files(Some(commit))?;
         self.refresh(&FOR_A_VERDICT)?;
         let tag = self.compose()?.tag;
@@ -337,7 +339,13 @@ impl<'a> Session<'a> {
             return Ok(Judgement::unmeasured(format!("no image has the tag `{tag}`")));
         };
         let (base, kind) = self.base(commit, from)?;
-        let ask = self.ask(commit, base.as_ref(), kind, &candidates, &[]);
+        // Of all that was ever deleted too much would have to be looked for, file by file.
+        let deleted = match &base {
+            Some(base) if kind == Base::Verified => self.repo.deleted(commit, Some(base))?,
+            _ => Vec::new(),
+        };
+        let deleted = if deleted.is_empty() { Vec::new() } else { self.candidates_of(&deleted)? };
+        let ask = self.ask(commit, base.as_ref(), kind, &candidates, &deleted);
         Ok(judge_image(&evidence::of_image(&ask, &self.seen.server, image)?))
     }
 

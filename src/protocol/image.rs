@@ -15,8 +15,12 @@ pub struct ImageEvidence {
     pub image: ImageId,
     /// Where it comes from.
     pub built: Built,
-    /// Changed files; what the image holds stands as what is there.
+    /// Changed and deleted files; what the image holds stands as what is there.
     pub files: Vec<FileEvidence>,
+    /// Changed files whose own bytes cannot be looked for in it.
+    pub unproven: Vec<String>,
+    /// Files that changed and say how it is built.
+    pub recipes: Vec<String>,
     /// How many more changed files were not looked at.
     pub more: usize,
 }
@@ -42,6 +46,14 @@ pub fn judge_image(evidence: &ImageEvidence) -> Judgement {
     }
     if let Some((file, _)) = states().find(|(_, state)| *state != FileState::Fresh) {
         let reason = format!("`{}` in image {image} could not be compared, or is not as in git", file.at);
+        return say(Verdict::Inconclusive, reason);
+    }
+    if let Some(path) = evidence.unproven.first() {
+        let reason = format!("`{path}` changed, and its own bytes are not in image {image}");
+        return say(Verdict::Inconclusive, reason);
+    }
+    if let (Some(path), Built::Unknown) = (evidence.recipes.first(), evidence.built) {
+        let reason = format!("`{path}` changed, and whether image {image} was built after that is not known");
         return say(Verdict::Inconclusive, reason);
     }
     match (evidence.files.len(), evidence.more) {

@@ -3,6 +3,7 @@
 pub mod checklist;
 mod content;
 mod cure;
+mod deployed;
 mod event;
 mod evidence;
 pub mod history;
@@ -19,7 +20,6 @@ mod plan;
 mod preflight;
 mod report;
 mod rollback;
-mod settled;
 mod show;
 mod site;
 mod step;
@@ -27,6 +27,7 @@ mod verdict;
 
 pub use content::{Checked, Lfs, Needed, Submodule};
 pub use cure::{Cause, Diagnosis, retained};
+pub use deployed::is_deployed;
 pub use event::{Event, Record, State};
 pub use evidence::{
     Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Makes, Reach, Recipe,
@@ -47,7 +48,6 @@ pub use plan::{Cache, Desired, Options, Order, Plan, plan, together};
 pub use preflight::{Refused, locked, refuse_content, refuse_lock, refuse_service, unreachable};
 pub use report::{Logged, Outcome, Report, Sample};
 pub use rollback::{Retained, choose, judge_returned, kept, plan_back};
-pub use settled::is_settled;
 pub use show::{Target, command, dry_run, quote, quote_for_script, visible};
 pub use site::{Neighbour, Port, Room, Site, Wants};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo, When};

@@ -134,6 +134,20 @@ impl Report {
         }
     }
 
+    /// A verdict without a step.
+    pub fn judged(service: String, judgement: Judgement, expected: Sha, sample: Option<Sample>) -> Self {
+        Self {
+            service,
+            outcome: Outcome::Judged(judgement),
+            expected: Some(expected),
+            steps: Vec::new(),
+            downtime_ms: 0,
+            expected_downtime_ms: None,
+            next: Vec::new(),
+            sample,
+        }
+    }
+
     /// Whether somebody else deploys there at the moment.
     pub fn is_locked(&self) -> bool {
         matches!(&self.outcome, Outcome::Refused(refused) if refused.reason == "locked")

@@ -1,7 +1,7 @@
 //! When a deploy has nothing to do, as values: whatever speaks against it makes it a deploy.
 
 use unstale::protocol::{
-    Desired, Health, Image, ImageId, LedgerFile, Lock, Observed, Relation, Tip, is_settled,
+    Desired, Health, Image, ImageId, LedgerFile, Lock, Observed, Relation, Tip, is_deployed,
 };
 
 use crate::protocol::{NEW, OLD, container, seen, sha};
@@ -17,7 +17,7 @@ fn line(service: &str, to: &str, verdict: &str) -> String {
 }
 
 /// The last deploy was verified, and all is as it left it.
-fn settled() -> Observed {
+fn deployed() -> Observed {
     let mut seen = seen();
     seen.here.tip = Some(Tip::At(sha(NEW), Relation::Same));
     seen.here.head = Some(sha(NEW));
@@ -31,9 +31,9 @@ fn settled() -> Observed {
 #[test]
 fn whatever_is_not_as_the_last_verified_deploy_left_it_is_deployed() {
     let web = Desired::new("web", None);
-    assert!(is_settled(&web, &settled()));
-    assert!(is_settled(&Desired::new("web", Some("nothing to commit")), &settled()));
-    assert!(!is_settled(&Desired::new("db", None), &settled()), "its last deploy was stale");
+    assert!(is_deployed(&web, &deployed()));
+    assert!(is_deployed(&Desired::new("web", Some("nothing to commit")), &deployed()));
+    assert!(!is_deployed(&Desired::new("db", None), &deployed()), "its last deploy was stale");
     let changes: [(&str, Change); 16] = [
         ("a change here", |s| s.here.modified.push("a".into())),
         ("not pushed", |s| s.here.tip = Some(Tip::At(sha(OLD), Relation::Behind))),
@@ -64,8 +64,8 @@ fn whatever_is_not_as_the_last_verified_deploy_left_it_is_deployed() {
         ("it is gone", |s| s.server.containers = Some(Vec::new())),
     ];
     for (what, change) in changes {
-        let mut seen = settled();
+        let mut seen = deployed();
         change(&mut seen);
-        assert!(!is_settled(&web, &seen), "{what}");
+        assert!(!is_deployed(&web, &seen), "{what}");
     }
 }

@@ -1,7 +1,7 @@
 //! Looks whether a deploy has anything to do, before it makes a plan.
 
 use super::{How, Session, Stop, frames::Questions, transport::word};
-use crate::protocol::{Desired, Event, Judgement, Outcome, Question, Report, Verdict, is_settled};
+use crate::protocol::{Desired, Event, Judgement, Question, Report, Verdict, is_deployed};
 
 impl Session<'_> {
     /// The report of a deploy that has nothing to do: each service runs the commit, as its last deploy left it, verified
@@ -17,13 +17,12 @@ impl Session<'_> {
         let (mut judged, mut sample) = (Vec::new(), None);
         for service in self.services.clone() {
             self.turn_to(&service)?;
-            self.find_maker(&service)?;
             let desired = Desired::new(service.clone(), how.message);
-            if !is_settled(&desired, &self.seen) || !self.would_stay()? {
+            if !is_deployed(&desired, &self.seen) || !self.would_stay()? {
                 return Ok(None);
             }
             let (judgement, text) = self.judge(&commit, None, on)?;
-            if judgement.verdict != Verdict::Verified || !is_settled(&desired, &self.seen) {
+            if judgement.verdict != Verdict::Verified || !is_deployed(&desired, &self.seen) {
                 return Ok(None);
             }
             sample = sample.or(text);
@@ -31,16 +30,8 @@ impl Session<'_> {
         }
         let all = Judgement::of_all(judged.iter().map(|(service, one)| (service.as_str(), one)));
         let reason = format!("nothing to do, {} runs already: {}", commit.short(), all.reason);
-        Ok(Some(Report {
-            service: self.services.join(" "),
-            outcome: Outcome::Judged(Judgement { reason, ..all }),
-            expected: Some(commit),
-            steps: Vec::new(),
-            downtime_ms: 0,
-            expected_downtime_ms: None,
-            next: Vec::new(),
-            sample,
-        }))
+        let all = Judgement { reason, ..all };
+        Ok(Some(Report::judged(self.services.join(" "), all, commit, sample)))
     }
 
     /// Whether Compose would leave the containers as they are: its hash of the service, with all that the server's

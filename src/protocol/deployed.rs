@@ -8,7 +8,7 @@ use super::{
 
 /// Whether what lies and runs on the server is what the last deploy of the service left there, verified, and is the commit
 /// that is asked for. The rest, only the bytes and Compose's own hash of the service can say.
-pub fn is_settled(desired: &Desired, seen: &Observed) -> bool {
+pub fn is_deployed(desired: &Desired, seen: &Observed) -> bool {
     let (here, server) = (&seen.here, &seen.server);
     let Some(commit) = &here.head else { return false };
     // What is not what it should be, the plan refuses in its own words.
