@@ -38,6 +38,7 @@ mod preflight;
 mod projects;
 mod protocol;
 mod readme;
+mod round_trips;
 mod rules;
 mod scenarios;
 mod script;

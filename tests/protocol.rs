@@ -71,6 +71,7 @@ pub(crate) fn seen() -> Observed {
             dir: Some("/opt/my repo".into()),
             named: Some("/opt/link".into()),
             now: Moment::seconds(2000),
+            answered: Moment::seconds(2000),
             git: Some(Ok(ServerGit {
                 toplevel: "/opt/my repo".into(),
                 git_dir: "/opt/my repo/.git".into(),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Job, Session, Stop,
     git::{Entry, digest},
+    session::AT_FIRST,
     transport::Lost,
 };
 use crate::protocol::{
@@ -34,7 +35,7 @@ const LARGE: usize = 2_000_000;
 /// # Errors
 /// Whatever a deploy would refuse.
 pub fn checklist(job: &Job<'_>, message: Option<&str>) -> Result<Listed, Refused> {
-    let mut session = Session::open(job).map_err(Stop::refused)?;
+    let mut session = Session::open(job, &AT_FIRST).map_err(Stop::refused)?;
     let id = session.name();
     let plan =
         session.prepare(&Desired::new(session.service.clone(), message), &id).map_err(Stop::refused)?;

@@ -12,7 +12,7 @@ impl Session<'_> {
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Option<Report>, Stop> {
         self.choose(how)?;
-        self.refresh(&[Question::Here, Question::Lock])?;
+        self.look(&[Question::Here, Question::Lock])?;
         let Some(commit) = self.commit.clone() else { return Ok(None) };
         let (mut judged, mut sample) = (Vec::new(), None);
         for service in self.services.clone() {

@@ -44,6 +44,9 @@ impl Answer {
     }
 }
 
+/// The question that shows that all before it were answered.
+const LAST: &str = "end";
+
 impl Questions {
     pub(super) fn new() -> Self {
         let mark = nonce();
@@ -89,10 +92,20 @@ impl Questions {
 
     /// Sends everything in one go.
     pub(super) fn send(mut self, to: &dyn Transport) -> Result<Answers, Lost> {
-        self.ask("end", "true");
-        let out = to.script(&self.text)?;
-        let answers = parse(&out, &self.mark);
-        if answers.contains_key("end") {
+        let out = to.script(self.text())?;
+        self.read(&out)
+    }
+
+    /// The script with all questions, for one that does something else before.
+    pub(super) fn text(&mut self) -> &str {
+        self.ask(LAST, "true");
+        &self.text
+    }
+
+    /// The answers, from what the script printed.
+    pub(super) fn read(&self, out: &[u8]) -> Result<Answers, Lost> {
+        let answers = parse(out, &self.mark);
+        if answers.contains_key(LAST) {
             return Ok(Answers(answers));
         }
         Err(Lost("the server's answer is cut off".into()))

@@ -242,7 +242,7 @@ mod tests {
             self.0.script(&format!("PATH={}\n{text}", self.1.path().display()))
         }
 
-        fn follow(&self, _: &str, _: &mut dyn FnMut(&str)) -> Result<(), Lost> {
+        fn follow(&self, _: &str, _: &str, _: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost> {
             unreachable!("nothing is followed")
         }
 

@@ -30,7 +30,7 @@ pub use hosts::{OnHost, deploy_hosts, verify_hosts};
 pub use ledger::ledgers;
 pub use resume::resume;
 pub use rollback::{Back, HowBack, rollback};
-use session::Session;
+use session::{AT_FIRST, BEFORE_A_PLAN, Session};
 use transport::{Local, Lost, Ssh, Transport};
 pub(crate) use transport::{capture, nonce, program};
 
@@ -170,7 +170,7 @@ const WAIT: Duration = Duration::from_secs(2);
 
 fn once(job: &Job<'_>, how: &How<'_>, on: &mut dyn FnMut(&Event<'_>)) -> (Report, Option<Plan>) {
     let refused = |stop: Stop| (Report::refused(&job.name(), stop.refused()), None);
-    let mut session = match Session::open(job) {
+    let mut session = match Session::open(job, &BEFORE_A_PLAN) {
         Ok(session) => session,
         Err(stop) => return refused(stop),
     };
@@ -227,7 +227,7 @@ pub struct What<'a> {
 
 /// Says whether what runs, or would run, is the commit. Changes nothing.
 pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
-    let result = Session::open(job).and_then(|mut session| {
+    let result = Session::open(job, &AT_FIRST).and_then(|mut session| {
         let name = what.rev.unwrap_or("HEAD");
         let Some(commit) = session.repo.commit(name)? else {
             return Err(

@@ -6,6 +6,7 @@ use super::{
     Job, Session, Stop, connect,
     frames::Questions,
     run::Run,
+    session::AT_FIRST,
     transport::{Transport, word},
     worker::{self, Begun, Unfinished, Worker},
 };
@@ -74,7 +75,7 @@ fn go_on(
         checks: job.checks,
     };
     let worker = begin(to.as_ref(), &git_dir, &job, &deploying.holder, on)?;
-    let mut session = Session::over(to, &job)?;
+    let mut session = Session::over(to, &job, &AT_FIRST)?;
     session.worker = Some(worker);
     let commit = commit_of(&mut session, deploying.plan.commit.as_ref())?;
     session.set_commit(Some(commit.clone()));
@@ -172,8 +173,8 @@ fn begin(
 ) -> Result<Worker, Stop> {
     let since = super::now();
     loop {
-        match Worker::begin(to, git_dir, job.target.dir(), holder)? {
-            Begun::Held(worker) => return Ok(worker),
+        match Worker::begin(to, git_dir, job.target.dir(), holder, Questions::new())? {
+            Begun::Held(worker, _) => return Ok(worker),
             Begun::Busy(Some(other)) if other.id == holder.id && since.elapsed() < ORPHAN => {
                 on(&Event::Line("waiting for a command that still runs on the server"));
                 super::pause(PAUSE);

@@ -1,6 +1,9 @@
 //! Brings the image of before back: that of a deploy that was left half-way, or one that an earlier deploy kept.
 
-use super::{Job, Mode, Session, Stop, resume, run};
+use super::{
+    Job, Mode, Session, Stop, resume, run,
+    session::{AT_FIRST, BEFORE_A_PLAN},
+};
 use crate::protocol::{Event, Plan, Question, Refused, Report, Retained, kept, plan_back};
 
 /// What came of it.
@@ -43,7 +46,8 @@ fn refused(service: &str, stop: Stop) -> Back {
 }
 
 fn back(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Result<Back, Stop> {
-    let mut session = Session::open(job)?;
+    let about: &[Question] = if how.list { &AT_FIRST } else { &BEFORE_A_PLAN };
+    let mut session = Session::open(job, about)?;
     session.check_server()?;
     if how.list {
         let compose = session.seen.server.compose().expect("the check has seen it");
@@ -52,7 +56,7 @@ fn back(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Res
     let id = session.name();
     let to = how.to;
     let mut make = |session: &mut Session<'_>, id: &str| -> Result<Plan, Stop> {
-        session.refresh(&[Question::Lock])?;
+        session.look(&[Question::Lock])?;
         let (plan, chosen) = plan_back(&session.service, to, &session.seen, &session.options(id))?;
         let commit = chosen.commit.expect("the plan refuses without one");
         if session.repo.commit(commit.as_str())?.is_none() {

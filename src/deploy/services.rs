@@ -16,16 +16,23 @@ impl Session<'_> {
         if self.service == service {
             return Ok(());
         }
+        // What was seen of the containers is asked again, and what Compose says unless the checkout changed.
+        self.fresh.remove(&Question::Containers);
+        let fresh = self.fresh.remove(&Question::Compose);
         let server = &mut self.seen.server;
         let left = View {
+            fresh,
             compose: server.compose.take(),
             containers: server.containers.take(),
             built: std::mem::take(&mut self.built),
         };
         self.views.insert(std::mem::replace(&mut self.service, service.to_owned()), left);
-        let Some(View { compose, containers, built }) = self.views.remove(service) else {
+        let Some(View { compose, containers, built, fresh }) = self.views.remove(service) else {
             return self.refresh(&[Question::Compose, Question::Containers]);
         };
+        if fresh {
+            self.fresh.insert(Question::Compose);
+        }
         let server = &mut self.seen.server;
         (server.compose, server.containers, self.built) = (compose, containers, built);
         Ok(())

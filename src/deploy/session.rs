@@ -1,9 +1,13 @@
 //! One checkout here, one server, one service: what is asked of them, and the verdict on what is found.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
     Asked, Candidates, Checks, Expect, Job, Stop, connect, evidence,
+    frames::{Answers, Questions},
     git::{self, Repo},
     nonce, now, observe, pause,
     transport::{Local, Lost, Transport},
@@ -11,9 +15,9 @@ use super::{
 };
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Compose, Container, Deploying, Desired, Event, Found,
-    Health, Holder, ImageId, Judgement, Needed, Observed, Options, Plan, Question, Refused, Relation, Sample,
-    Sha, Target, below, judge, judge_image, judge_returned, kept, last_verified, locked, plan,
-    refuse_content, refuse_service,
+    Health, Holder, ImageId, Judgement, Needed, Observed, Options, Place, Plan, Question, Refused, Relation,
+    Sample, Server, Sha, Target, below, judge, judge_image, judge_returned, kept, last_verified, locked,
+    plan, refuse_content, refuse_service,
 };
 
 /// What is seen of one service.
@@ -22,6 +26,8 @@ pub(super) struct View {
     pub(super) compose: Option<Result<Compose, String>>,
     pub(super) containers: Option<Vec<Container>>,
     pub(super) built: Built,
+    /// Whether Compose was asked since something in the checkout was changed.
+    pub(super) fresh: bool,
 }
 
 /// One checkout here, one server, and the services of one project, of which one at a time is looked at.
@@ -45,10 +51,13 @@ pub(super) struct Session<'a> {
     pub(super) seen: Observed,
     pub(super) built: Built,
     pub(super) worker: Option<Worker>,
+    /// What was answered since something was changed.
+    pub(super) fresh: HashSet<Question>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn open(job: &'a Job<'_>) -> Result<Self, Stop> {
+    /// `about` is what is asked of the server to begin with; all of [`AT_FIRST`] at least.
+    pub(super) fn open(job: &'a Job<'_>, about: &[Question]) -> Result<Self, Stop> {
         if let Some(expect) = &job.expect {
             if expect.text.is_empty() {
                 return Err(Refused::new(
@@ -62,21 +71,28 @@ impl<'a> Session<'a> {
                 return Err(Refused::new("relative-path", message).into());
             }
         }
-        Self::over(connect(&job.target)?, job)
+        Self::over(connect(&job.target)?, job, about)
     }
 
-    pub(super) fn over(to: Box<dyn Transport>, job: &'a Job<'_>) -> Result<Self, Stop> {
+    pub(super) fn over(to: Box<dyn Transport>, job: &'a Job<'_>, about: &[Question]) -> Result<Self, Stop> {
         let repo = Repo::open(&job.here)?;
         let commit = repo.commit("HEAD")?;
         // Without a name: whatever is asked of the service has no answer, and the project has.
         let service = job.services.first().cloned().unwrap_or_default();
-        let subject = observe::Subject { dir: job.target.dir(), service: &service, commit: commit.as_ref() };
-        let server = observe::ask(to.as_ref(), subject, &AT_FIRST)?;
+        let subject = observe::Subject {
+            dir: job.target.dir(),
+            service: &service,
+            commit: commit.as_ref(),
+            known: None,
+        };
+        let server = observe::ask(to.as_ref(), subject, about)?;
         let here = repo.here(server.git().and_then(|g| g.head.as_ref()), git::Remote::Leave)?;
         let local = matches!(job.target, Target::Local { .. });
         let one =
             local && server.git().is_some_and(|g| g.git_dir == here.git_dir && g.toplevel == here.toplevel);
         let checkouts = if one { Checkouts::One } else { Checkouts::Two };
+        let fresh =
+            about.iter().copied().filter(|question| observe::is_answered(&server, *question)).collect();
         Ok(Self {
             local: Local::new(here.toplevel.clone()),
             seen: Observed { here, server, checkouts, needed: Needed::default() },
@@ -93,6 +109,7 @@ impl<'a> Session<'a> {
             commit,
             built: Built::Unknown,
             worker: None,
+            fresh,
         })
     }
 
@@ -118,12 +135,15 @@ impl<'a> Session<'a> {
             service: self.services.join(" "),
             commit: plan.commit.clone(),
         };
-        let worker = match Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), &holder)? {
-            Begun::Held(worker) => worker,
+        let then = self.questions(&BEFORE_A_PLAN);
+        let begun = Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), &holder, then)?;
+        let (worker, answers) = match begun {
+            Begun::Held(worker, answers) => (worker, answers),
             Begun::Busy(holder) => return Err(Refused::new("locked", locked(holder.as_ref(), None)).into()),
             Begun::Failed(why) => return Err(Refused::new("no-worker", why).into()),
         };
-        let again = self.refresh(&AT_FIRST).map_err(Stop::from).and_then(|()| make(self, &holder.id));
+        let seen = self.understand(&answers, &BEFORE_A_PLAN);
+        let again = seen.map_err(Stop::from).and_then(|()| make(self, &holder.id));
         let deploying = again.map(|plan| Deploying {
             schema: 1,
             from: self.seen.server.git().and_then(|g| g.head.clone()),
@@ -147,8 +167,9 @@ impl<'a> Session<'a> {
     /// A worker in the place of one that was killed between two tasks.
     pub(super) fn work_again(&mut self, holder: &Holder) -> Result<(), Lost> {
         let git_dir = self.seen.server.git().map(|git| git.git_dir.clone()).unwrap_or_default();
-        match Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), holder)? {
-            Begun::Held(worker) => self.worker = Some(worker),
+        let then = Questions::new();
+        match Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), holder, then)? {
+            Begun::Held(worker, _) => self.worker = Some(worker),
             Begun::Busy(other) => return Err(Lost(locked(other.as_ref(), None))),
             Begun::Failed(why) => return Err(Lost(why)),
         }
@@ -157,7 +178,7 @@ impl<'a> Session<'a> {
 
     /// Everything that is done before the first change: the plan, or a refusal.
     pub(super) fn prepare(&mut self, desired: &Desired, id: &str) -> Result<Plan, Stop> {
-        self.refresh(&[Question::Here, Question::Lock, Question::Site])?;
+        self.look(&[Question::Here, Question::Lock, Question::Site])?;
         let options = self.options(id);
         let plan = plan(desired, &self.seen, &options)?;
         let candidates = self.files(self.commit.as_ref())?;
@@ -256,41 +277,71 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn set_commit(&mut self, commit: Option<Sha>) {
+        if self.commit != commit {
+            // Whether the server has it was asked of another one.
+            self.fresh.remove(&Question::Git);
+        }
         self.commit = commit;
+    }
+
+    fn subject(&self) -> observe::Subject<'_> {
+        observe::Subject {
+            dir: self.target.dir(),
+            service: &self.service,
+            commit: self.commit.as_ref(),
+            known: self.seen.server.compose(),
+        }
+    }
+
+    /// The questions to the server, for a script that does something else before.
+    pub(super) fn questions(&self, about: &[Question]) -> Questions {
+        observe::questions_on(self.subject(), about)
+    }
+
+    /// Takes in the answers to [`Self::questions`].
+    pub(super) fn understand(&mut self, answers: &Answers, about: &[Question]) -> Result<(), Lost> {
+        let new = observe::understand(self.to.as_ref(), answers, self.subject(), about)?;
+        self.take_in(new, about);
+        Ok(())
+    }
+
+    /// What had no answer is asked again when it is needed again.
+    fn take_in(&mut self, new: Server, about: &[Question]) {
+        let server = &mut self.seen.server;
+        observe::take_in(server, new, about);
+        self.fresh.extend(about.iter().filter(|question| observe::is_answered(server, **question)));
+    }
+
+    /// Asks what was not answered since something was changed.
+    pub(super) fn look(&mut self, about: &[Question]) -> Result<(), Lost> {
+        let open: Vec<Question> = about.iter().copied().filter(|q| !self.fresh.contains(q)).collect();
+        if open.is_empty() { Ok(()) } else { self.refresh(&open) }
+    }
+
+    /// What was seen is old: a step is about to change something. Only what happens in the checkout changes what Compose
+    /// reads, and nothing of ours the engine and what else there is on the server.
+    pub(super) fn outdate(&mut self, place: Place, in_checkout: bool) {
+        if place == Place::Server && in_checkout {
+            self.views.values_mut().for_each(|view| view.fresh = false);
+        }
+        self.fresh.retain(|question| match (place, question) {
+            (Place::Here, Question::Here | Question::Git) => false,
+            (Place::Here, _) | (Place::Server, Question::Here | Question::Engine | Question::Site) => true,
+            (Place::Server, Question::Compose) => !in_checkout,
+            (Place::Server, _) => false,
+        });
     }
 
     /// Asks again.
     pub(super) fn refresh(&mut self, about: &[Question]) -> Result<(), Lost> {
         if about.iter().any(|q| *q != Question::Here) {
-            let subject = observe::Subject {
-                dir: self.target.dir(),
-                service: &self.service,
-                commit: self.commit.as_ref(),
-            };
-            let new = observe::ask(self.to.as_ref(), subject, about)?;
-            let old = &mut self.seen.server;
-            old.now = new.now;
-            old.git = new.git.or(old.git.take());
-            old.engine = new.engine.or(old.engine.take());
-            old.running = new.running.or(old.running.take());
-            old.compose = new.compose.or(old.compose.take());
-            old.ledger = new.ledger.or(old.ledger.take());
-            old.site = new.site.or(old.site.take());
-            old.lock = new.lock.or(old.lock.take());
-            // A question that failed has no old answer: what was true before says nothing now.
-            if about.contains(&Question::Containers) {
-                old.containers = new.containers;
-            }
-            if about.contains(&Question::Images) {
-                old.images = new.images;
-            }
-            if about.contains(&Question::BuildCache) {
-                old.snapshots = new.snapshots;
-            }
+            let new = observe::ask(self.to.as_ref(), self.subject(), about)?;
+            self.take_in(new, about);
         }
         if about.contains(&Question::Here) {
             let head = self.seen.server.git().and_then(|g| g.head.clone());
             self.seen.here = self.repo.here(head.as_ref(), git::Remote::Ask)?;
+            self.fresh.insert(Question::Here);
         }
         Ok(())
     }
@@ -306,7 +357,7 @@ impl<'a> Session<'a> {
         self.find_maker(&self.service.clone())?;
         let candidates = self.files(Some(commit))?;
         let unsettled = self.settle(on)?;
-        self.refresh(&FOR_A_VERDICT)?;
+        self.look(&FOR_A_VERDICT)?;
         let back = self.returned(commit);
         let (base, kind) = match &back {
             // What tells it from the commit that it went back from.
@@ -333,7 +384,7 @@ impl<'a> Session<'a> {
     pub(super) fn judge_image(&mut self, commit: &Sha, from: Option<&Sha>) -> Result<Judgement, Stop> {
         self.find_maker(&self.service.clone())?;
         let candidates = self.files(Some(commit))?;
-        self.refresh(&FOR_A_VERDICT)?;
+        self.look(&FOR_A_VERDICT)?;
         let tag = self.compose()?.tag;
         let Some(image) = self.seen.server.image(&tag) else {
             return Ok(Judgement::unmeasured(format!("no image has the tag `{tag}`")));
@@ -421,13 +472,14 @@ impl<'a> Session<'a> {
     pub(super) fn settle(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<HashMap<String, String>, Lost> {
         let begin = now();
         let mut first: HashMap<String, u64> = HashMap::new();
+        self.look(&[Question::Containers])?;
         loop {
-            self.refresh(&[Question::Containers])?;
             let server = &self.seen.server;
             let mut open = HashMap::new();
+            let mut wait = AGAIN;
             for container in server.replicas().filter(|c| c.status != "exited" && c.status != "created") {
                 let restarts = *first.entry(container.id.clone()).or_insert(container.restarts);
-                let age = container.started.map_or(0, |s| server.now.whole() - s.whole());
+                let age = container.started.map_or(Duration::ZERO, |started| server.now.since(started));
                 let why = if container.restarts != restarts {
                     format!("it was restarted {} times", container.restarts)
                 } else if !container.runs() {
@@ -435,6 +487,7 @@ impl<'a> Session<'a> {
                 } else if container.health == Health::Starting {
                     "its health check has not decided".to_owned()
                 } else if age < SETTLED {
+                    wait = wait.max(SETTLED.saturating_sub(age));
                     "it started a moment ago".to_owned()
                 } else {
                     continue;
@@ -447,7 +500,8 @@ impl<'a> Session<'a> {
                 return Ok(open);
             }
             on(&Event::Line("waiting for the container to settle"));
-            pause(Duration::from_millis(700));
+            pause(wait);
+            self.refresh(&FOR_A_VERDICT)?;
         }
     }
 
@@ -461,7 +515,7 @@ impl<'a> Session<'a> {
 }
 
 /// What is asked of the server to begin with.
-const AT_FIRST: [Question; 6] = [
+pub(super) const AT_FIRST: [Question; 6] = [
     Question::Git,
     Question::Engine,
     Question::Compose,
@@ -470,12 +524,26 @@ const AT_FIRST: [Question; 6] = [
     Question::Ledger,
 ];
 
+/// What is asked of the server before a plan is made.
+pub(super) const BEFORE_A_PLAN: [Question; 8] = [
+    Question::Git,
+    Question::Engine,
+    Question::Compose,
+    Question::Containers,
+    Question::Images,
+    Question::Ledger,
+    Question::Lock,
+    Question::Site,
+];
+
 /// What a verdict looks at.
 const FOR_A_VERDICT: [Question; 5] =
     [Question::Git, Question::Containers, Question::Compose, Question::Images, Question::Ledger];
 
-/// Seconds that a process has to live to count as settled.
-const SETTLED: i64 = 3;
+/// How long a process has to live to count as settled.
+const SETTLED: Duration = Duration::from_secs(3);
+/// Between two looks at one that is not.
+const AGAIN: Duration = Duration::from_millis(700);
 /// How long a container may take to settle.
 const STABLE: Duration = Duration::from_secs(15);
 /// How long a health check may take to decide.

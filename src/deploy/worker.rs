@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    frames::Questions,
+    frames::{Answers, Questions},
     transport::{Finished, Lost, Transport, keep, nonce, word},
 };
 use crate::protocol::{Deploying, Holder, Journal, Lock, Task};
@@ -18,8 +18,8 @@ pub(super) struct Worker {
 
 /// What came of starting it.
 pub(super) enum Begun {
-    /// It has the lock.
-    Held(Worker),
+    /// It has the lock; with the answers to what was asked then.
+    Held(Worker, Answers),
     /// Somebody else has it.
     Busy(Option<Holder>),
     /// It could not be started, and why.
@@ -28,8 +28,8 @@ pub(super) enum Begun {
 
 /// What came of a task.
 pub(super) enum Carrying {
-    /// The command ended.
-    Ended(Finished),
+    /// The command ended; with the answers to what was asked then.
+    Ended(Finished, Answers),
     /// The worker was killed while the command ran.
     Killed,
     /// The worker was gone before it began the command.
@@ -52,12 +52,13 @@ const WORKER: &str = include_str!("worker.sh");
 const KEPT: usize = 10;
 
 impl Worker {
-    /// Starts it, with the lock, or says who has it.
+    /// Starts it, with the lock, or says who has it. The questions are asked as soon as it has it.
     pub(super) fn begin(
         to: &dyn Transport,
         git_dir: &str,
         dir: &str,
         holder: &Holder,
+        mut then: Questions,
     ) -> Result<Begun, Lost> {
         let worker = Self { folder: format!("{git_dir}/unstale"), id: holder.id.clone() };
         let mark = nonce();
@@ -78,18 +79,20 @@ impl Worker {
              fi\n\
              i=0; while [ ! -s \"$r/began\" ] && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1 2>/dev/null || sleep 1; done\n\
              read -r b <\"$r/began\"; echo \"$b\"\n\
-             case $b in held) ;; busy) cat \"$u/holder\"; [ -e \"$r/plan\" ] || rm -rf \"$r\" ;; *) cat \"$r/errors\" ;; esac\n",
+             case $b in held) ;; busy) cat \"$u/holder\"; [ -e \"$r/plan\" ] || rm -rf \"$r\" ;; *) cat \"$r/errors\" ;; esac\n\
+             [ \"$b\" = held ] || exit\n{then}",
             id = word(&worker.id),
             dir = word(dir),
+            then = then.text(),
         )
         .expect("a String takes everything");
-        let out = to.script(&text)?;
-        let out = String::from_utf8_lossy(&out);
+        let answer = to.script(&text)?;
+        let out = String::from_utf8_lossy(&answer);
         let (first, rest) = out.split_once('\n').unwrap_or((&out, ""));
         Ok(match first {
             "held" => {
                 worker.lead(to)?;
-                Begun::Held(worker)
+                Begun::Held(worker, then.read(&answer)?)
             }
             "busy" => Begun::Busy(serde_json::from_str(rest.trim()).ok()),
             "no-flock" => Begun::Failed(
@@ -116,13 +119,15 @@ impl Worker {
         to.script(&text).map(drop)
     }
 
-    /// Has a task carried out, or goes on watching one that was given before, until it ends.
+    /// Has a task carried out, or goes on watching one that was given before, until it ends. The questions are asked as
+    /// soon as it has ended, on the same way.
     pub(super) fn carry_out(
         &self,
         to: &dyn Transport,
         task: &Task,
         argv: &[String],
         stdin: &str,
+        mut then: Questions,
         on_line: &mut dyn FnMut(&str),
     ) -> Result<Carrying, Lost> {
         let mark = nonce();
@@ -147,23 +152,24 @@ impl Worker {
              [ -z \"$c\" ] || break\n\
              sleep 0.1 2>/dev/null || sleep 1\n\
              done\n\
-             printf '\\n%s %s\\n' {mark} \"$c\"\n",
+             printf '\\n%s %s\\n' {mark} \"$c\"\n\
+             case $c in killed | not-begun) exit ;; esac\n\
+             {then}",
             prologue = self.prologue(),
             n = task.name(),
             line = task.name().replace('.', "[.]"),
+            then = then.text(),
         );
-        let (mut tail, mut end) = (Vec::new(), String::new());
-        to.follow(&text, &mut |line| {
-            if let Some(rest) = line.strip_prefix(mark.as_str()) {
-                rest.trim().clone_into(&mut end);
-            } else {
-                keep(&mut tail, line);
-                on_line(line);
-            }
+        let mut tail = Vec::new();
+        let rest = to.follow(&text, &mark, &mut |line| {
+            keep(&mut tail, line);
+            on_line(line);
         })?;
-        Ok(match end.parse() {
-            Ok(code) => Carrying::Ended(Finished { code, tail }),
-            Err(_) if end == "not-begun" => Carrying::NotBegun,
+        let code = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let code = String::from_utf8_lossy(code).trim().to_owned();
+        Ok(match code.parse() {
+            Ok(code) => Carrying::Ended(Finished { code, tail }, then.read(&rest)?),
+            Err(_) if code == "not-begun" => Carrying::NotBegun,
             Err(_) => Carrying::Killed,
         })
     }
@@ -250,7 +256,7 @@ pub(super) fn ask_lock(q: &mut Questions) {
 }
 
 /// Reads what [`ask_lock`] asked.
-pub(super) fn read_lock(answers: &super::frames::Answers) -> Lock {
+pub(super) fn read_lock(answers: &Answers) -> Lock {
     let held =
         (answers.get("lock").code == 0).then(|| serde_json::from_str(&answers.get("holder").words()).ok());
     Lock {

@@ -1,6 +1,6 @@
 //! Commits, images and moments: the values that must not be swapped for one another.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,18 @@ impl Moment {
     /// A whole second.
     pub const fn seconds(seconds: i64) -> Self {
         Self { seconds, nanos: 0 }
+    }
+
+    /// Reads seconds since 1970, as `date +%s.%N` prints them; without a fraction where `date` does not know one.
+    pub fn of_epoch(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+        Some(Self { seconds: whole.parse().ok()?, nanos: nanos(fraction) })
+    }
+
+    /// The time since an earlier moment of the same clock; none if it is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        let nanos = |moment: Self| i128::from(moment.seconds) * 1_000_000_000 + i128::from(moment.nanos);
+        u64::try_from(nanos(self) - nanos(earlier)).map_or(Duration::ZERO, Duration::from_nanos)
     }
 
     /// The latest that a file can have changed, of which `stat` says `%Z` and `%z`. Some file systems and tools know
@@ -163,4 +175,21 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = years + era * 400 + i64::from(month <= 2);
     (year, month, of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_the_shell_is_read_with_and_without_a_fraction() {
+        let moment = |text: &str| Moment::of_epoch(text).expect("a moment");
+        let start = Moment::parse("2026-11-22T14:03:47.25Z").expect("a moment");
+        assert_eq!(moment("1795356229.500000000\n").since(start), Duration::from_millis(2250));
+        for without in ["1795356229", "1795356229.", "1795356229.%N", "1795356229.N"] {
+            assert_eq!(moment(without), Moment::seconds(1_795_356_229), "{without}");
+        }
+        assert_eq!(start.since(moment("1795356229")), Duration::ZERO, "it is later");
+        assert_eq!(Moment::of_epoch("date: invalid option"), None);
+    }
 }

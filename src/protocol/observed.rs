@@ -314,8 +314,10 @@ pub struct Server {
     pub dir: Option<String>,
     /// The folder as it was named, links not resolved: Compose labels containers with the one or the other.
     pub named: Option<String>,
-    /// Its clock.
+    /// Its clock when it began to answer.
     pub now: Moment,
+    /// Its clock when it had answered.
+    pub answered: Moment,
     /// The checkout, or git's words on why there is none.
     pub git: Option<Result<ServerGit, String>>,
     /// The engine, or the client's words on why it does not answer.

@@ -138,7 +138,7 @@ pub enum When {
 }
 
 /// A part of the read-only observation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Question {
     /// The server's checkout.
     Git,

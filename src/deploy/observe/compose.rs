@@ -11,8 +11,8 @@ use crate::{
 pub(super) fn read_compose(
     answers: &Answers,
     subject: Subject<'_>,
-    server: &Server,
     files: &[String],
+    server: &Server,
 ) -> Result<Compose, String> {
     let generation = match answers.get("compose").words().as_str() {
         "docker compose" => Generation::Plugin,
@@ -31,7 +31,8 @@ pub(super) fn read_compose(
     };
     let running =
         server.containers.iter().flatten().find(|c| server.is_dir(&c.working_dir)).map(|c| c.project.clone());
-    let project = running.or(file.name).unwrap_or_else(|| {
+    let known = subject.known.map(|compose| compose.project.clone());
+    let project = running.or(known).or(file.name).unwrap_or_else(|| {
         let wish = answers.get("project").words();
         let wish = wish
             .lines()

@@ -13,8 +13,8 @@ use super::{
     transport::{Lost, Transport},
 };
 use crate::protocol::{
-    Builder, Container, Engine, Health, Image, ImageId, LedgerFile, Moment, Mount, MountSource, Question,
-    Server, Sha,
+    Builder, Compose, Container, Engine, Health, Image, ImageId, LedgerFile, Moment, Mount, MountSource,
+    Question, Server, Sha,
 };
 
 /// What is asked about.
@@ -23,46 +23,109 @@ pub(super) struct Subject<'a> {
     pub(super) dir: &'a str,
     pub(super) service: &'a str,
     pub(super) commit: Option<&'a Sha>,
+    /// What is known of the project: without a container nothing else tells its name and its files.
+    pub(super) known: Option<&'a Compose>,
 }
 
-/// Asks the server, in one round trip; in two when the service was started with compose files of its own choice.
+impl<'a> Subject<'a> {
+    /// The compose files, where they are known not to be the ones that Compose finds by itself.
+    fn files(self) -> &'a [String] {
+        self.known.map(|compose| compose.files.as_slice()).unwrap_or_default()
+    }
+}
+
+/// Asks the server, in one round trip; in two when the service turns out to have been started with compose files of its
+/// own choice.
 pub(super) fn ask(to: &dyn Transport, subject: Subject<'_>, about: &[Question]) -> Result<Server, Lost> {
-    let answers = questions(subject, about, &[]).send(to)?;
-    let mut server = read(&answers, subject, about, &[]);
+    let answers = questions_on(subject, about).send(to)?;
+    understand(to, &answers, subject, about)
+}
+
+/// Reads the answers to [`questions_on`], and asks on if Compose has to be asked with other files.
+pub(super) fn understand(
+    to: &dyn Transport,
+    answers: &Answers,
+    subject: Subject<'_>,
+    about: &[Question],
+) -> Result<Server, Lost> {
+    let mut server = read(answers, subject, about);
     if about.contains(&Question::Compose) {
-        let files = chosen_files(&server);
-        if !files.is_empty() {
-            let answers = questions(subject, &[Question::Compose], &files).send(to)?;
-            server.compose = Some(read_compose(&answers, subject, &server, &files));
+        let files = chosen_files(&server).filter(|files| files != subject.files());
+        if let Some(files) = files {
+            let subject = Subject { known: None, ..subject };
+            let answers = questions(subject, &files, &[Question::Compose]).send(to)?;
+            server.compose = Some(read_compose(&answers, subject, &files, &server));
         }
     }
     Ok(server)
 }
 
-/// Compose files that the running container names and that Compose would not find by itself.
-fn chosen_files(server: &Server) -> Vec<String> {
+/// Puts what was asked in the place of what was known.
+pub(super) fn take_in(old: &mut Server, new: Server, about: &[Question]) {
+    (old.now, old.answered) = (new.now, new.answered);
+    old.git = new.git.or(old.git.take());
+    old.engine = new.engine.or(old.engine.take());
+    old.running = new.running.or(old.running.take());
+    old.compose = new.compose.or(old.compose.take());
+    old.ledger = new.ledger.or(old.ledger.take());
+    old.site = new.site.or(old.site.take());
+    old.lock = new.lock.or(old.lock.take());
+    // A question that failed has no old answer: what was true before says nothing now.
+    if about.contains(&Question::Containers) {
+        old.containers = new.containers;
+    }
+    if about.contains(&Question::Images) {
+        old.images = new.images;
+    }
+    if about.contains(&Question::BuildCache) {
+        old.snapshots = new.snapshots;
+    }
+}
+
+/// Whether a question has an answer.
+pub(super) fn is_answered(server: &Server, question: Question) -> bool {
+    match question {
+        Question::Git => server.git().is_some(),
+        Question::Engine => server.engine().is_some(),
+        Question::Compose => server.compose().is_some(),
+        Question::Containers => server.containers.is_some(),
+        Question::Images => server.images.is_some(),
+        Question::BuildCache => server.snapshots.is_some(),
+        Question::Ledger => server.ledger.is_some(),
+        Question::Site => server.site.is_some(),
+        Question::Lock => server.lock.is_some(),
+        Question::Here => false,
+    }
+}
+
+/// Compose files that the service's container names, where Compose would not find them by itself; `None` without one.
+fn chosen_files(server: &Server) -> Option<Vec<String>> {
     let dir = server.dir.clone().unwrap_or_default();
-    let Some(container) = server.containers.iter().flatten().find(|c| server.is_dir(&c.working_dir)) else {
-        return Vec::new();
-    };
+    let container = server.containers.iter().flatten().find(|c| server.is_dir(&c.working_dir))?;
     let default = |file: &String| {
         let name = file.strip_prefix(&format!("{dir}/")).unwrap_or(file);
         let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml"));
         matches!(stem, Some("compose" | "docker-compose" | "compose.override" | "docker-compose.override"))
     };
-    if container.config_files.iter().all(default) { Vec::new() } else { container.config_files.clone() }
+    let found = container.config_files.iter().all(default);
+    Some(if found { Vec::new() } else { container.config_files.clone() })
 }
 
 fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
 }
 
-fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Questions {
+/// The questions about a subject as it is known.
+pub(super) fn questions_on(subject: Subject<'_>, about: &[Question]) -> Questions {
+    questions(subject, subject.files(), about)
+}
+
+fn questions(subject: Subject<'_>, files: &[String], about: &[Question]) -> Questions {
     let mut q = Questions::new();
     q.line(&format!("there=; cd -- {} 2>/dev/null && there=1 || cd /", quote(subject.dir)));
     q.ask("dir", "[ -n \"$there\" ] && pwd -P");
     q.ask("named", "[ -n \"$there\" ] && pwd -L");
-    q.ask("now", "date -u +%s");
+    q.ask("now", NOW);
     for question in about {
         match question {
             Question::Git => git::ask(&mut q, subject),
@@ -117,20 +180,25 @@ fn questions(subject: Subject<'_>, about: &[Question], files: &[String]) -> Ques
             Question::Here => {}
         }
     }
+    q.ask("answered", NOW);
     q
 }
 
+// Not every `date` knows `%N`.
+const NOW: &str = "date -u +%s.%N";
 // Chosen fields: what `inspect` prints whole also holds the environment, and secrets with it.
 const CONTAINER: &str = r#"{"id":{{json .ID}},"name":{{json .Name}},"image":{{json .Image}},"created":{{json .Created}},"labels":{{json .Config.Labels}},"state":{{json .State}},"restarts":{{json .RestartCount}},"mounts":{{json .Mounts}},"tmpfs":{{json .HostConfig.Tmpfs}}}"#;
 const IMAGE: &str =
     r#"{"id":{{json .Id}},"tags":{{json .RepoTags}},"tagged":{{json .Metadata.LastTagTime}}}"#;
 
-fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[String]) -> Server {
+fn read(answers: &Answers, subject: Subject<'_>, about: &[Question]) -> Server {
     let asked = |question| about.contains(&question);
+    let clock = |name| Moment::of_epoch(&answers.get(name).words()).unwrap_or(Moment::seconds(0));
     let mut server = Server {
         dir: answers.get("dir").text(),
         named: answers.get("named").text(),
-        now: Moment::seconds(answers.get("now").words().parse().unwrap_or(0)),
+        now: clock("now"),
+        answered: clock("answered"),
         git: asked(Question::Git).then(|| git::read(answers)),
         engine: asked(Question::Engine).then(|| read_engine(answers)),
         running: answers.get("running").text().map(|names| names.lines().map(str::to_owned).collect()),
@@ -157,7 +225,7 @@ fn read(answers: &Answers, subject: Subject<'_>, about: &[Question], files: &[St
         server.images = Some(json_lines(answers, "images").filter_map(|v| image(&v)).collect());
     }
     if asked(Question::Compose) {
-        server.compose = Some(read_compose(answers, subject, &server, files));
+        server.compose = Some(read_compose(answers, subject, subject.files(), &server));
     }
     if asked(Question::BuildCache) {
         server.snapshots = snapshots(&answers.get("cache").words());

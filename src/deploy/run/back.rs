@@ -1,5 +1,7 @@
 //! What a run does when a step fails, or when it is told to go back: takes back what was done, the last first.
 
+use std::time::Duration;
+
 use super::{Failure, Run, text};
 use crate::{
     deploy::{Stop, transport::Finished},
@@ -107,7 +109,7 @@ impl Run<'_, '_> {
             for argv in &undo.argvs {
                 let words: Vec<String> = argv.0.iter().filter_map(text).collect();
                 let nth = self.journal.tasks.iter().filter(|c| c.task.index == n && c.task.undo).count();
-                match self.watch(&Task { index: n, nth, undo: true }, &words, "", on) {
+                match self.watch(&Task { index: n, nth, undo: true }, &step, &words, "", on) {
                     Ok(Finished { code: 0, .. }) => {}
                     Ok(Finished { tail, .. }) => failed = Some(tail.last().cloned().unwrap_or_default()),
                     Err(Failure::Said(why) | Failure::Gone(why)) => failed = Some(why),
@@ -165,7 +167,7 @@ impl Run<'_, '_> {
     /// Writes the failure into the ledgers; that this fails too changes nothing.
     fn record_failure(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
         for of in self.of.values_mut() {
-            of.up_again();
+            of.up_again(Duration::ZERO);
         }
         for index in 0..self.plan.steps.len() {
             let step = &self.plan.steps[index];

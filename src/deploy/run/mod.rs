@@ -4,7 +4,7 @@ mod away;
 mod back;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -15,8 +15,8 @@ use super::{
 };
 use crate::protocol::{
     Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Moment, Outcome,
-    Place, Plan, Probe, Record, Recorded, Report, Sample, Sha, State, Stdin, Step, Task, Verdict, When,
-    command,
+    Phase, Place, Plan, Probe, Question, Record, Recorded, Report, Sample, Sha, State, Stdin, Step, Task,
+    Verdict, When, command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -59,9 +59,10 @@ struct Of {
 }
 
 impl Of {
-    fn up_again(&mut self) {
-        if let Some(since) = self.down_since.take() {
-            self.downtime_ms += millis(since);
+    /// It runs, and since when.
+    fn up_again(&mut self, since: Duration) {
+        if let Some(down) = self.down_since.take() {
+            self.downtime_ms += whole_millis(down.elapsed().saturating_sub(since));
         }
     }
 }
@@ -189,7 +190,7 @@ impl Run<'_, '_> {
             }
             Some(Carried { task, code: None, .. }) if self.alive => {
                 let task = task.clone();
-                let finished = self.watch(&task, &[], "", on)?;
+                let finished = self.watch(&task, step, &[], "", on)?;
                 return self.ended(step, &finished);
             }
             _ => {}
@@ -220,10 +221,13 @@ impl Run<'_, '_> {
             Stdin::LedgerLine => format!("{}\n", self.ledger_lines(step.place())),
         };
         let finished = match step.place() {
-            Place::Here => self.session.local.run(&argv, &stdin, &mut |text: &str| on(&Event::Line(text)))?,
+            Place::Here => {
+                self.session.outdate(Place::Here, true);
+                self.session.local.run(&argv, &stdin, &mut |text: &str| on(&Event::Line(text)))?
+            }
             Place::Server => {
                 let task = self.journal.next(index);
-                self.watch(&task, &argv, &stdin, on)?
+                self.watch(&task, step, &argv, &stdin, on)?
             }
         };
         self.ended(step, &finished)
@@ -291,6 +295,7 @@ impl Run<'_, '_> {
     fn watch(
         &mut self,
         task: &Task,
+        step: &Step,
         argv: &[String],
         stdin: &str,
         on: &mut dyn FnMut(&Event<'_>),
@@ -303,22 +308,45 @@ impl Run<'_, '_> {
             }
             on(&Event::Line(text));
         };
+        self.session.outdate(Place::Server, matches!(step.phase(), Phase::Pull | Phase::Source));
+        let about = self.asked_after(task);
+        let began = self.session.seen.server.answered;
         let finished = loop {
+            let then = self.session.questions(&about);
             let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
-            match worker.carry_out(self.session.to.as_ref(), task, argv, stdin, &mut line)? {
-                Carrying::Ended(finished) => break Some(finished),
+            match worker.carry_out(self.session.to.as_ref(), task, argv, stdin, then, &mut line)? {
+                Carrying::Ended(finished, answers) => {
+                    self.session.understand(&answers, &about)?;
+                    break Some(finished);
+                }
                 Carrying::Killed => break None,
                 Carrying::NotBegun => self.session.work_again(&self.deploying.holder)?,
             }
         };
         let code = finished.as_ref().map(|finished| finished.code);
-        let began = self.session.seen.server.now;
         self.journal.tasks.push(Carried { task: task.clone(), began, code });
         finished.ok_or_else(|| {
             Failure::Gone(
                 "the worker on the server was killed, and what its command did is not known".to_owned(),
             )
         })
+    }
+
+    /// What is asked on the way on which a task ends: whether it is done, and what the step after it has to know.
+    fn asked_after(&self, task: &Task) -> Vec<Question> {
+        let steps = &self.plan.steps[task.index..];
+        let mut about = steps[0].post().questions().to_vec();
+        let next = steps.get(1).filter(|next| next.service().is_none_or(|of| *of == self.session.service));
+        if let Some(next) = next.filter(|_| !task.undo) {
+            about.extend(next.pre_probe().into_iter().flat_map(Probe::questions));
+            if next.again() == Again::UnlessDone {
+                about.extend(next.post().questions());
+            }
+        }
+        let mut taken = HashSet::new();
+        let is_open = |question: &Question| !self.session.fresh.contains(question);
+        about.retain(|q| *q != Question::Here && is_open(q) && taken.insert(*q));
+        about
     }
 
     fn confirm(&mut self, step: &Step) -> Result<(State, String), Failure> {
@@ -339,7 +367,10 @@ impl Run<'_, '_> {
                 Holds::No(why) if !patient || begin.elapsed() > PATIENCE => {
                     return Err(Failure::Said(format!("`{}` ended well, but {why}", step.id())));
                 }
-                Holds::No(_) => super::pause(PAUSE),
+                Holds::No(_) => {
+                    super::pause(PAUSE);
+                    self.session.refresh(step.post().questions())?;
+                }
             }
         }
     }
@@ -358,8 +389,9 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Decides a probe, by what was seen since the last change if that is enough.
     fn ask(&mut self, probe: &Probe) -> Result<Holds, Lost> {
-        self.session.refresh(probe.questions())?;
+        self.session.look(probe.questions())?;
         Ok(probe.holds(&self.session.seen, self.commit.as_ref()))
     }
 
@@ -409,13 +441,17 @@ impl Run<'_, '_> {
     fn was_down_since(&mut self, began: crate::protocol::Moment) {
         let server = &self.session.seen.server;
         if !server.replicas().any(crate::protocol::Container::runs) {
-            let seconds = u64::try_from(server.now.whole() - began.whole()).unwrap_or(0);
-            self.now().down_since = super::now().checked_sub(Duration::from_secs(seconds));
+            let since = server.answered.since(began);
+            self.now().down_since = super::now().checked_sub(since);
         }
     }
 
+    /// It is up since the first of its containers started, by the server's clock.
     fn up_again(&mut self) {
-        self.now().up_again();
+        let server = &self.session.seen.server;
+        let started = server.replicas().filter(|c| c.runs()).filter_map(|c| c.started);
+        let since = started.map(|started| server.answered.since(started)).max();
+        self.now().up_again(since.unwrap_or_default());
     }
 
     /// One line a service; the last has no newline.
@@ -495,5 +531,9 @@ fn text(arg: &crate::protocol::Arg) -> Option<String> {
 }
 
 fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    whole_millis(since.elapsed())
+}
+
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -50,12 +50,12 @@ impl Local {
         let mut tail = Vec::new();
         let mut command = apart(name);
         command.args(words).current_dir(&self.dir).env("GIT_TERMINAL_PROMPT", "0");
-        let code = stream(&mut command, stdin.as_bytes(), &mut |line| {
+        let ended = stream(&mut command, Stdio::piped(), stdin.as_bytes(), None, &mut |line| {
             keep(&mut tail, &line);
             on_line(&line);
         });
         let lost = |e: std::io::Error| Lost(format!("`{name}` cannot be started: {e}"));
-        code.map(|code| Finished { code, tail }).map_err(lost)
+        ended.map(|(code, _)| Finished { code, tail }).map_err(lost)
     }
 }
 
@@ -65,10 +65,11 @@ impl Transport for Local {
         capture(apart("sh").arg("-s"), text.as_bytes()).map(|(_, out, _)| out).map_err(lost)
     }
 
-    fn follow(&self, text: &str, on_line: &mut dyn FnMut(&str)) -> Result<(), Lost> {
+    fn follow(&self, text: &str, end: &str, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost> {
         let lost = |e: std::io::Error| Lost(format!("`sh` cannot be started: {e}"));
         let mut hand_on = |line: String| on_line(&line);
-        stream(apart("sh").arg("-s"), text.as_bytes(), &mut hand_on).map(drop).map_err(lost)
+        let ended = stream(apart("sh").arg("-s"), Stdio::piped(), text.as_bytes(), Some(end), &mut hand_on);
+        ended.map(|(_, rest)| rest).map_err(lost)
     }
 
     fn hold(&self, line: &str) -> Result<(), Lost> {

@@ -31,9 +31,10 @@ pub(crate) trait Transport {
     /// Runs a POSIX shell script in no particular folder and gives what it printed.
     fn script(&self, text: &str) -> Result<Vec<u8>, Lost>;
 
-    /// Runs a script, and hands on each line as it comes; a script that is started again starts with its first line again,
-    /// and lines that were handed on are not handed on twice.
-    fn follow(&self, text: &str, on_line: &mut dyn FnMut(&str)) -> Result<(), Lost>;
+    /// Runs a script, and hands on each line as it comes, up to the one that begins with `end`; what comes after that word
+    /// is given as it is. A script that is started again starts with its first line again, and lines that were handed on
+    /// are not handed on twice.
+    fn follow(&self, text: &str, end: &str, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost>;
 
     /// Has a shell on that machine run a line; the shell lives as long as this process is connected, and no longer.
     fn hold(&self, line: &str) -> Result<(), Lost>;
@@ -71,18 +72,21 @@ fn apart(name: &str) -> Command {
     command
 }
 
-/// Starts a process, writes its input, and hands on its lines, output and errors together.
-fn stream(command: &mut Command, input: &[u8], on_line: &mut dyn FnMut(String)) -> std::io::Result<i32> {
-    stream_beside(command, Stdio::piped(), input, on_line)
+/// What a process that is read prints.
+enum Printed {
+    Line(String),
+    Rest(Vec<u8>),
 }
 
-/// As [`stream`], with the errors where the caller wants them.
-fn stream_beside(
+/// Starts a process, writes its input, and hands on its lines, output and errors together; errors can also go where the
+/// caller wants them. Gives its exit code and what it prints after the word that ends its lines.
+fn stream(
     command: &mut Command,
     errors: Stdio,
     input: &[u8],
+    end: Option<&str>,
     on_line: &mut dyn FnMut(String),
-) -> std::io::Result<i32> {
+) -> std::io::Result<(i32, Vec<u8>)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn()?;
     let (sender, lines) = mpsc::channel();
     let readers: Vec<_> = [
@@ -92,19 +96,23 @@ fn stream_beside(
     .into_iter()
     .flatten()
     .map(|source| {
-        let sender = sender.clone();
-        std::thread::spawn(move || read_lines(source, &sender))
+        let (sender, end) = (sender.clone(), end.map(str::to_owned));
+        std::thread::spawn(move || read_lines(source, end.as_deref(), &sender))
     })
     .collect();
     drop(sender);
     feed(&mut child, input.to_vec());
-    for line in lines {
-        on_line(line);
+    let mut rest = Vec::new();
+    for printed in lines {
+        match printed {
+            Printed::Line(line) => on_line(line),
+            Printed::Rest(bytes) => rest = bytes,
+        }
     }
     for reader in readers {
         reader.join().expect("a reader does not panic");
     }
-    Ok(code(child.wait()?))
+    Ok((code(child.wait()?), rest))
 }
 
 /// Starts a process, writes its input, and gives output and errors apart.
@@ -125,18 +133,24 @@ fn feed(child: &mut Child, input: Vec<u8>) {
     }
 }
 
-fn read_lines(source: impl Read, sender: &mpsc::Sender<String>) {
+fn read_lines(source: impl Read, end: Option<&str>, sender: &mpsc::Sender<Printed>) {
     let mut source = BufReader::new(source);
     loop {
         let mut line = Vec::new();
         match source.by_ref().take(LINE).read_until(b'\n', &mut line) {
             Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let text = String::from_utf8_lossy(&line);
-                if sender.send(text.trim_end_matches(['\n', '\r']).to_owned()).is_err() {
-                    return;
-                }
-            }
+            Ok(_) => {}
+        }
+        if let Some(rest) = end.and_then(|end| line.strip_prefix(end.as_bytes())) {
+            let mut rest = rest.to_vec();
+            // What is cut off lacks its own end.
+            drop(source.read_to_end(&mut rest));
+            drop(sender.send(Printed::Rest(rest)));
+            return;
+        }
+        let text = String::from_utf8_lossy(&line);
+        if sender.send(Printed::Line(text.trim_end_matches(['\n', '\r']).to_owned())).is_err() {
+            return;
         }
     }
 }

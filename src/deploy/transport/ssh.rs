@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Lost, Transport, apart, capture, nonce, stream_beside};
+use super::{Lost, Transport, apart, capture, nonce, stream};
 use crate::protocol::{Refused, unreachable};
 
 /// A machine behind ssh, over one connection that ends with this process.
@@ -185,16 +185,17 @@ impl Transport for Ssh {
         Ok(answer)
     }
 
-    fn follow(&self, text: &str, on_line: &mut dyn FnMut(&str)) -> Result<(), Lost> {
+    fn follow(&self, text: &str, end: &str, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost> {
         let mark = nonce();
         let text = marked(text, &mark);
-        let mut known = 0;
+        let end_of_all = format!("\n{mark}\n");
+        let (mut known, mut answer) = (0, Vec::new());
         self.to_the_end(|| {
             let (mut at, mut whole) = (0, false);
             let log = self.folder.join("errors");
             let lost = |e: std::io::Error| Lost(format!("`ssh` cannot be started: {e}"));
             let errors = create(&log)?.into();
-            let status = stream_beside(&mut self.session(), errors, text.as_bytes(), &mut |line| {
+            let ended = stream(&mut self.session(), errors, text.as_bytes(), Some(end), &mut |line| {
                 if line == mark {
                     whole = true;
                     return;
@@ -205,9 +206,16 @@ impl Transport for Ssh {
                     on_line(&line);
                 }
             });
-            status.map_err(lost)?;
-            Ok(if whole { Ended::Whole } else { Ended::Cut(read(&log).trim().to_owned()) })
-        })
+            let (_, mut rest) = ended.map_err(lost)?;
+            if rest.ends_with(end_of_all.as_bytes()) {
+                rest.truncate(rest.len() - end_of_all.len());
+            } else if !whole {
+                return Ok(Ended::Cut(read(&log).trim().to_owned()));
+            }
+            answer = rest;
+            Ok(Ended::Whole)
+        })?;
+        Ok(answer)
     }
 
     fn hold(&self, line: &str) -> Result<(), Lost> {
