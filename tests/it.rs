@@ -44,6 +44,7 @@ mod scenarios;
 mod script;
 mod several;
 mod shell;
+mod shipped;
 mod support;
 mod trace;
 mod yaml;

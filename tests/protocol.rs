@@ -3,10 +3,10 @@
 use unstale::protocol::{
     Again, Base, BuildSource, Builder, Built, Bytes, Cache, Candidate, Cause, Checkouts, Compose, Container,
     Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds,
-    Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Needed, Observed, Options, Order,
-    Outcome, Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report,
-    Server, ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, Wants, When, command, dry_run,
-    judge, last_verified, plan, quote, state_of,
+    Image, ImageId, LedgerFile, Left, Logged, Makes, Moment, Mount, MountSource, Needed, Observed, Options,
+    Order, Outcome, Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence,
+    Report, Server, ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, Wants, When, command,
+    dry_run, judge, last_verified, plan, quote, state_of,
 };
 
 pub(crate) const OLD: &str = "1111111111111111111111111111111111111111";
@@ -659,6 +659,7 @@ pub(crate) fn evidence(files: Vec<FileEvidence>) -> Evidence {
         built: Built::Unknown,
         replicas: vec![ReplicaEvidence { container: container(), unsettled: None, files, expect: None }],
         unproven: Vec::new(),
+        not_shipped: Vec::new(),
         expect_in: None,
         compose: compose(),
         target: target(),
@@ -1183,7 +1184,7 @@ fn the_document_has_the_designs_fields() {
     assert_eq!(replica["mechanism"], "S04");
     assert_eq!(
         replica["files"],
-        serde_json::json!({"checked":1,"fresh":0,"stale":1,"missing":0,"unknown":0})
+        serde_json::json!({"checked":1,"fresh":0,"stale":1,"missing":0,"unknown":0,"not_shipped":0})
     );
 
     let refused = Report::refused("web", Refused::new("dirty", "not committed"));
@@ -1194,7 +1195,7 @@ fn the_document_has_the_designs_fields() {
 }
 
 #[test]
-fn a_route_becomes_a_candidate_only_if_its_end_matters() {
+fn a_candidate_says_where_the_route_ends() {
     use unstale::analysis::route::{Route, Verdict as End};
     let route = |verdict, paths: &[&str]| Route {
         verdict,
@@ -1202,18 +1203,18 @@ fn a_route_becomes_a_candidate_only_if_its_end_matters() {
         hops: Vec::new(),
         shadow: None,
     };
-    let reach = |verdict, paths: &[&str]| Candidate::new("x", &route(verdict, paths)).map(|c| c.reach);
+    let reach = |verdict, paths: &[&str]| Candidate::new("x", &route(verdict, paths)).reach;
     let at = || Reach::Container(vec!["/app/x".into()]);
-    assert_eq!(reach(End::Reaches, &["/app/x"]), Some(at()));
-    assert_eq!(
-        reach(End::Shadowed, &["/app/x"]),
-        Some(at()),
-        "what a mount hides is what has to be looked at"
-    );
-    assert_eq!(reach(End::Reaches, &[]), Some(Reach::Unknown));
-    assert_eq!(reach(End::BuildOnly, &[]), Some(Reach::Build));
-    assert_eq!(reach(End::Unknown, &[]), Some(Reach::Unknown));
-    for end in [End::Ignored, End::NotCopied, End::OutsideContext] {
-        assert_eq!(reach(end, &["/app/x"]), None);
+    assert_eq!(reach(End::Reaches, &["/app/x"]), at());
+    assert_eq!(reach(End::Shadowed, &["/app/x"]), at(), "what a mount hides is what has to be looked at");
+    assert_eq!(reach(End::Reaches, &[]), Reach::Unknown);
+    assert_eq!(reach(End::BuildOnly, &[]), Reach::Build);
+    assert_eq!(reach(End::Unknown, &[]), Reach::Unknown);
+    for (end, why) in [
+        (End::Ignored, Left::Ignored),
+        (End::NotCopied, Left::NotCopied),
+        (End::OutsideContext, Left::Outside),
+    ] {
+        assert_eq!(reach(end, &["/app/x"]), Reach::Left(why));
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     text::{EntryKind, FileId, LineIndex},
 };
 
-/// The files that get into the service's container, or into its build, as the checkout around `here` has them.
+/// Where the files end for the service's container, or for its build, as the checkout around `here` has them.
 pub(super) fn of(here: &Path, asked: &Asked<'_>) -> Result<Vec<Candidate>, String> {
     let root = project::find_root(here);
     let mut project = super::read(&root).map_err(|stop| stop.0)?;
@@ -47,10 +47,10 @@ pub(super) fn of(here: &Path, asked: &Asked<'_>) -> Result<Vec<Candidate>, Strin
         if known {
             Candidate::new(path.as_str(), &route(&facts, found, path))
         } else {
-            Some(Candidate { path: path.clone(), reach: Reach::Unknown })
+            Candidate { path: path.clone(), reach: Reach::Unknown }
         }
     };
-    let mut candidates: Vec<Candidate> = asked.tracked.iter().filter_map(candidate).collect();
+    let mut candidates: Vec<Candidate> = asked.tracked.iter().map(candidate).collect();
     candidates.extend(recipes(&facts, maker));
     Ok(candidates)
 }

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::protocol::{
     Base, Built, Bytes, Candidate, Compose, Container, Digest, Evidence, FileEvidence, FileState, Found,
-    Image, ImageEvidence, Makes, Mount, MountSource, Reach, Recipe, Relation, ReplicaEvidence, Sample,
-    Server, Sha, Target, below, retained, state_of,
+    Image, ImageEvidence, Makes, Mount, MountSource, NotShipped, Reach, Recipe, Relation, ReplicaEvidence,
+    Sample, Server, Sha, Target, below, retained, state_of,
 };
 
 /// What to measure, and against what.
@@ -108,6 +108,7 @@ pub(super) fn gather(
         builder: server.engine().map(|e| e.builder),
         built: ask.built,
         unproven: trees.unproven(),
+        not_shipped: trees.not_shipped(),
         replicas,
         expect_in: ask.expect.map(|(_, path)| path.to_owned()),
         compose: compose.clone(),
@@ -278,12 +279,26 @@ impl<'a> Trees<'a> {
     /// Changed files whose own bytes cannot be looked for in the container.
     fn unproven(&self) -> Vec<String> {
         let own = |c: &&Candidate| match (&c.reach, self.now.get(&c.path)) {
-            (Reach::Recipe(_), _) | (_, None) => false,
+            (Reach::Recipe(_) | Reach::Left(_), _) | (_, None) => false,
             (Reach::Container(_), Some(entry)) => !entry.is_file(),
             (Reach::Build | Reach::Unknown, Some(_)) => true,
         };
         let changed = self.ask.candidates.iter().filter(own).filter(|c| self.changed(&c.path));
         changed.map(|c| c.path.clone()).collect()
+    }
+
+    /// Files that are in no image, and say how to make none.
+    fn not_shipped(&self) -> Vec<NotShipped> {
+        let recipe = |c: &&Candidate| matches!(c.reach, Reach::Recipe(_));
+        let recipes: HashSet<&str> =
+            self.ask.candidates.iter().filter(recipe).map(|c| c.path.as_str()).collect();
+        let left = |c: &Candidate| match c.reach {
+            Reach::Left(why) if self.now.contains_key(&c.path) && !recipes.contains(c.path.as_str()) => {
+                Some(NotShipped { path: c.path.clone(), why, changed: self.changed(&c.path) })
+            }
+            _ => None,
+        };
+        self.ask.candidates.iter().filter_map(left).collect()
     }
 
     /// The files that say how things are made, and when they changed on the server.

@@ -16,8 +16,32 @@ pub enum Reach {
     Build,
     /// Nowhere: it says how something is made.
     Recipe(Makes),
+    /// Nowhere: the image does not ship it.
+    Left(Left),
     /// Not known.
     Unknown,
+}
+
+/// Why the image does not ship a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Left {
+    /// `.dockerignore` keeps it out of the context.
+    Ignored,
+    /// No COPY or ADD takes it.
+    NotCopied,
+    /// It lies outside of the build context.
+    Outside,
+}
+
+impl Left {
+    /// As a clause.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignored => "`.dockerignore` keeps it out",
+            Self::NotCopied => "no COPY takes it",
+            Self::Outside => "it lies outside of the build context",
+        }
+    }
 }
 
 /// What a file without a place in the container says how to make.
@@ -39,16 +63,18 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// From the way that `trace` found; `None` for a file that never gets into the container.
-    pub fn new(path: impl Into<String>, route: &Route) -> Option<Self> {
+    /// From the way that `trace` found.
+    pub fn new(path: impl Into<String>, route: &Route) -> Self {
         let reach = match route.verdict {
             End::Reaches | End::Shadowed if route.container_paths.is_empty() => Reach::Unknown,
             End::Reaches | End::Shadowed => Reach::Container(route.container_paths.clone()),
             End::BuildOnly => Reach::Build,
             End::Unknown => Reach::Unknown,
-            End::Ignored | End::NotCopied | End::OutsideContext => return None,
+            End::Ignored => Reach::Left(Left::Ignored),
+            End::NotCopied => Reach::Left(Left::NotCopied),
+            End::OutsideContext => Reach::Left(Left::Outside),
         };
-        Some(Self { path: path.into(), reach })
+        Self { path: path.into(), reach }
     }
 }
 
@@ -191,6 +217,17 @@ pub struct Recipe {
     pub when: Option<Moment>,
 }
 
+/// A tracked file that the image does not ship.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotShipped {
+    /// Path in the repository.
+    pub path: String,
+    /// Why.
+    pub why: Left,
+    /// Whether git's bytes changed since the base.
+    pub changed: bool,
+}
+
 /// Everything that a verdict needs.
 #[derive(Debug, Clone)]
 pub struct Evidence {
@@ -218,6 +255,8 @@ pub struct Evidence {
     pub replicas: Vec<ReplicaEvidence>,
     /// Changed files whose own bytes cannot be looked for in the container.
     pub unproven: Vec<String>,
+    /// Files that are in no container but by a mount.
+    pub not_shipped: Vec<NotShipped>,
     /// Path in the container of `--expect`.
     pub expect_in: Option<String>,
     /// Compose, for the cures.

@@ -30,8 +30,8 @@ pub use cure::{Cause, Diagnosis, retained};
 pub use deployed::is_deployed;
 pub use event::{Event, Record, State};
 pub use evidence::{
-    Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Makes, Reach, Recipe,
-    ReplicaEvidence, Stat,
+    Base, Built, Bytes, Candidate, Digest, Evidence, FileEvidence, Found, Left, Makes, NotShipped, Reach,
+    Recipe, ReplicaEvidence, Stat,
 };
 pub use hosts::Hosts;
 pub use http::{HttpAnswer, HttpCheck, HttpJudged, HttpReply, judge_http};

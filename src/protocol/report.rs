@@ -202,8 +202,10 @@ impl Report {
                 format!(": {}", replica.detail)
             };
             line(format!("  {}  {}{detail}", replica.container, replica.verdict.as_str()));
+            let left =
+                if c.not_shipped == 0 { String::new() } else { format!("; {} not shipped", c.not_shipped) };
             line(format!(
-                "    files     {} checked, {} fresh, {} stale, {} missing, {} unknown",
+                "    files     {} checked, {} fresh, {} stale, {} missing, {} unknown{left}",
                 c.checked, c.fresh, c.stale, c.missing, c.unknown
             ));
             if let Some(diagnosis) = &replica.diagnosis {
@@ -284,6 +286,7 @@ struct WireFiles {
     stale: usize,
     missing: usize,
     unknown: usize,
+    not_shipped: usize,
 }
 
 #[derive(Serialize)]
@@ -326,6 +329,7 @@ fn wire_replica(r: &Judged) -> WireReplica<'_> {
             stale: c.stale,
             missing: c.missing,
             unknown: c.unknown,
+            not_shipped: c.not_shipped,
         },
     }
 }

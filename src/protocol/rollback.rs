@@ -147,15 +147,7 @@ pub fn judge_returned(evidence: &Evidence, image: &ImageId) -> Judgement {
 
 fn returned(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> Judged {
     let container = &replica.container;
-    let mut counts = Counts { checked: replica.files.len(), ..Counts::default() };
-    for file in &replica.files {
-        match state_of(file) {
-            FileState::Fresh => counts.fresh += 1,
-            FileState::Stale(_) => counts.stale += 1,
-            FileState::Missing => counts.missing += 1,
-            FileState::Unknown => counts.unknown += 1,
-        }
-    }
+    let counts = Counts::of(evidence, replica);
     let (verdict, detail) = decide(evidence, replica, image);
     Judged {
         service: evidence.service.clone(),

@@ -1,8 +1,10 @@
 //! From evidence to a verdict: verified, stale or inconclusive; unknown never turns into one of the first two.
 
+use std::collections::HashSet;
+
 use super::{
     cure::{self, Cause, Diagnosis},
-    evidence::{Base, Built, Bytes, Evidence, FileEvidence, Found, Makes, ReplicaEvidence},
+    evidence::{Base, Built, Bytes, Evidence, FileEvidence, Found, Makes, NotShipped, ReplicaEvidence},
     http::HttpJudged,
     names::{Moment, Sha},
     observed::{Health, Mount, MountSource, Relation},
@@ -79,6 +81,34 @@ pub struct Counts {
     pub missing: usize,
     /// With bytes that git never had, or unreadable.
     pub unknown: usize,
+    /// Beside them: in the repository, and neither in the image nor mounted.
+    pub not_shipped: usize,
+}
+
+impl Counts {
+    /// Of one container.
+    pub(super) fn of(evidence: &Evidence, replica: &ReplicaEvidence) -> Self {
+        let mut counts = Self { checked: replica.files.len(), ..Self::default() };
+        for file in &replica.files {
+            match state_of(file) {
+                FileState::Fresh => counts.fresh += 1,
+                FileState::Stale(_) => counts.stale += 1,
+                FileState::Missing => counts.missing += 1,
+                FileState::Unknown => counts.unknown += 1,
+            }
+        }
+        counts.not_shipped = not_shipped(evidence, replica).count();
+        counts
+    }
+}
+
+/// Files that are in the repository and not in the container.
+fn not_shipped<'e>(
+    evidence: &'e Evidence,
+    replica: &'e ReplicaEvidence,
+) -> impl Iterator<Item = &'e NotShipped> {
+    let seen: HashSet<&str> = replica.files.iter().map(|file| file.path.as_str()).collect();
+    evidence.not_shipped.iter().filter(move |file| !seen.contains(file.path.as_str()))
 }
 
 /// The verdict on one container.
@@ -178,15 +208,7 @@ fn judge_replica(evidence: &Evidence, replica: &ReplicaEvidence) -> Judged {
     let container = &replica.container;
     let states: Vec<(&FileEvidence, FileState<'_>)> =
         replica.files.iter().map(|f| (f, state_of(f))).collect();
-    let mut counts = Counts { checked: states.len(), ..Counts::default() };
-    for (_, state) in &states {
-        match state {
-            FileState::Fresh => counts.fresh += 1,
-            FileState::Stale(_) => counts.stale += 1,
-            FileState::Missing => counts.missing += 1,
-            FileState::Unknown => counts.unknown += 1,
-        }
-    }
+    let counts = Counts::of(evidence, replica);
     let (verdict, detail, diagnosis) = decide(evidence, replica, &states, counts);
     Judged {
         service: evidence.service.clone(),
@@ -479,7 +501,7 @@ fn proof(
         }
     }
     let text = if expected { ", and the expected text is there" } else { "" };
-    let text = format!("{text}{}", also_differs(states));
+    let text = format!("{text}{}{}", also_differs(states), also_left(evidence, replica));
     if fresh > 0 {
         let files = plural(fresh, "changed file");
         return (Verdict::Verified, format!("{files} in `{name}` as in git{text}"), None);
@@ -506,6 +528,15 @@ fn also_differs(states: &[(&FileEvidence, FileState<'_>)]) -> String {
     let more = files.count();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("; `{}`{more} did not change in git and differs: the build or the start made it", first.at)
+}
+
+/// What changed and is not in the container: who changed it may expect it there.
+fn also_left(evidence: &Evidence, replica: &ReplicaEvidence) -> String {
+    let mut files = not_shipped(evidence, replica).filter(|file| file.changed);
+    let Some(first) = files.next() else { return String::new() };
+    let more = files.count();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("; `{}`{more} changed and is not shipped: {}", first.path, first.why.as_str())
 }
 
 fn why_open(file: &FileEvidence, state: FileState<'_>) -> String {
