@@ -49,8 +49,9 @@ fn scripts(log: &Path) -> Vec<String> {
     all.iter().map(in_short).collect()
 }
 
-/// To open, to take the lock, to write down the plan; the verdict, which looks, finds the process and reads; to end.
-const BESIDE: usize = 7;
+/// To open, to take the lock, to write down the plan; the verdict, which looks, finds the process and reads; to end. And
+/// while the container settles, where nothing else is waited for.
+const BESIDE: usize = 7 + 4;
 
 fn counted(engine: Engine, builder: Builder) {
     let lab = Lab::new(engine, builder);

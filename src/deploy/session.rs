@@ -53,6 +53,8 @@ pub(super) struct Session<'a> {
     pub(super) worker: Option<Worker>,
     /// What was answered since something was changed.
     pub(super) fresh: HashSet<Question>,
+    /// Whether Docker gave no answer, though it may give one now.
+    pub(super) docker_was_away: bool,
 }
 
 impl<'a> Session<'a> {
@@ -110,6 +112,7 @@ impl<'a> Session<'a> {
             built: Built::Unknown,
             worker: None,
             fresh,
+            docker_was_away: false,
         })
     }
 
@@ -255,6 +258,15 @@ impl<'a> Session<'a> {
         refuse_service(self.project()?, &self.service, self.makers.get(&self.service).map(String::as_str))
     }
 
+    /// Refuses to say anything of containers that were not told.
+    fn check_docker(&self) -> Result<(), Refused> {
+        let server = &self.seen.server;
+        if server.containers.is_some() && server.images.is_some() {
+            return Ok(());
+        }
+        Err(Refused::new("no-docker", "docker does not answer on the server"))
+    }
+
     /// The project on the server, or why there is none.
     pub(super) fn project(&self) -> Result<&Compose, Refused> {
         let server = &self.seen.server;
@@ -309,7 +321,12 @@ impl<'a> Session<'a> {
     fn take_in(&mut self, new: Server, about: &[Question]) {
         let server = &mut self.seen.server;
         observe::take_in(server, new, about);
-        self.fresh.extend(about.iter().filter(|question| observe::is_answered(server, **question)));
+        let (answered, open): (Vec<_>, Vec<_>) =
+            about.iter().partition(|question| observe::is_answered(server, **question));
+        self.docker_was_away |=
+            open.iter().any(|question| matches!(question, Question::Containers | Question::Images));
+        self.fresh.extend(answered);
+        self.fresh.retain(|question| !open.contains(&question));
     }
 
     /// Asks what was not answered since something was changed.
@@ -358,6 +375,7 @@ impl<'a> Session<'a> {
         let candidates = self.files(Some(commit))?;
         let unsettled = self.settle(on)?;
         self.look(&FOR_A_VERDICT)?;
+        self.check_docker()?;
         let back = self.returned(commit);
         let (base, kind) = match &back {
             // What tells it from the commit that it went back from.
@@ -385,6 +403,7 @@ impl<'a> Session<'a> {
         self.find_maker(&self.service.clone())?;
         let candidates = self.files(Some(commit))?;
         self.look(&FOR_A_VERDICT)?;
+        self.check_docker()?;
         let tag = self.compose()?.tag;
         let Some(image) = self.seen.server.image(&tag) else {
             return Ok(Judgement::unmeasured(format!("no image has the tag `{tag}`")));
@@ -476,7 +495,7 @@ impl<'a> Session<'a> {
         loop {
             let server = &self.seen.server;
             let mut open = HashMap::new();
-            let mut wait = AGAIN;
+            let mut age_left = Duration::ZERO;
             for container in server.replicas().filter(|c| c.status != "exited" && c.status != "created") {
                 let restarts = *first.entry(container.id.clone()).or_insert(container.restarts);
                 let age = container.started.map_or(Duration::ZERO, |started| server.now.since(started));
@@ -487,7 +506,7 @@ impl<'a> Session<'a> {
                 } else if container.health == Health::Starting {
                     "its health check has not decided".to_owned()
                 } else if age < SETTLED {
-                    wait = wait.max(SETTLED.saturating_sub(age));
+                    age_left = age_left.max(SETTLED.saturating_sub(age));
                     "it started a moment ago".to_owned()
                 } else {
                     continue;
@@ -500,8 +519,10 @@ impl<'a> Session<'a> {
                 return Ok(open);
             }
             on(&Event::Line("waiting for the container to settle"));
-            pause(wait);
-            self.refresh(&FOR_A_VERDICT)?;
+            // Seen often: a Docker that goes away meanwhile takes the container along, and may be back before the end.
+            let last = !age_left.is_zero() && age_left <= AGAIN;
+            pause(if last { age_left } else { AGAIN });
+            self.refresh(if last { &FOR_A_VERDICT } else { &[Question::Containers] })?;
         }
     }
 

@@ -21,17 +21,18 @@ pub(super) fn of_others(server: &Server) -> Vec<String> {
 impl Run<'_, '_> {
     /// A step; once more if it failed and Docker was away, and came back.
     pub(super) fn step_over(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
+        self.session.docker_was_away = false;
         let result = self.step(index, on);
         let why = match &result {
             Ok(()) if self.is_unproven(index) => String::new(),
             Ok(()) | Err(Failure::Gone(_)) => return result,
             Err(Failure::Said(why)) => format!(": {why}"),
         };
-        if self.docker_answers()? {
+        if self.docker_answers()? && !self.session.docker_was_away {
             return result;
         }
         let step = self.plan.steps[index].id().to_owned();
-        on(&Event::Note(&format!("docker does not answer on the server since `{step}`; waiting for it")));
+        on(&Event::Note(&format!("docker did not answer on the server at `{step}`; waiting for it")));
         if !self.docker_comes_back(on)? {
             return Err(Failure::Gone(format!("docker does not answer on the server since `{step}`{why}")));
         }
@@ -70,14 +71,16 @@ impl Run<'_, '_> {
 
     fn docker_comes_back(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<bool, Failure> {
         let since = crate::deploy::now();
-        while !interrupt::seen() && since.elapsed() < AWAY {
-            on(&Event::Line("waiting for docker on the server"));
-            crate::deploy::pause(PAUSE);
+        loop {
             if self.docker_answers()? {
                 return Ok(true);
             }
+            if interrupt::seen() || since.elapsed() >= AWAY {
+                return Ok(false);
+            }
+            on(&Event::Line("waiting for docker on the server"));
+            crate::deploy::pause(PAUSE);
         }
-        Ok(false)
     }
 
     /// The command that starts the containers of others that did not come back.
