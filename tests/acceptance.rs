@@ -10,16 +10,19 @@
 //! | 6 two deploys at once, a dead holder | `halfway::second_deploy`, `halfway::at_a_few_steps` (worker), `halfway::interrupted` |
 //! | 7 the server's checkout | `protocol::every_way_to_refuse_has_its_own_reason`, `deploy::refusals` |
 //! | 8 probes: (a) in the old code, (b) odd texts, (c) no shell, (d) not readable for the user, (e) stopped or paused, (f) one old replica, (g) a label that lies | (a) `deploy::refusals`; (b) (c) (d) (g) `told_as_it_is`; (e) `hard::changed_in_place`; (f) `hard::whoever_answers` |
-//! | 9 unhealthy, and back; what is kept | `unhealthy`, `halfway::back` |
+//! | 9 unhealthy, exited or in a loop, and back; what is kept | `unhealthy`, `sick::does_not_stay_up`, `halfway::back` |
 //! | 10 plans and looks change nothing; no secret anywhere | `nothing_twice`; `hard::killed_and_watched` |
 //! | a leftover `<hash>_name`, another service with the image, Ctrl-C once and twice, another clock | `leftovers`, `halfway::interrupted`, `nothing_twice` |
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, elsewhere, on_real_engines, skipped, write_executable};
+use crate::{
+    sick::{push, starts_with_a_script},
+    support::{Builder, Engine, Lab, Ran, elsewhere, on_real_engines, skipped, write_executable},
+};
 
 const UNSTALE: &str = env!("CARGO_BIN_EXE_unstale");
 const PAGE: &str = "frontend/templates/index.html";
@@ -318,41 +321,124 @@ fn told_as_it_is(engine: Engine, builder: Builder) {
     assert_eq!(stale["replicas"][0]["cause"], "image", "{stale:#}");
 }
 
-/// A new version that never gets healthy is not called verified; the old one comes back, and what is kept stays kept.
+/// A project with a health check that fails once `/tmp/sick` is there, and says its secret.
+fn with_health_check(project: &Path) {
+    starts_with_a_script(project);
+    let path = project.join("Dockerfile");
+    let health = "HEALTHCHECK --interval=1s --timeout=5s --retries=1 \\\n  \
+                  CMD ! test -e /tmp/sick || { echo \"no: $TOKEN\"; exit 1; }\nCMD [\"sh\"";
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace("CMD [\"sh\"", health)).unwrap();
+    let path = project.join("compose.yaml");
+    let compose = fs::read_to_string(&path).unwrap();
+    let token = "PORT: \"8000\"\n      TOKEN: ${TOKEN}";
+    fs::write(&path, compose.replace("PORT: \"8000\"", token)).unwrap();
+}
+
+/// A new version that never gets healthy is taken back, and says why without its secrets; or it is kept, to be looked at; or
+/// it is no worse than what ran before. What is kept stays kept.
 fn unhealthy(engine: Engine, builder: Builder) {
     if elsewhere(&engine, builder, "e26", Builder::Classic) {
         return;
     }
-    let lab = Lab::seeded(engine, builder, |project| {
-        let path = project.join("Dockerfile");
-        let health = "HEALTHCHECK --interval=1s --timeout=5s --retries=1 CMD test ! -e /app/sick\nCMD";
-        fs::write(&path, fs::read_to_string(&path).unwrap().replace("CMD", health)).unwrap();
-    });
+    let lab = Lab::seeded(engine, builder, with_health_check);
+    let (secret, other) =
+        (format!("hunter2+/&{}", lab.project()), format!("only-in-the-file-{}", lab.project()));
+    lab.ssh(&format!("printf 'TOKEN=%s\\nOTHER=%s\\n' '{secret}' '{other}' >>.env")).ok();
     says(&lab, &["deploy", "web"], "verified", "");
     let old = lab.git(&["rev-parse", "HEAD"]).ok();
     let image = || lab.engine.docker(&["inspect", "--format", "{{.Image}}", &lab.containers("web")[0]]).ok();
     let ran = image();
-    fs::write(lab.dev().join("sick"), "").unwrap();
-    lab.git(&["add", "sick"]).ok();
-    lab.edit(PAGE, |page| page.replace("/v3/", "/v4/"));
-    let (sick, code) = at_server(&lab, &["deploy", "web", "-m", "Never healthy"]);
-    assert_eq!((sick["verdict"].as_str(), code), (Some("inconclusive"), 4), "{sick:#}");
-    assert!(sick["reason"].as_str().unwrap().contains("health"), "{sick:#}");
-    assert_ne!(image(), ran, "compose has started it, and sees no fault in it");
+
+    // It says its secrets as they are, in a URL, in a header, and in colour.
+    let script = format!(
+        "touch /tmp/sick; echo plain $TOKEN {other}; echo url $(printf %s \"$TOKEN\" | od -An -v -tx1 | tr -d '\\n' | tr ' ' %)\n\
+         echo header $(printf %s \"user:$TOKEN\" | base64); printf 'colour \\033[31m%s\\033[0m\\033[2J\\n' \"$TOKEN\"",
+    );
+    push(&lab, "v4", &script);
+    let mut deploy = lab.in_dev(UNSTALE);
+    deploy.args(["deploy", "web", "--host", "testhost", "--format", "json", "--dir"]).arg(lab.server());
+    let ran_deploy = Ran::new(&mut deploy);
+    let sick: Value = serde_json::from_str(&ran_deploy.stdout).unwrap();
+    assert_eq!((sick["verdict"].as_str(), ran_deploy.code), (Some("stopped"), 3), "{sick:#}");
+    let reason = sick["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the new version is sick: the health check of `"), "{reason}");
+    assert!(reason.contains(&format!("` from image {} running now; verified: `", &ran[7..19])), "{reason}");
+    assert_eq!(sick["returned"]["verdict"], "verified", "{sick:#}");
+    assert_eq!((image(), lab.serves().as_str()), (ran.clone(), "v3"));
+    let words = &sick["sick"][0];
+    let said = ["plain [TOKEN] [OTHER]", "url [TOKEN]", "header [TOKEN]", "colour [TOKEN]"];
+    assert_eq!(
+        (&words["ailment"], &words["log"]),
+        (&"unhealthy".into(), &serde_json::json!(said)),
+        "{sick:#}"
+    );
+    assert_eq!(words["check"], serde_json::json!(["no: [TOKEN]"]), "{sick:#}");
+    // The control: the container is gone, so another one says what it said.
+    let log = lab
+        .ssh(&format!(
+            "TOKEN='{secret}' sh -c 'rm -f /tmp/sick; sed s,exec.*,, start.sh | sh; rm -f /tmp/sick'"
+        ))
+        .ok();
+    let forms: Vec<&str> = log.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!((forms.len(), forms[0]), (4, secret.as_str()), "{log}");
+    let kept_secret = |text: &str| {
+        for form in forms.iter().take(3).chain([&other.as_str()]) {
+            let form = form.trim_end_matches('=');
+            assert!(form.len() > 10 && !text.contains(form), "{form} in {text}");
+        }
+    };
+    kept_secret(&ran_deploy.stdout);
+    kept_secret(&ran_deploy.stderr);
+    for word in ["hunter2", "plain [TOKEN]", "colour"] {
+        let found = lab.ssh(&format!("grep -rlF '{word}' .git/unstale")).stdout;
+        assert_eq!(found, "", "{word}: the log is neither in the ledger nor in the journal");
+    }
+    let (history, _) = at_server(&lab, &["history"]);
+    assert_eq!(history["causes"][0]["cause"], "unhealthy", "{history:#}");
+    assert_eq!(history["incidents"][0]["open"], true, "{history:#}");
+    let steps = sick["steps"].as_array().unwrap().iter().skip_while(|step| step["id"] != "remove");
+    let least: u64 = steps.map(|step| step["ms"].as_u64().unwrap()).sum();
+    let down = sick["downtime_ms"].as_u64().unwrap();
+    assert!(down >= least, "while the sick one ran, too: {sick:#}");
+    assert_eq!(history["deploys"][1]["downtime_ms"], down, "{history:#}");
     assert_eq!(
         at_server(&lab, &["deploy", "web", "--dry-run"]).0["verdict"],
         "planned",
         "it is not done with"
     );
 
-    let (history, _) = at_server(&lab, &["history"]);
-    assert_eq!(history["totals"]["inconclusive"], 1, "{history:#}");
-    says(&lab, &["rollback", "web"], "verified", &old);
+    // For a look. The way back is told, and `verify` says the same.
+    let (kept, code) = at_server(&lab, &["deploy", "web", "--no-rollback"]);
+    assert_eq!((kept["verdict"].as_str(), code), (Some("stopped"), 3), "{kept:#}");
+    assert!(kept["reason"].as_str().unwrap().contains("kept to be looked at"), "{kept:#}");
+    assert_eq!((lab.serves().as_str(), &kept["returned"]), ("v4", &Value::Null));
+    let name = kept["sick"][0]["container"].as_str().unwrap();
+    let next = |document: &Value| -> Vec<String> {
+        document["next"].as_array().unwrap().iter().map(|next| next.as_str().unwrap().to_owned()).collect()
+    };
+    let ways = next(&kept);
+    assert!(
+        ways[0].starts_with("unstale rollback web --host ")
+            && ways[1].contains(&format!("docker logs {name}")),
+        "{ways:?}"
+    );
+    let looked = says(&lab, &["verify", "web"], "inconclusive", "the health check of");
+    assert_eq!((&next(&looked), &looked["sick"][0]["log"]), (&ways, &serde_json::json!(said)), "{looked:#}");
+
+    // The next one is as sick, and so would be what came back.
+    push(&lab, "v5", "touch /tmp/sick");
+    let (same, code) = at_server(&lab, &["deploy", "web"]);
+    assert_eq!((same["verdict"].as_str(), code), (Some("inconclusive"), 4), "{same:#}");
+    assert!(same["reason"].as_str().unwrap().contains("no better before this deploy"), "{same:#}");
+    assert!(next(&same).iter().any(|way| way.starts_with("unstale rollback web ")), "{same:#}");
+    assert_eq!(lab.serves(), "v5");
+
+    says(&lab, &["rollback", "web", "--to", &old], "verified", &old);
     assert_eq!((image(), lab.serves().as_str()), (ran, "v3"));
     lab.engine.docker(&["image", "prune", "--force"]).ok();
     let (list, _) = at_server(&lab, &["rollback", "web", "--list"]);
     let kept = list["kept"].as_array().unwrap();
-    assert_eq!(kept.iter().filter(|one| one["current"] == false).count(), 1, "the sick one, too: {list:#}");
+    assert!(kept.iter().filter(|one| one["current"] == false).count() >= 2, "the sick ones, too: {list:#}");
 }
 
 /// What an interrupted Compose leaves, and who else runs the image.

@@ -137,6 +137,7 @@ fn containers(verdict: Verdict) -> Judgement {
         diagnosis: None,
         detail: "1 changed file is as in git".into(),
         counts: unstale::protocol::Counts::default(),
+        sick: None,
     };
     let reason = replica.detail.clone();
     Judgement { verdict, reason, replicas: vec![replica], http: Vec::new() }

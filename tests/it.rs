@@ -45,6 +45,7 @@ mod script;
 mod several;
 mod shell;
 mod shipped;
+mod sick;
 mod support;
 mod trace;
 mod yaml;

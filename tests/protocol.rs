@@ -31,6 +31,7 @@ pub(crate) fn container() -> Container {
         started: Some(Moment::seconds(1000)),
         restarts: 0,
         health: Health::None,
+        ended: None,
         mounts: Vec::new(),
         project: "shop".into(),
         working_dir: "/opt/my repo".into(),
@@ -373,6 +374,7 @@ fn the_plan_the_dry_run_and_the_log_are_one_list() {
             expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
+            sick: unstale::protocol::Sickness::default(),
         };
         let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
         let steps = json["steps"].as_array().expect("a list");
@@ -414,7 +416,8 @@ fn what_removes_the_service_can_be_taken_back_with_the_retained_image() {
     let undo = plan.steps[place("remove")].undo_of().expect("it has one");
     let lines: Vec<String> = undo.argvs.iter().map(|a| a.resolve(&sha(NEW)).join(" ")).collect();
     assert_eq!(lines[0], format!("docker tag {} shop-web", retain[3]));
-    assert_eq!(lines[1], "docker compose -p shop up -d --no-build --no-deps web");
+    assert_eq!(lines[1], "docker compose -p shop rm -s -f web", "with its anonymous volumes");
+    assert_eq!(lines[2], "docker compose -p shop up -d --no-build --no-deps web");
 }
 
 #[test]
@@ -1055,6 +1058,7 @@ fn the_ledger_gives_back_the_last_verified_commit() {
             expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
+            sick: unstale::protocol::Sickness::default(),
         };
         report.ledger_line(&Recorded {
             id: "id-1",
@@ -1122,6 +1126,7 @@ fn the_ledger_says_what_the_steps_were_and_how_they_ended() {
             expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
+            sick: unstale::protocol::Sickness::default(),
         };
         let line = report.ledger_line(&Recorded {
             id: "id-1",
@@ -1171,6 +1176,7 @@ fn the_document_has_the_designs_fields() {
         expected_downtime_ms: None,
         next: Vec::new(),
         sample: None,
+        sick: unstale::protocol::Sickness::default(),
     };
     let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
     let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();

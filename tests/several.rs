@@ -22,7 +22,7 @@ services:
       PORT: \"8000\"
   worker:
     image: ${COMPOSE_PROJECT_NAME}-app:main
-    command: [\"python\", \"worker\"]
+    command: [\"sh\", \"/app/worker.sh\"]
     environment:
       PORT: \"8001\"
   other:
@@ -51,7 +51,10 @@ fn told(document: &Value) -> (Vec<&str>, Vec<String>) {
 
 /// What runs one image goes together: down, built once, up, each verified; and back together, if it cannot be built.
 fn together(engine: Engine, builder: Builder) {
-    let lab = Lab::seeded(engine, builder, |dev| fs::write(dev.join("compose.yaml"), COMPOSE).unwrap());
+    let lab = Lab::seeded(engine, builder, |dev| {
+        fs::write(dev.join("compose.yaml"), COMPOSE).unwrap();
+        fs::write(dev.join("worker.sh"), "exec python worker\n").unwrap();
+    });
     lab.deploy_naively().ok();
     let before = ["web", "worker", "other"].map(|service| lab.containers(service));
     assert!(before.iter().all(|ids| ids.len() == 1), "{before:?}");
@@ -122,4 +125,22 @@ fn together(engine: Engine, builder: Builder) {
     }
     assert_eq!(lab.serves(), "v4");
     assert!(stopped["downtime_ms"].as_u64().unwrap() > 0);
+
+    // One that does not come up takes the other along.
+    lab.edit("Dockerfile", |text| text.replace("RUN false", "RUN true"));
+    lab.edit("worker.sh", |_| "exit 3\n".to_owned());
+    lab.commit_and_push("the worker ends");
+    let stopped = run(&lab, &["deploy", "web", "worker"], "stopped", 3);
+    let reason = stopped["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("worker-1` ended with exit code 3") || reason.contains("worker_1` ended"),
+        "{reason}"
+    );
+    assert_eq!(stopped["sick"].as_array().map(Vec::len), Some(1), "{stopped:#}");
+    assert_eq!(stopped["returned"]["verdict"], "inconclusive", "the Dockerfile is another now: {stopped:#}");
+    assert_eq!((lab.serves().as_str(), lab.containers("worker").len()), ("v4", 1), "{reason}");
+    let script = ["exec", &lab.containers("worker")[0], "cat", "/app/worker.sh"];
+    assert_eq!(lab.engine.docker(&script).ok(), "exec python worker");
+    let ledger = lab.ssh("tail -n 2 .git/unstale/ledger.ndjson").ok();
+    assert_eq!(ledger.matches("\"cause\":\"exited\"").count(), 2, "{ledger}");
 }

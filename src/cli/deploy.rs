@@ -10,7 +10,7 @@ use super::{
     target::{TargetArgs, print, print_hosts, print_refused, print_report},
 };
 use crate::{
-    deploy::{self, Mode},
+    deploy::{self, IfSick, Mode},
     protocol::{self, Event, Target, dry_run, visible},
 };
 
@@ -43,6 +43,10 @@ pub(super) struct DeployArgs {
     /// fetches, may have moved
     #[arg(long)]
     pub(super) force: bool,
+    /// If a new container ends, is restarted again and again, or fails its health check: keep it, to be looked at, instead
+    /// of bringing the old version back
+    #[arg(long)]
+    pub(super) no_rollback: bool,
     /// Show the steps and touch nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -91,6 +95,7 @@ pub(super) fn run(
         wait: args.wait,
         with_siblings: args.with_siblings,
         force: args.force,
+        if_sick: if args.no_rollback { IfSick::Keep } else { IfSick::GoBack },
         order: match args.order {
             Order::Protocol => protocol::Order::Protocol,
             Order::BuildFirst => protocol::Order::BuildFirst,

@@ -10,7 +10,7 @@ use super::{
 use crate::protocol::{
     Base, Built, Bytes, Candidate, Compose, Container, Digest, Evidence, FileEvidence, FileState, Found,
     Image, ImageEvidence, Makes, Mount, MountSource, NotShipped, Reach, Recipe, Relation, ReplicaEvidence,
-    Sample, Server, Sha, Target, below, retained, state_of,
+    Sample, Server, Sha, Target, Unsettled, below, retained, state_of,
 };
 
 /// What to measure, and against what.
@@ -62,7 +62,7 @@ pub(super) fn gather(
     ask: &Ask<'_>,
     server: &Server,
     compose: &Compose,
-    unsettled: &HashMap<String, String>,
+    unsettled: &HashMap<String, Unsettled>,
 ) -> Result<(Evidence, Option<Sample>), Lost> {
     let top = server.git().map(|g| g.toplevel.as_str());
     let trees = Trees::read(ask, server, top)?;

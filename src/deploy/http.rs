@@ -35,7 +35,7 @@ impl Session<'_> {
     }
 
     /// Asks until the answer is as expected, or until its time is over; and adds what it says to the verdict on the
-    /// containers. Where that is stale already, one answer is enough.
+    /// containers. Where that is stale already, or one of them is sick, one answer is enough.
     pub(super) fn ask_over_http(
         &self,
         judgement: Judgement,
@@ -53,7 +53,9 @@ impl Session<'_> {
             };
             let judged = judge_http(&self.service, check, commit, &older, &reply);
             let over = begin.elapsed() >= Duration::from_secs(check.timeout);
-            let hopeless = matches!(reply, HttpReply::NoClient(_)) || judgement.verdict == Verdict::Stale;
+            let sick = judgement.sick().next().is_some();
+            let hopeless =
+                matches!(reply, HttpReply::NoClient(_)) || judgement.verdict == Verdict::Stale || sick;
             if judged.verdict == Verdict::Verified || hopeless || over {
                 break judged;
             }

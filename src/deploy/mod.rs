@@ -17,6 +17,7 @@ mod rollback;
 mod run;
 mod services;
 mod session;
+mod sick;
 mod transport;
 mod worker;
 
@@ -36,7 +37,7 @@ pub(crate) use transport::{capture, nonce, program};
 
 use crate::protocol::{
     BuildSource, Cache, Candidate, Event, HttpCheck, Judgement, Logged, Order, Outcome, Plan, Record,
-    Refused, Report, Target, command,
+    Refused, Report, Sickness, Target, command,
 };
 
 /// Says which of the paths that git tracks matter for a service, in the checkout as it is now; or what is wrong with the
@@ -102,6 +103,15 @@ pub enum Mode {
     DryRun,
 }
 
+/// What becomes of a new version that is sick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfSick {
+    /// The version of before comes back.
+    GoBack,
+    /// Its containers are kept, to be looked at.
+    Keep,
+}
+
 /// How to deploy.
 #[derive(Debug, Clone, Copy)]
 pub struct How<'a> {
@@ -119,6 +129,8 @@ pub struct How<'a> {
     pub cache: Cache,
     /// Deploy what runs already, too.
     pub force: bool,
+    /// What becomes of a new version that is sick.
+    pub if_sick: IfSick,
 }
 
 /// Why it went no further.
@@ -213,6 +225,7 @@ fn planned(job: &Job<'_>, plan: &Plan) -> Report {
         expected_downtime_ms: plan.downtime_ms,
         next: Vec::new(),
         sample: None,
+        sick: Sickness::default(),
     }
 }
 
@@ -235,6 +248,7 @@ pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> 
             );
         };
         let (mut judged, mut sample) = (Vec::new(), None);
+        let mut sick = Sickness::default();
         for service in session.of_job(job)? {
             session.turn_to(&service)?;
             session.find_maker(&service)?;
@@ -244,16 +258,20 @@ pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> 
             } else {
                 let (judgement, text) = session.judge(&commit, None, on)?;
                 sample = sample.or(text);
+                sick.containers.extend(session.sickness(&judgement)?.containers);
                 judgement
             };
             judged.push((service, judgement));
         }
         let judgement = Judgement::of_all(judged.iter().map(|(service, one)| (service.as_str(), one)));
         let names: Vec<String> = judged.into_iter().map(|(service, _)| service).collect();
-        Ok((judgement, sample, commit, names.join(" ")))
+        let is_sick = |service: &&String| sick.containers.iter().any(|(one, _)| one.service == **service);
+        let services: Vec<String> = names.iter().filter(is_sick).cloned().collect();
+        let next = session.ways_on(&services, &sick)?;
+        Ok(Report { next, sick, ..Report::judged(names.join(" "), judgement, commit, sample) })
     });
     match result {
-        Ok((judgement, sample, commit, services)) => Report::judged(services, judgement, commit, sample),
+        Ok(report) => report,
         Err(stop) => Report::refused(&job.name(), stop.refused()),
     }
 }

@@ -1,7 +1,7 @@
 //! The services of a job: which they are, which belong together, and one plan for all of them.
 
 use super::{
-    How, Job, Stop,
+    How, IfSick, Job, Stop,
     session::{Session, View},
     transport::Lost,
 };
@@ -91,7 +91,7 @@ impl Session<'_> {
             let desired = Desired { order: how.order, cache: how.cache, maker, ..desired };
             plans.push(self.prepare(&desired, id)?);
         }
-        Ok(together(&plans, &self.seen))
+        Ok(Plan { keeps_sick: how.if_sick == IfSick::Keep, ..together(&plans, &self.seen) })
     }
 
     /// The images of all services of the project. Without a readable project there is none: what is asked next says why.

@@ -16,8 +16,8 @@ use super::{
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Compose, Container, Deploying, Desired, Event, Found,
     Health, Holder, ImageId, Judgement, Needed, Observed, Options, Place, Plan, Question, Refused, Relation,
-    Sample, Server, Sha, Target, below, judge, judge_image, judge_returned, kept, last_verified, locked,
-    plan, refuse_content, refuse_service,
+    Sample, Server, Sha, Target, Unsettled, below, is_looping, judge, judge_image, judge_returned, kept,
+    last_verified, locked, plan, refuse_content, refuse_service, unsettled,
 };
 
 /// What is seen of one service.
@@ -153,6 +153,7 @@ impl<'a> Session<'a> {
             expect: self.expect.map(|e| (e.text.clone(), e.path.clone())),
             holder,
             plan,
+            sick: Vec::new(),
         });
         let written = deploying.and_then(|deploying| {
             worker.write(self.to.as_ref(), &deploying)?;
@@ -447,14 +448,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The verdict on what runs after a deploy was taken back: is it what ran before?
-    pub(super) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<Judgement, Stop> {
+    /// The verdict on what runs after a deploy was taken back: is it what ran before? `from` is the server's commit before
+    /// the deploy, for an image of which no ledger says more.
+    pub(super) fn judge_what_runs(
+        &mut self,
+        from: Option<&Sha>,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Judgement, Stop> {
         self.refresh(&AT_FIRST)?;
         let Some(compose) = self.seen.server.compose() else {
             return Ok(Judgement::unmeasured("compose does not answer on the server"));
         };
         let current = kept(&self.seen, compose, &self.service).into_iter().find(|kept| kept.current);
-        let Some(commit) = current.and_then(|kept| kept.commit) else {
+        let Some(commit) = current.and_then(|kept| kept.commit.or_else(|| from.cloned())) else {
             return Ok(Judgement::unmeasured(
                 "which commit the image of before was built from is not recorded",
             ));
@@ -488,33 +494,27 @@ impl<'a> Session<'a> {
     }
 
     /// Waits until every container has made up its mind, and says why one has not.
-    pub(super) fn settle(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<HashMap<String, String>, Lost> {
+    pub(super) fn settle(
+        &mut self,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<HashMap<String, Unsettled>, Lost> {
         let begin = now();
-        let mut first: HashMap<String, u64> = HashMap::new();
         self.look(&[Question::Containers])?;
         loop {
             let server = &self.seen.server;
-            let mut open = HashMap::new();
-            let mut age_left = Duration::ZERO;
-            for container in server.replicas().filter(|c| c.status != "exited" && c.status != "created") {
-                let restarts = *first.entry(container.id.clone()).or_insert(container.restarts);
-                let age = container.started.map_or(Duration::ZERO, |started| server.now.since(started));
-                let why = if container.restarts != restarts {
-                    format!("it was restarted {} times", container.restarts)
-                } else if !container.runs() {
-                    format!("it is {}", container.status)
-                } else if container.health == Health::Starting {
-                    "its health check has not decided".to_owned()
-                } else if age < SETTLED {
-                    age_left = age_left.max(SETTLED.saturating_sub(age));
-                    "it started a moment ago".to_owned()
-                } else {
-                    continue;
-                };
-                open.insert(container.id.clone(), why);
-            }
-            let limit = if server.replicas().any(|c| c.health == Health::Starting) { HEALTH } else { STABLE };
-            let looping = open.values().any(|w| w.contains("restarted"));
+            let ended = |c: &&Container| matches!(c.status.as_str(), "exited" | "dead" | "created");
+            let waited_for = server.replicas().filter(|c| !ended(c));
+            let open = waited_for.filter_map(|c| Some((c.id.clone(), unsettled(c, server.now)?)));
+            let open: HashMap<String, Unsettled> = open.collect();
+            let limit = if server.replicas().any(|c| c.health == Health::Starting) {
+                HEALTH
+            } else if open.values().any(|unsettled| unsettled.loops) {
+                RESTARTED
+            } else {
+                STABLE
+            };
+            let looping = server.replicas().any(|c| is_looping(c, server.now));
+            let age_left = open.values().map(|unsettled| unsettled.wait).max().unwrap_or_default();
             if open.is_empty() || looping || begin.elapsed() > limit {
                 return Ok(open);
             }
@@ -528,7 +528,11 @@ impl<'a> Session<'a> {
 
     /// The command line of another command for the same service and server.
     pub(super) fn command_line(&self, command: &str) -> String {
-        let services = if command == "resume" { &[][..] } else { &self.services };
+        self.command_for(command, if command == "resume" { &[] } else { &self.services })
+    }
+
+    /// The same for services of one's choice.
+    pub(super) fn command_for(&self, command: &str, services: &[String]) -> String {
         let words = ["unstale", command].map(str::to_owned).into_iter().chain(services.iter().cloned());
         let words = words.chain(self.target.words());
         words.map(|w| crate::protocol::quote(&w)).collect::<Vec<_>>().join(" ")
@@ -561,11 +565,11 @@ pub(super) const BEFORE_A_PLAN: [Question; 8] = [
 const FOR_A_VERDICT: [Question; 5] =
     [Question::Git, Question::Containers, Question::Compose, Question::Images, Question::Ledger];
 
-/// How long a process has to live to count as settled.
-const SETTLED: Duration = Duration::from_secs(3);
-/// Between two looks at one that is not.
+/// Between two looks at one that is not settled.
 const AGAIN: Duration = Duration::from_millis(700);
 /// How long a container may take to settle.
 const STABLE: Duration = Duration::from_secs(15);
+/// The same for one that ended meanwhile, and was started again.
+const RESTARTED: Duration = Duration::from_secs(30);
 /// How long a health check may take to decide.
 const HEALTH: Duration = Duration::from_mins(2);

@@ -4,6 +4,7 @@ use super::{
     names::{Moment, Sha},
     observed::{Builder, Compose, Container, Image, Relation},
     show::Target,
+    sick::Unsettled,
 };
 use crate::analysis::route::{Route, Verdict as End};
 
@@ -176,7 +177,7 @@ pub struct ReplicaEvidence {
     /// The container.
     pub container: Container,
     /// Why it is not settled; `None` when it is.
-    pub unsettled: Option<String>,
+    pub unsettled: Option<Unsettled>,
     /// Its files.
     pub files: Vec<FileEvidence>,
     /// The text of `--expect`, if there was one.

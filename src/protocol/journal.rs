@@ -6,6 +6,7 @@ use super::{
     lock::Holder,
     names::{Moment, Sha},
     plan::Plan,
+    sick::Sick,
 };
 
 /// Everything that another client needs to go on with a deploy.
@@ -21,6 +22,9 @@ pub struct Deploying {
     pub from: Option<Sha>,
     /// The text that proves it, and where it must be.
     pub expect: Option<(String, String)>,
+    /// The sick containers for which it is taken back, once that is begun.
+    #[serde(default)]
+    pub sick: Vec<Sick>,
 }
 
 /// A command that the worker was told to run.

@@ -6,8 +6,9 @@ use super::{
     event::State,
     names::{Moment, Sha},
     plan::{Cache, Order},
-    report::{Logged, Report},
+    report::{Logged, Outcome, Report},
     show::Target,
+    sick::Ailment,
     step::Place,
     verdict::{Judged, Verdict},
 };
@@ -139,6 +140,10 @@ impl LedgerEntry {
             Target::Local { dir } => (None, dir),
             Target::Ssh { host, dir } => (Some(host.clone()), dir),
         };
+        // All services of a deploy go back for the one that is sick.
+        let sick = report.sick.containers.iter().map(|(sick, _)| sick.ailment).max();
+        let sick = sick.filter(|_| matches!(report.outcome, Outcome::Stopped { .. })).map(Ailment::as_str);
+        let cause = sick.or(worst.map(|d| d.cause.as_str()));
         let reason = report.outcome.reason();
         Self {
             schema: 1,
@@ -149,7 +154,7 @@ impl LedgerEntry {
             to: report.expected.as_ref().map(ToString::to_string),
             image: images.first().cloned(),
             verdict: report.outcome.word().to_owned(),
-            cause: worst.map(|d| d.cause.as_str().to_owned()),
+            cause: cause.map(str::to_owned),
             downtime_ms: report.downtime_ms,
             steps: ran().map(LedgerStep::of).collect(),
             who: about.who.map(str::to_owned),

@@ -18,9 +18,12 @@ mod names;
 mod observed;
 mod plan;
 mod preflight;
+mod redact;
 mod report;
 mod rollback;
 mod show;
+mod sick;
+mod sickness;
 mod site;
 mod step;
 mod verdict;
@@ -46,9 +49,14 @@ pub use observed::{
 };
 pub use plan::{Cache, Desired, Options, Order, Plan, plan, together};
 pub use preflight::{Refused, locked, refuse_content, refuse_lock, refuse_service, unreachable};
+pub use redact::Redactor;
 pub use report::{Logged, Outcome, Report, Sample};
 pub use rollback::{Retained, choose, judge_returned, kept, plan_back};
 pub use show::{Target, command, dry_run, quote, quote_for_script, visible};
+pub use sick::{
+    Ailment, Ended, LastWords, Sick, Treatment, Unsettled, is_looping, sick_before, sick_words, unsettled,
+};
+pub use sickness::Sickness;
 pub use site::{Neighbour, Port, Room, Site, Wants};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo, When};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

@@ -31,7 +31,7 @@ impl<'a> Moves<'a> {
         compose: &'a Compose,
     ) -> Self {
         let old: Vec<&Container> = seen.server.replicas().collect();
-        let replicas = old.iter().filter(|c| c.runs()).count().max(1);
+        let replicas = old.iter().filter(|c| c.runs() || c.status == "restarting").count().max(1);
         Self { service, options, seen, compose, old, replicas }
     }
 
@@ -88,8 +88,13 @@ impl<'a> Moves<'a> {
         }
         Some(step.undo(Undo {
             cause: "the image that ran before runs again".to_owned(),
-            argvs: vec![self.retag(), self.up()],
+            argvs: vec![self.retag(), self.clear(), self.up()],
         }))
+    }
+
+    /// Removes what there is of the new version: Compose would carry its anonymous volumes over to the container of before.
+    fn clear(&self) -> Argv {
+        Argv::new(self.compose.argv(&["rm", "-s", "-f", self.service]))
     }
 
     /// Prunes all that nothing uses, and builds without a cache.
@@ -188,7 +193,7 @@ impl<'a> Moves<'a> {
 
     /// Replaces the container of a build that came out stale, and verifies once more.
     pub(super) fn start_again(&self) -> Vec<Step> {
-        let remove = Argv::new(self.compose.argv(&["rm", "-s", "-f", self.service]));
+        let remove = self.clear();
         let cause = "the container of the stale image keeps it";
         let remove = Step::new("remove-again", Phase::Up, Place::Server, cause, remove, Probe::NoContainers);
         let running = Probe::Running { replicas: self.replicas };

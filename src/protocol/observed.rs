@@ -4,6 +4,7 @@ use super::{
     content::{Needed, Submodule},
     lock::Lock,
     names::{ImageId, Moment, Sha},
+    sick::Ended,
     site::{Site, Wants},
 };
 
@@ -279,6 +280,8 @@ pub struct Container {
     pub restarts: u64,
     /// Its health check.
     pub health: Health,
+    /// How its process ended, while none runs.
+    pub ended: Option<Ended>,
     /// Its mounts, tmpfs included.
     pub mounts: Vec<Mount>,
     /// The Compose project that made it.

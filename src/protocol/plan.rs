@@ -1,5 +1,7 @@
 //! The protocol: from what is wanted and what was seen to the list of steps, or to a refusal.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,6 +10,7 @@ use super::{
     names::Sha,
     observed::{Observed, ServerGit, Upstream},
     preflight::{Refused, refuse_here, refuse_lock, refuse_server},
+    sick::{Ailment, sick_before},
     step::{Argv, Phase, Place, Probe, Step, When},
 };
 
@@ -103,6 +106,12 @@ pub struct Plan {
     /// counts never ran here.
     #[serde(default)]
     pub downtime_ms: Option<u64>,
+    /// What ailed a service before, by its name, if all of its containers were sick.
+    #[serde(default)]
+    pub sick_before: BTreeMap<String, Ailment>,
+    /// Whether sick containers of the new version stay, to be looked at.
+    #[serde(default)]
+    pub keeps_sick: bool,
 }
 
 impl Plan {
@@ -180,7 +189,10 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
     let commit = if commits { None } else { seen.here.head.clone() };
     let services = vec![desired.service.clone()];
     let downtime_ms = downtime(&steps, &desired.service, seen);
-    Ok(Plan { downtime_ms, services, steps, commit, replicas: moves.replicas })
+    let ailing = sick_before(&seen.server).map(|ailment| (desired.service.clone(), ailment));
+    let sick_before = ailing.into_iter().collect();
+    let replicas = moves.replicas;
+    Ok(Plan { downtime_ms, services, steps, commit, replicas, sick_before, keeps_sick: false })
 }
 
 /// The plans of several services of one server as one: what they share is done once, and what each has of its own stands
@@ -217,6 +229,8 @@ pub fn together(plans: &[Plan], seen: &Observed) -> Plan {
         commit: plans.first().and_then(|plan| plan.commit.clone()),
         replicas: plans.iter().map(|plan| plan.replicas).max().unwrap_or(1),
         steps,
+        sick_before: plans.iter().flat_map(|plan| plan.sick_before.clone()).collect(),
+        keeps_sick: plans.iter().any(|plan| plan.keeps_sick),
     }
 }
 

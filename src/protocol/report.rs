@@ -10,6 +10,7 @@ use super::{
     names::Sha,
     preflight::Refused,
     show::{quote, visible},
+    sickness::{Sickness, WireReturned, WireSick},
     step::Step,
     verdict::{Judged, Judgement, Verdict},
 };
@@ -117,6 +118,8 @@ pub struct Report {
     pub next: Vec<String>,
     /// A text to look for.
     pub sample: Option<Sample>,
+    /// Sick containers.
+    pub sick: Sickness,
 }
 
 impl Report {
@@ -131,6 +134,7 @@ impl Report {
             expected_downtime_ms: None,
             next: Vec::new(),
             sample: None,
+            sick: Sickness::default(),
         }
     }
 
@@ -145,6 +149,7 @@ impl Report {
             expected_downtime_ms: None,
             next: Vec::new(),
             sample,
+            sick: Sickness::default(),
         }
     }
 
@@ -171,6 +176,8 @@ impl Report {
             expected: self.expected.as_ref().map(Sha::as_str),
             replicas,
             http: self.outcome.http().iter().map(wire_http).collect(),
+            sick: self.sick.wire(),
+            returned: self.sick.wire_returned(),
             steps: self.steps.iter().map(wire_step).collect(),
             downtime_ms: self.downtime_ms,
             expected_downtime_ms: self.expected_downtime_ms,
@@ -221,6 +228,7 @@ impl Report {
                 line(format!("    cure      {}", diagnosis.cure));
             }
         }
+        self.sick.lines().into_iter().for_each(&mut line);
         if let Some(sample) = &self.sample {
             line(format!("  new text  {} in {}", quote(&sample.text), sample.at));
             line(format!("  look      {}", sample.command));
@@ -246,6 +254,10 @@ struct WireDocument<'a> {
     replicas: Vec<WireReplica<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     http: Vec<WireHttp<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sick: Vec<WireSick<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    returned: Option<WireReturned<'a>>,
     steps: Vec<WireStep<'a>>,
     downtime_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ use super::{
     observed::{Compose, Health, Observed},
     plan::{Options, Plan, downtime},
     preflight::{Refused, refuse_lock, refuse_service},
+    sick::{Sick, sick_before},
     step::{Argv, Phase, Place, Probe, Step},
     verdict::{Counts, FileState, Judged, Judgement, Verdict, state_of},
 };
@@ -129,7 +130,10 @@ pub fn plan_back(
     steps.extend(moves.record());
     let (downtime_ms, replicas) = (downtime(&steps, service, seen), moves.replicas);
     let services = vec![service.to_owned()];
-    Ok((Plan { steps, services, commit: Some(commit), replicas, downtime_ms }, chosen))
+    let sick_before = sick_before(server).map(|ailment| (service.to_owned(), ailment)).into_iter().collect();
+    let commit = Some(commit);
+    let plan = Plan { steps, services, commit, replicas, downtime_ms, sick_before, keeps_sick: false };
+    Ok((plan, chosen))
 }
 
 /// Judges what runs after the way back: the very image, and the bytes of its commit. The server's checkout is newer, and
@@ -157,6 +161,7 @@ fn returned(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> 
         diagnosis: None,
         detail,
         counts,
+        sick: Sick::of(&evidence.service, replica),
     }
 }
 
@@ -219,9 +224,12 @@ fn decide(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> (V
             "`{name}` runs the image of {commit}; none of the files that differ from the newer commit is in it, so the bytes prove nothing"
         ));
     }
-    let files = if fresh.len() == 1 { "1 file that differs" } else { "the files that differ" };
+    let (files, are) = match fresh.len() {
+        1 => ("1 file that differs", "is as it was"),
+        _ => ("the files that differ", "are as they were"),
+    };
     (
         Verdict::Verified,
-        format!("`{name}` runs the image of {commit} again, and {files} from the newer commit is as it was"),
+        format!("`{name}` runs the image of {commit} again, and {files} from the newer commit {are}"),
     )
 }

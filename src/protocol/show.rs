@@ -246,5 +246,9 @@ pub fn dry_run(plan: &Plan, target: &Target) -> String {
         };
         writeln!(text, "expected downtime: {words}").expect("a String takes everything");
     }
+    if plan.keeps_sick {
+        let words = "a new container that is sick is kept, and nothing is undone for it (`--no-rollback`)";
+        writeln!(text, "{words}").expect("a String takes everything");
+    }
     text
 }

@@ -8,6 +8,7 @@ use super::{
     http::HttpJudged,
     names::{Moment, Sha},
     observed::{Health, Mount, MountSource, Relation},
+    sick::Sick,
 };
 
 /// The only three verdicts. Ordered: worse is greater.
@@ -128,6 +129,8 @@ pub struct Judged {
     pub detail: String,
     /// Its files.
     pub counts: Counts,
+    /// Whether it is sick, whatever its bytes are.
+    pub sick: Option<Sick>,
 }
 
 /// The verdict on a service: the worst of its containers.
@@ -218,6 +221,7 @@ fn judge_replica(evidence: &Evidence, replica: &ReplicaEvidence) -> Judged {
         diagnosis,
         detail,
         counts,
+        sick: Sick::of(&evidence.service, replica),
     }
 }
 

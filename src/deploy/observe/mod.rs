@@ -13,8 +13,8 @@ use super::{
     transport::{Lost, Transport},
 };
 use crate::protocol::{
-    Builder, Compose, Container, Engine, Health, Image, ImageId, LedgerFile, Moment, Mount, MountSource,
-    Question, Server, Sha,
+    Builder, Compose, Container, Ended, Engine, Health, Image, ImageId, LedgerFile, Moment, Mount,
+    MountSource, Question, Server, Sha,
 };
 
 /// What is asked about.
@@ -295,11 +295,18 @@ fn container(value: &Value) -> Option<Container> {
         started: Moment::parse(text(state, "StartedAt")),
         restarts: value["restarts"].as_u64().unwrap_or(0),
         health,
+        ended: ended(state),
         mounts,
         project: label("project"),
         working_dir: label("project.working_dir"),
         config_files: files.split(',').filter(|f| !f.is_empty()).map(str::to_owned).collect(),
     })
+}
+
+fn ended(state: &Value) -> Option<Ended> {
+    let over = matches!(text(state, "Status"), "exited" | "dead" | "restarting");
+    let code = state["ExitCode"].as_i64().filter(|_| over)?;
+    Some(Ended { code, for_memory: state["OOMKilled"] == true })
 }
 
 fn mount(value: &Value) -> Mount {

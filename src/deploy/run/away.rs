@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Failure, PAUSE, Run};
+use super::{Failure, PAUSE, Run, sick::SickEnd};
 use crate::{
     deploy::interrupt,
     protocol::{Event, Logged, Outcome, Phase, Probe, Question, Server, State, Verdict},
@@ -26,7 +26,7 @@ impl Run<'_, '_> {
         let why = match &result {
             Ok(()) if self.is_unproven(index) => String::new(),
             Ok(()) | Err(Failure::Gone(_)) => return result,
-            Err(Failure::Said(why)) => format!(": {why}"),
+            Err(Failure::Said(why) | Failure::Sick(SickEnd { why, .. })) => format!(": {why}"),
         };
         if self.docker_answers()? && !self.session.docker_was_away {
             return result;

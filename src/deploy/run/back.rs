@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Failure, Run, text};
+use super::{Failure, Run, text, whole_millis};
 use crate::{
     deploy::{Stop, transport::Finished},
     protocol::{
         Actor, Carried, Event, Judgement, Outcome, Phase, Place, Probe, Question, Refused, State, Step, Task,
-        Undo, When,
+        Treatment, Undo, When,
     },
 };
 
@@ -19,8 +19,14 @@ impl Run<'_, '_> {
                 self.steps[n].record.state = State::Done;
             }
         }
-        let now = self.take_back(index, on);
-        let why = "the deploy was left half-way".to_owned();
+        let sick = self.remember(&self.deploying.sick);
+        let mut now = self.take_back(index, on);
+        self.count_downtime(index);
+        if sick.is_some() {
+            self.treated = Some(Treatment::Back);
+            now = self.look_at_what_came_back(now, on);
+        }
+        let why = sick.unwrap_or_else(|| "the deploy was left half-way".to_owned());
         self.outcome = Some(Outcome::Stopped { why, now });
         if !self.open {
             self.record_failure(on);
@@ -30,15 +36,21 @@ impl Run<'_, '_> {
     /// After a way back: whether what runs is what ran before.
     pub(in crate::deploy) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Stop> {
         if !self.open {
-            let mut judged = Vec::new();
-            for service in &self.plan.services {
-                self.session.turn_to(service)?;
-                judged.push((service.as_str(), self.session.judge_what_runs(on)?));
-            }
-            let judged = judged.iter().map(|(service, one)| (*service, one));
-            self.outcome = Some(Outcome::Judged(Judgement::of_all(judged)));
+            self.outcome = Some(Outcome::Judged(self.judged_after_the_way_back(on)?));
         }
         Ok(())
+    }
+
+    pub(super) fn judged_after_the_way_back(
+        &mut self,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Judgement, Stop> {
+        let mut judged = Vec::new();
+        for service in &self.plan.services {
+            self.session.turn_to(service)?;
+            judged.push((service.as_str(), self.session.judge_what_runs(self.from.as_ref(), on)?));
+        }
+        Ok(Judgement::of_all(judged.iter().map(|(service, one)| (*service, one))))
     }
 
     /// Ends before a step. Where the server still runs and holds what it did before, nobody has to go on with it.
@@ -67,6 +79,7 @@ impl Run<'_, '_> {
         let (why, gone) = match failure {
             Failure::Said(why) => (why, false),
             Failure::Gone(why) => (why, true),
+            Failure::Sick(end) => return self.end_sick(index, end, on),
         };
         let only_the_ledger = step.when() == When::Always && *step.post() != Probe::Verified;
         if let (Some(Outcome::Judged(_)), true) = (&self.outcome, only_the_ledger) {
@@ -97,7 +110,7 @@ impl Run<'_, '_> {
     }
 
     /// Takes back the failed step and the ones before it, last first; says what runs then.
-    fn take_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> String {
+    pub(super) fn take_back(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> String {
         let mut brought = None;
         for n in (0..=index).rev() {
             let step = self.plan.steps[n].clone();
@@ -106,13 +119,14 @@ impl Run<'_, '_> {
             };
             on(&Event::Note(&format!("taking back `{}`: {}", step.id(), undo.cause)));
             let mut failed = None;
-            for argv in &undo.argvs {
+            for argv in &undo.argvs[self.taken_back_already(n, undo)..] {
                 let words: Vec<String> = argv.0.iter().filter_map(text).collect();
                 let nth = self.journal.tasks.iter().filter(|c| c.task.index == n && c.task.undo).count();
                 match self.watch(&Task { index: n, nth, undo: true }, &step, &words, "", on) {
                     Ok(Finished { code: 0, .. }) => {}
                     Ok(Finished { tail, .. }) => failed = Some(tail.last().cloned().unwrap_or_default()),
                     Err(Failure::Said(why) | Failure::Gone(why)) => failed = Some(why),
+                    Err(Failure::Sick(end)) => failed = Some(end.why),
                 }
                 if failed.is_some() {
                     break;
@@ -135,12 +149,38 @@ impl Run<'_, '_> {
         self.what_runs(brought)
     }
 
+    /// How many of the commands that take a step back another client had done. The last one, which starts what ran before,
+    /// is done again: it changes nothing where that runs.
+    fn taken_back_already(&self, index: usize, undo: &Undo) -> usize {
+        let of_step = self.journal.tasks.iter().filter(|c| c.task.index == index && c.task.undo);
+        let done = of_step.take_while(|carried| carried.code == Some(0)).count();
+        done.min(undo.argvs.len().saturating_sub(1))
+    }
+
+    /// The downtime of what another client removed: by the server's clock, from then to the start of what runs now.
+    fn count_downtime(&mut self, index: usize) {
+        for service in self.plan.services.clone() {
+            let takes = |n: &usize| self.plan.steps[*n].removes() && self.plan.steps[*n].concerns(&service);
+            let Some(removed) = (0..=index).filter(takes).find_map(|n| self.journal.of_step(n)) else {
+                continue;
+            };
+            let began = removed.began;
+            if self.session.turn_to(&service).is_err() {
+                continue;
+            }
+            let runs = self.session.seen.server.replicas().filter(|container| container.runs());
+            let until = runs.filter_map(|c| c.started).min().unwrap_or(self.session.seen.server.now);
+            let ms = whole_millis(until.since(began));
+            self.of.entry(service).or_default().downtime_ms = ms;
+        }
+    }
+
     fn by_hand(&self, undo: &Undo) -> String {
         let words = |argv: &crate::protocol::Argv| argv.0.iter().filter_map(text).collect::<Vec<String>>();
         self.session.target.paste_all(&undo.argvs.iter().map(words).collect::<Vec<_>>())
     }
 
-    fn what_runs(&mut self, brought: Option<String>) -> String {
+    pub(super) fn what_runs(&mut self, brought: Option<String>) -> String {
         let mut running = Vec::new();
         for service in &self.plan.services {
             let about = [Question::Containers, Question::Compose, Question::Images];
@@ -165,7 +205,7 @@ impl Run<'_, '_> {
     }
 
     /// Writes the failure into the ledgers; that this fails too changes nothing.
-    fn record_failure(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
+    pub(super) fn record_failure(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
         for of in self.of.values_mut() {
             of.up_again(Duration::ZERO);
         }

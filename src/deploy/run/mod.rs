@@ -2,6 +2,7 @@
 
 mod away;
 mod back;
+mod sick;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,8 +16,8 @@ use super::{
 };
 use crate::protocol::{
     Again, Builder, Built, Carried, Deploying, Event, Holds, Journal, Judgement, Logged, Moment, Outcome,
-    Phase, Place, Plan, Probe, Question, Record, Recorded, Report, Sample, Sha, State, Stdin, Step, Task,
-    Verdict, When, command,
+    Phase, Place, Plan, Probe, Question, Record, Recorded, Report, Sample, Sha, Sickness, State, Stdin, Step,
+    Task, Treatment, Verdict, When, command,
 };
 
 /// How long a post probe may fail before it counts: containers take a moment to appear.
@@ -45,12 +46,16 @@ pub(super) struct Run<'a, 'b> {
     others: Vec<String>,
     /// Those of them that did not come back when Docker did.
     down: Vec<String>,
+    sick: Sickness,
+    treated: Option<Treatment>,
 }
 
 /// What is known of one service.
 #[derive(Default)]
 struct Of {
     down_since: Option<Instant>,
+    /// When its containers were removed last, and the downtime before that.
+    removed: Option<(Instant, u64)>,
     downtime_ms: u64,
     judgement: Option<Judgement>,
     sample: Option<Sample>,
@@ -59,6 +64,11 @@ struct Of {
 }
 
 impl Of {
+    fn goes_down(&mut self, since: Option<Instant>) {
+        self.removed = since.map(|since| (since, self.downtime_ms));
+        self.down_since = since;
+    }
+
     /// It runs, and since when.
     fn up_again(&mut self, since: Duration) {
         if let Some(down) = self.down_since.take() {
@@ -73,6 +83,8 @@ enum Failure {
     Said(String),
     /// The machine is gone, and with it the knowledge of what was done.
     Gone(String),
+    /// The new version is sick.
+    Sick(sick::SickEnd),
 }
 
 impl From<Lost> for Failure {
@@ -111,6 +123,8 @@ impl<'a, 'b> Run<'a, 'b> {
         Self {
             others,
             down: Vec::new(),
+            sick: Sickness::default(),
+            treated: None,
             deploying,
             plan,
             id: &deploying.holder.id,
@@ -162,7 +176,9 @@ impl Run<'_, '_> {
         let result = self.attempt(index, &step, on);
         let (state, detail) = match &result {
             Ok((state, detail)) => (*state, detail.clone()),
-            Err(Failure::Said(why) | Failure::Gone(why)) => (State::Failed, why.clone()),
+            Err(Failure::Said(why) | Failure::Gone(why) | Failure::Sick(sick::SickEnd { why, .. })) => {
+                (State::Failed, why.clone())
+            }
         };
         let ms = millis(begin);
         self.steps[index].record = Record { state, ms, detail: detail.clone() };
@@ -204,10 +220,10 @@ impl Run<'_, '_> {
             return Err(Failure::Said(why));
         }
         if step.removes() && self.session.seen.server.replicas().any(crate::protocol::Container::runs) {
-            self.now().down_since = Some(super::now());
+            self.now().goes_down(Some(super::now()));
         }
         match step.post() {
-            Probe::Verified => return self.verify(on),
+            Probe::Verified => return self.verify(index, on),
             Probe::ImageFresh => return self.check_image(index),
             _ => {}
         }
@@ -277,7 +293,10 @@ impl Run<'_, '_> {
         if self.commit.is_none() {
             self.made(self.session.repo.commit("HEAD")?)?;
         }
-        self.confirm(step)
+        match self.confirm(step) {
+            Err(Failure::Said(why)) if self.is_for_the_verdict(step) => Ok((State::Done, why)),
+            confirmed => confirmed,
+        }
     }
 
     /// From now on the commit is known, to whoever goes on with this deploy, too.
@@ -364,7 +383,7 @@ impl Run<'_, '_> {
                 Holds::Unknown(why) => return Ok((State::Done, format!("not checked: {why}"))),
                 // What uses a snapshot now may keep it; whether it did harm, the evidence says.
                 Holds::No(why) if *step.post() == Probe::NoSnapshots => return Ok((State::Done, why)),
-                Holds::No(why) if !patient || begin.elapsed() > PATIENCE => {
+                Holds::No(why) if !patient || begin.elapsed() > PATIENCE || self.has_ended() => {
                     return Err(Failure::Said(format!("`{}` ended well, but {why}", step.id())));
                 }
                 Holds::No(_) => {
@@ -416,14 +435,20 @@ impl Run<'_, '_> {
         }
     }
 
-    fn verify(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
+    fn verify(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
         let commit = self.commit.clone().expect("the plan knows the commit, or its first step made it");
-        let (judgement, sample) = match self.session.judge(&commit, self.from.as_ref(), on) {
+        let (mut judgement, sample) = match self.session.judge(&commit, self.from.as_ref(), on) {
             Ok(found) => found,
             // The new version is up: that it cannot be measured is no reason to take it back.
             Err(Stop::Refused(refused)) => (Judgement::unmeasured(refused.message), None),
             Err(Stop::Lost(lost)) => return Err(lost.into()),
         };
+        if let Some(end) = self.treat(index, &mut judgement)? {
+            return Err(Failure::Sick(end));
+        }
+        if self.session.seen.server.replicas().any(crate::protocol::Container::runs) {
+            self.up_again();
+        }
         let verified = judgement.verdict == Verdict::Verified;
         let words = format!("{}: {}", judgement.verdict.as_str(), judgement.reason);
         let of = self.now();
@@ -440,9 +465,15 @@ impl Run<'_, '_> {
     /// Of a removal that was done before this client came.
     fn was_down_since(&mut self, began: crate::protocol::Moment) {
         let server = &self.session.seen.server;
-        if !server.replicas().any(crate::protocol::Container::runs) {
-            let since = server.answered.since(began);
-            self.now().down_since = super::now().checked_sub(since);
+        let since = super::now().checked_sub(server.answered.since(began));
+        let runs = server.replicas().filter(|container| container.runs());
+        let up = runs.filter_map(|container| container.started).min();
+        let up = up.map(|started| whole_millis(started.since(began)));
+        let of = self.now();
+        of.goes_down(since);
+        if let Some(up) = up {
+            of.down_since = None;
+            of.downtime_ms = up;
         }
     }
 
@@ -496,11 +527,12 @@ impl Run<'_, '_> {
             expected_downtime_ms: self.plan.downtime_ms,
             next: Vec::new(),
             sample: of().find_map(|of| of.sample.clone()),
+            sick: self.sick.clone(),
         }
     }
 
     /// Ends the worker, and says how it all ended.
-    pub(super) fn report(self) -> Report {
+    pub(super) fn report(mut self) -> Report {
         if let Some(worker) = &self.session.worker {
             let to = self.session.to.as_ref();
             // A server that is gone keeps it: `resume` finds it unfinished.
@@ -510,10 +542,12 @@ impl Run<'_, '_> {
                 outcome => worker.end(to, outcome.as_ref().map_or("planned", Outcome::word)),
             });
         }
+        let ways_on = self.ways_on();
         let mut report = self.summary();
         report.next = match &report.outcome {
             Outcome::Stopped { .. } if self.open => {
-                vec![self.session.command_line("resume"), self.session.command_line("rollback")]
+                let first = &self.session.services[..1];
+                vec![self.session.command_line("resume"), self.session.command_for("rollback", first)]
             }
             Outcome::Stopped { .. } => vec![self.session.command_line("deploy")],
             Outcome::Judged(judgement) if judgement.verdict != Verdict::Verified => {
@@ -521,6 +555,10 @@ impl Run<'_, '_> {
             }
             _ => Vec::new(),
         };
+        if self.treated == Some(Treatment::Kept) {
+            report.next.clear();
+        }
+        report.next.extend(ways_on);
         report.next.extend(self.starts_them());
         report
     }
