@@ -327,7 +327,7 @@ impl<'a> Session<'a> {
         self.docker_was_away |=
             open.iter().any(|question| matches!(question, Question::Containers | Question::Images));
         self.fresh.extend(answered);
-        self.fresh.retain(|question| !open.contains(&question));
+        self.fresh.retain(|question| !open.contains(question));
     }
 
     /// Asks what was not answered since something was changed.
