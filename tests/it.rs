@@ -44,6 +44,7 @@ mod script;
 mod several;
 mod shell;
 mod support;
+mod thin;
 mod trace;
 mod yaml;
 mod zoo;

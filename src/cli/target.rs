@@ -71,6 +71,7 @@ impl PlaceArgs {
             expect: None,
             candidates: door.candidates,
             checks: door.checks,
+            keeps: door.keeps,
         };
         Ok(self.targets(&door.here)?.into_iter().map(job).collect())
     }

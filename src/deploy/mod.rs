@@ -47,6 +47,10 @@ pub type Candidates<'a> = &'a (dyn Fn(&Asked<'_>) -> Result<Vec<Candidate>, Stri
 /// the server's is known; or why that cannot be told.
 pub type Checks<'a> = &'a (dyn Fn(Option<&str>) -> Result<BTreeMap<String, HttpCheck>, String> + Sync);
 
+/// Says how many images of before stay kept after a verified deploy, for the compose file's folder as [`Checks`]; or why
+/// that cannot be told.
+pub type Keeps<'a> = &'a (dyn Fn(Option<&str>) -> Result<usize, String> + Sync);
+
 /// What [`Candidates`] are asked for.
 #[derive(Debug)]
 pub struct Asked<'a> {
@@ -84,6 +88,8 @@ pub struct Job<'a> {
     pub candidates: Candidates<'a>,
     /// What the services have to answer.
     pub checks: Checks<'a>,
+    /// How many images stay kept.
+    pub keeps: Keeps<'a>,
 }
 
 impl Job<'_> {

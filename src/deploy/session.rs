@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    Asked, Candidates, Checks, Expect, Job, Stop, connect, evidence,
+    Asked, Candidates, Checks, Expect, Job, Keeps, Stop, connect, evidence,
     git::{self, Repo},
     nonce, now, observe, pause,
     transport::{Local, Lost, Transport},
@@ -41,6 +41,7 @@ pub(super) struct Session<'a> {
     pub(super) expect: Option<&'a Expect>,
     pub(super) candidates: Candidates<'a>,
     pub(super) checks: Checks<'a>,
+    pub(super) keeps: Keeps<'a>,
     pub(super) commit: Option<Sha>,
     pub(super) seen: Observed,
     pub(super) built: Built,
@@ -90,6 +91,7 @@ impl<'a> Session<'a> {
             expect: job.expect.as_ref(),
             candidates: job.candidates,
             checks: job.checks,
+            keeps: job.keeps,
             commit,
             built: Built::Unknown,
             worker: None,
@@ -158,7 +160,7 @@ impl<'a> Session<'a> {
     /// Everything that is done before the first change: the plan, or a refusal.
     pub(super) fn prepare(&mut self, desired: &Desired, id: &str) -> Result<Plan, Stop> {
         self.refresh(&[Question::Here, Question::Lock, Question::Site])?;
-        let options = self.options(id);
+        let options = Options { keep: self.keep()?, ..self.options(id) };
         let plan = plan(desired, &self.seen, &options)?;
         let candidates = self.files(self.commit.as_ref())?;
         self.seen.needed = self.needed(&candidates)?;
@@ -186,6 +188,7 @@ impl<'a> Session<'a> {
             cache_bust: self.seen.server.now.compact(),
             target_words: self.target.words(),
             expect_words: expect_words.into_iter().flatten().map(str::to_owned).collect(),
+            keep: usize::MAX,
         }
     }
 

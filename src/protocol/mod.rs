@@ -23,6 +23,7 @@ mod rollback;
 mod show;
 mod site;
 mod step;
+mod thin;
 mod verdict;
 
 pub use content::{Checked, Lfs, Needed, Submodule};

@@ -9,6 +9,7 @@ use super::{
     observed::{Observed, ServerGit, Upstream},
     preflight::{Refused, refuse_here, refuse_lock, refuse_server},
     step::{Argv, Phase, Place, Probe, Step, When},
+    thin::thin,
 };
 
 /// What the user asks for.
@@ -85,6 +86,8 @@ pub struct Options {
     pub target_words: Vec<String>,
     /// The words that name the text that proves it; none without one.
     pub expect_words: Vec<String>,
+    /// How many images of before stay kept after a verified deploy.
+    pub keep: usize,
 }
 
 /// The steps, in the order in which they are shown, run, logged and taken back.
@@ -177,6 +180,7 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
         steps.extend(moves.start_again());
     }
     steps.extend(moves.record());
+    steps.extend(thin(&moves, &desired.service, options, seen, compose));
     let commit = if commits { None } else { seen.here.head.clone() };
     let services = vec![desired.service.clone()];
     let downtime_ms = downtime(&steps, &desired.service, seen);

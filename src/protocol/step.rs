@@ -135,6 +135,8 @@ pub enum When {
     /// Only if what was looked at last is stale, and a build could end that: the way from a build with cache back to one
     /// without.
     IfStale,
+    /// Only if the deploy is verified. What becomes of it then says nothing of the deploy.
+    IfVerified,
 }
 
 /// A part of the read-only observation.
@@ -191,6 +193,11 @@ pub enum Probe {
         tag: String,
         /// The image.
         image: ImageId,
+    },
+    /// No image carries one of the tags.
+    Untagged {
+        /// The tags.
+        tags: Vec<String>,
     },
     /// The containers do not exist any more.
     Gone {
@@ -255,7 +262,7 @@ impl Probe {
             | Self::Pushed
             | Self::LedgerFolder { place: Place::Here }
             | Self::Recorded { place: Place::Here, .. } => &[Question::Here],
-            Self::Tagged { .. } => &[Question::Images],
+            Self::Tagged { .. } | Self::Untagged { .. } => &[Question::Images],
             Self::Gone { .. } => &[Question::Containers],
             Self::NoContainers => &[Question::Containers, Question::Compose],
             Self::Fetched | Self::AtCommit | Self::CleanAtCommit => &[Question::Git],
@@ -292,6 +299,13 @@ impl Probe {
                 (_, found) => {
                     check(found.is_some_and(|i| i.id == *image), || format!("`{tag}` is not on that image"))
                 }
+            },
+            Self::Untagged { tags } => match &server.images {
+                None => not_asked(),
+                Some(_) => match tags.iter().find(|tag| server.image(tag).is_some()) {
+                    Some(tag) => Holds::No(format!("`{tag}` is still on an image")),
+                    None => Holds::Yes,
+                },
             },
             Self::Gone { ids } => match &server.containers {
                 None => not_asked(),
@@ -478,6 +492,12 @@ impl Step {
     #[must_use]
     pub fn if_stale(self) -> Self {
         Self { when: When::IfStale, ..self }
+    }
+
+    /// Runs only if the deploy is verified.
+    #[must_use]
+    pub fn if_verified(self) -> Self {
+        Self { when: When::IfVerified, ..self }
     }
 
     /// Reads something.

@@ -94,6 +94,15 @@ pub(super) fn after(list: &Checklist<'_>, step: &Step) -> See {
             );
             see("the image that runs has a second tag, so that nothing prunes it", vec![look])
         }
+        Probe::Untagged { tags } => {
+            let argv = ["docker", "image", "ls", "-q"].map(str::to_owned).into_iter();
+            let argv =
+                argv.chain(tags.iter().flat_map(|tag| ["--filter".to_owned(), format!("reference={tag}")]));
+            see(
+                "no image has these tags any more",
+                vec![Look::new("none of them is listed", place, argv, Expect::Nothing)],
+            )
+        }
         Probe::Gone { ids } => {
             let argv = ["docker", "ps", "-aq", "--no-trunc"].map(str::to_owned).into_iter();
             let argv = argv.chain(ids.iter().flat_map(|id| ["--filter".to_owned(), format!("id={id}")]));
