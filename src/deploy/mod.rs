@@ -27,7 +27,7 @@ use std::{
 
 pub use checklist::{Listed, checklist};
 pub use hosts::{OnHost, deploy_hosts, verify_hosts};
-pub use ledger::ledgers;
+pub use ledger::{ReadLedgers, ledgers};
 pub use resume::resume;
 pub use rollback::{Back, HowBack, rollback};
 use session::Session;
