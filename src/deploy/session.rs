@@ -161,10 +161,12 @@ impl<'a> Session<'a> {
     pub(super) fn prepare(&mut self, desired: &Desired, id: &str) -> Result<Plan, Stop> {
         self.refresh(&[Question::Here, Question::Lock, Question::Site])?;
         let options = Options { keep: self.keep()?, ..self.options(id) };
-        let plan = plan(desired, &self.seen, &options)?;
+        // What speaks against it in any case, before more is asked.
+        plan(desired, &self.seen, &options)?;
         let candidates = self.files(self.commit.as_ref())?;
         self.seen.needed = self.needed(&candidates)?;
         refuse_content(&self.seen)?;
+        let plan = plan(desired, &self.seen, &options)?;
         self.http_check()?;
         if let Some(expect) = self.expect {
             let running: Vec<Container> = self.seen.server.replicas().filter(|c| c.runs()).cloned().collect();

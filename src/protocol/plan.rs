@@ -156,11 +156,11 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
         Order::Protocol => {
             steps.extend(moves.retain(Phase::Remove));
             steps.extend(moves.remove(Phase::Remove));
-            steps.extend(pull(git, upstream));
+            steps.extend(pull(git, upstream, seen));
             steps.extend(build);
         }
         Order::BuildFirst => {
-            steps.extend(pull(git, upstream));
+            steps.extend(pull(git, upstream, seen));
             steps.extend(moves.retain(Phase::Build));
             steps.extend(build.into_iter().map(|step| moves.put_tag_back(step)));
             steps.push(moves.check_image("check-image"));
@@ -248,7 +248,7 @@ pub(super) fn downtime(steps: &[Step], service: &str, seen: &Observed) -> Option
 }
 
 /// Brings the server's checkout to the commit, and sees that it is there.
-fn pull(git: &ServerGit, upstream: &Upstream) -> Vec<Step> {
+fn pull(git: &ServerGit, upstream: &Upstream, seen: &Observed) -> Vec<Step> {
     let from = git.upstream.as_ref().unwrap_or(upstream);
     let fetch = Argv::new(["git", "fetch", &from.remote, &from.branch]);
     let cause = "brings the commit into the server's repository";
@@ -256,10 +256,29 @@ fn pull(git: &ServerGit, upstream: &Upstream) -> Vec<Step> {
     let merge = Argv::new(["git", "merge", "--ff-only"]).commit();
     let cause = "checks out exactly that commit; anything but a fast-forward stops here";
     let merge = Step::new("merge", Phase::Pull, Place::Server, cause, merge, Probe::AtCommit);
+    let update = seen.needed.to_update();
+    let submodules = (!update.is_empty()).then(|| submodules(update, git, seen));
     let status = Argv::new(["git", "status", "--short", "--branch", "--untracked-files=no"]);
     let cause =
         "\"already up to date\" is not evidence: HEAD must be the pushed commit, and no tracked file changed";
     let verify =
         Step::new("verify-source", Phase::Source, Place::Server, cause, status, Probe::CleanAtCommit);
-    vec![fetch, merge.pre(Probe::Fetched), verify.always()]
+    [Some(fetch), Some(merge.pre(Probe::Fetched)), submodules, Some(verify.always())]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Checks submodules out as the commit records them. Only these: what no build reads may be out of the server's reach.
+fn submodules(at: Vec<(String, Sha)>, git: &ServerGit, seen: &Observed) -> Step {
+    let magic = |path: &str| path.contains(['*', '?', '[', '\\']) || path.starts_with(':');
+    let literal = at.iter().any(|(path, _)| magic(path)).then_some("--literal-pathspecs");
+    // Their paths are those from the checkout's top.
+    let top = (seen.server.dir.as_ref() != Some(&git.toplevel)).then_some(["-C", &git.toplevel]);
+    let words = ["git"].into_iter().chain(top.into_iter().flatten()).chain(literal);
+    let words = words.chain(["submodule", "update", "--init", "--recursive", "--"]);
+    let argv = Argv::new(words.chain(at.iter().map(|(path, _)| path.as_str())));
+    let cause = "`git merge` leaves submodules where they are: a build would get old files of them, or none";
+    Step::new("submodules", Phase::Pull, Place::Server, cause, argv, Probe::Submodules { at })
+        .pre(Probe::AtCommit)
 }

@@ -210,6 +210,11 @@ pub enum Probe {
     Fetched,
     /// The server's HEAD is the deployed commit.
     AtCommit,
+    /// Submodules of the server's checkout are at these commits.
+    Submodules {
+        /// Their paths from the repository's top, and the commits.
+        at: Vec<(String, Sha)>,
+    },
     /// The server's HEAD is the deployed commit, no tracked file is changed, and submodules and LFS files that the
     /// build reads are real.
     CleanAtCommit,
@@ -265,7 +270,9 @@ impl Probe {
             Self::Tagged { .. } | Self::Untagged { .. } => &[Question::Images],
             Self::Gone { .. } => &[Question::Containers],
             Self::NoContainers => &[Question::Containers, Question::Compose],
-            Self::Fetched | Self::AtCommit | Self::CleanAtCommit => &[Question::Git],
+            Self::Fetched | Self::AtCommit | Self::Submodules { .. } | Self::CleanAtCommit => {
+                &[Question::Git]
+            }
             Self::NoSnapshots => &[Question::BuildCache],
             Self::Rebuilt { .. } | Self::Running { .. } => {
                 &[Question::Containers, Question::Compose, Question::Images]
@@ -329,6 +336,10 @@ impl Probe {
                     }
                     holds => holds,
                 },
+            },
+            Self::Submodules { at } => match server.git() {
+                None => Holds::Unknown("the server's checkout could not be read".into()),
+                Some(git) => super::preflight::submodule(at, git).map_or(Holds::Yes, Holds::No),
             },
             Self::NoSnapshots => match server.snapshots {
                 None => Holds::Unknown("the engine does not say what its build cache holds".into()),

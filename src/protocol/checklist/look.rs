@@ -2,6 +2,7 @@
 
 use super::{Checklist, Mark};
 use crate::protocol::{
+    names::Sha,
     observed::{Compose, Container},
     step::{Arg, Argv, Place, Probe, Step},
 };
@@ -120,6 +121,17 @@ pub(super) fn after(list: &Checklist<'_>, step: &Step) -> See {
             see("the server's repository has the commit", vec![look])
         }
         Probe::AtCommit => see("the server's HEAD is the commit", vec![at()]),
+        Probe::Submodules { at } => {
+            let each = |(path, sha): &(String, Sha)| {
+                let words = format!("submodule `{path}` is at the commit that is recorded for it");
+                let git =
+                    list.seen.server.git().filter(|git| list.seen.server.dir.as_ref() != Some(&git.toplevel));
+                let at = git.map_or_else(|| path.clone(), |git| format!("{}/{path}", git.toplevel));
+                let argv = ["git", "-C", &at, "rev-parse", "HEAD"].map(str::to_owned);
+                Look::new(words, place, argv, Expect::Prints(vec![Arg::Text(sha.to_string())]))
+            };
+            see("the submodules are at the commits that are recorded for them", at.iter().map(each).collect())
+        }
         Probe::CleanAtCommit => {
             let clean = Look::new("no tracked file is changed", place, STATUS, Expect::Nothing);
             see("the server's HEAD is the commit, and no tracked file is changed", vec![at(), clean])
