@@ -176,6 +176,22 @@ fn neighbours(engine: Engine, builder: Builder) {
     let holder = make(&["run", "-d", "--name", "unstalelab-holder", "-p", "8000:80"]);
     let words = ["127.0.0.1:8000", "`unstalelab-holder`", "service `db` of project `unstalelabother`"];
     refused(&lab, "port-taken", &words);
+    // The way back needs the same, of an image that is said to have been kept.
+    let kept = format!("unstale-retained/{}-web:20260101t000000z-aaaaaa", lab.project());
+    docker(&["tag", &base, &kept]);
+    let id = docker(&["inspect", "--format", "{{.Id}}", &base]);
+    let line = serde_json::json!({"schema": 1, "id": "x", "time": "", "service": "web", "verdict": "verified",
+        "image": id, "to": lab.git(&["rev-parse", "HEAD"]).ok()});
+    lab.ssh(&format!("mkdir -p .git/unstale && echo '{line}' >.git/unstale/ledger.ndjson")).ok();
+    let before = lab.ssh(STATE).ok();
+    for more in [&["--dry-run"][..], &[]] {
+        let args = ["rollback", "web", "--host", "testhost", "--format", "json", "--dir"];
+        let back = Ran::new(lab.in_dev(UNSTALE).args(args).arg(lab.server()).args(more));
+        is_refused(&document(&back), "port-taken", &words);
+    }
+    same(&before, &lab.ssh(STATE).ok(), "a way back");
+    docker(&["rmi", &kept]);
+    lab.ssh("rm -r .git/unstale").ok();
     docker(&["rm", "-f", &holder]);
     docker(&["start", &container]);
 
@@ -340,8 +356,9 @@ fn submodules(lab: &Lab) {
     refused(lab, "server-dirty", &["`lib`"]);
     lab.ssh("git -C lib checkout -q lib.txt").ok();
 
-    // What it records cannot be had: all goes back.
+    // What it records cannot be had: all goes back. (Of one that is checked out `git fetch` says so before.)
     next(4);
+    lab.ssh("git submodule --quiet deinit -f lib && rm -rf .git/modules/lib").ok();
     let away = lab.folder().join("away");
     fs::rename(&folder, &away).unwrap();
     let before = lab.exec(&["cat", "/app/lib/lib.txt"]).ok();
@@ -357,7 +374,7 @@ fn submodules(lab: &Lab) {
     // A hook of the server's own may bring it as well.
     lab.ssh("printf '#!/bin/sh\\n:\\n' > .git/hooks/post-merge && chmod +x .git/hooks/post-merge").ok();
     planned(lab);
-    lab.ssh("rm .git/hooks/post-merge; git submodule --quiet update").ok();
+    lab.ssh("rm .git/hooks/post-merge; git submodule --quiet update --init").ok();
     assert_eq!(lab.ssh("cat lib/lib.txt").ok(), "version-4");
     // Where nobody is meant to check it out, nobody does.
     lab.edit(".gitmodules", |text| format!("{text}\tupdate = none\n"));

@@ -8,7 +8,7 @@ use super::{
     names::{ImageId, Sha},
     observed::{Compose, Health, Observed},
     plan::{Options, Plan, downtime},
-    preflight::{Refused, refuse_lock, refuse_service},
+    preflight::{Refused, refuse_lock, refuse_service, refuse_taken},
     step::{Argv, Phase, Place, Probe, Step},
     verdict::{Counts, FileState, Judged, Judgement, Verdict, state_of},
 };
@@ -164,6 +164,8 @@ pub fn plan_back(
         let message = format!("no ledger says which commit `{}` was built from", chosen.tag);
         return Err(Refused::new("unknown-commit", message));
     };
+    // The checkout stays as it is, so that its compose file says what the container will want.
+    refuse_taken(seen, compose, service)?;
     let moves = Moves::new(service, options, seen, compose);
     let mut steps = moves.retain(Phase::Remove);
     steps.push(Step::new(

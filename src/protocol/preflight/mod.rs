@@ -7,6 +7,7 @@ mod site;
 pub use content::refuse_content;
 pub(super) use content::{not_real, submodule};
 pub use host::unreachable;
+pub(super) use site::refuse_taken;
 
 use super::{
     lock::{Holder, Lock},
