@@ -101,7 +101,8 @@ fn it_is_the_last_step_and_waits_for_the_verdict() {
 fn the_checklist_has_it_too() {
     let (all, host) = (after(&["verified"; 7]), target());
     let (plan, marks) = (planned(&all, 5), Marks::default());
-    let list = Checklist { service: "web", plan: &plan, target: &host, seen: &all, marks: &marks };
+    let list =
+        Checklist { service: "web", plan: &plan, target: &host, seen: &all, marks: &marks, http: None };
     let tags = |n: u32| format!("{TAGS}:{}", id(n));
     let (_, end) =
         list.markdown().split_once("\n- [ ] **thin**: only if it is verified: ").map(owned).unwrap();

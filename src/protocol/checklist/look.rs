@@ -2,6 +2,7 @@
 
 use super::{Checklist, Mark};
 use crate::protocol::{
+    http::{HttpCheck, Part},
     names::Sha,
     observed::{Compose, Container},
     step::{Arg, Argv, Place, Probe, Step},
@@ -22,6 +23,8 @@ pub(super) enum Expect {
     Succeeds,
     /// It fails: what it looks for is not there.
     Fails,
+    /// What it prints has this text, which may be empty, and it succeeds.
+    Has(Vec<Part>),
 }
 
 /// A command that only looks.
@@ -37,8 +40,8 @@ pub(super) struct Look {
     pub(super) expect: Expect,
     /// Whether another answer says nothing for certain.
     pub(super) weak: bool,
-    /// Whether it may take a moment.
-    pub(super) patient: bool,
+    /// How many seconds it may take until it shows that.
+    pub(super) patience: u64,
     /// The container that it is about, if it may be gone.
     pub(super) container: Option<String>,
 }
@@ -51,7 +54,7 @@ impl Look {
         expect: Expect,
     ) -> Self {
         let (argv, words) = (Argv::new(argv), words.into());
-        Self { words, place, argv, expect, weak: false, patient: false, container: None }
+        Self { words, place, argv, expect, weak: false, patience: 0, container: None }
     }
 }
 
@@ -174,13 +177,25 @@ fn running(list: &Checklist<'_>, place: Place, replicas: usize) -> See {
         ];
         let argv = argv.chain(filters.into_iter().flat_map(|f| ["--filter".to_owned(), f]));
         let look = Look::new("they are listed with the new image", place, argv, Expect::Lines(replicas));
-        Look { patient: true, ..look }
+        // Containers take a moment to appear.
+        Look { patience: 20, ..look }
     });
     let words = match replicas {
         1 => "one container of the service runs, from the new image".to_owned(),
         n => format!("{n} containers of the service run, all from the new image"),
     };
     See { words, looks: looks.into_iter().collect() }
+}
+
+/// What a visitor gets must be as the configuration says. As `unstale verify` asks it: no configuration of the client, no
+/// proxy, no redirect, and no status from 400 on.
+pub(super) fn answer(check: &HttpCheck) -> Look {
+    let words = ["curl", "-q", "-sS", "-f", "-g", "--noproxy", "*", "--max-time", "10"];
+    let body = if check.contains.is_none() { &["-o", "/dev/null"][..] } else { &[] };
+    let url = ["--url", check.url.as_str()];
+    let argv = words.iter().chain(body).chain(&url).map(|word| (*word).to_owned());
+    let words = format!("`{}` answers as it should", check.url);
+    Look { patience: check.timeout, ..Look::new(words, check.from, argv, Expect::Has(check.parts())) }
 }
 
 /// The command that finds a mark, without what runs it, and what it must print.

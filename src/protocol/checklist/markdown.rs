@@ -125,6 +125,8 @@ impl Checklist<'_> {
             Expect::Lines(n) => format!("this must print {n} lines"),
             Expect::Succeeds => "this must end well".to_owned(),
             Expect::Fails => "this must print no line".to_owned(),
+            Expect::Has(parts) if parts.is_empty() => "this must end well".to_owned(),
+            Expect::Has(parts) => format!("this must print something with {} in it", code(&self.said(parts))),
         }
     }
 }
