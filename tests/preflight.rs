@@ -270,6 +270,12 @@ fn submodules_are_checked_out_after_the_merge_in_both_orders() {
     };
     for order in [Order::Protocol, Order::BuildFirst] {
         assert_eq!(step(&seen(), order), None);
+        let fetch = |seen: &Observed| {
+            let plan = plan(&Desired { order, ..Desired::new("web", None) }, seen, &options()).unwrap();
+            plan.steps.iter().find(|step| step.id() == "fetch").unwrap().argv().resolve(&sha(NEW)).join(" ")
+        };
+        assert_eq!(fetch(&seen()), "git fetch origin main");
+        assert_eq!(fetch(&needing()), "git fetch --no-recurse-submodules origin main");
         let mut seen = needing();
         let found = step(&seen, order).unwrap();
         let words = |found: &unstale::protocol::Step| found.argv().resolve(&sha(NEW)).join(" ");

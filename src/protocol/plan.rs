@@ -250,7 +250,10 @@ pub(super) fn downtime(steps: &[Step], service: &str, seen: &Observed) -> Option
 /// Brings the server's checkout to the commit, and sees that it is there.
 fn pull(git: &ServerGit, upstream: &Upstream, seen: &Observed) -> Vec<Step> {
     let from = git.upstream.as_ref().unwrap_or(upstream);
-    let fetch = Argv::new(["git", "fetch", &from.remote, &from.branch]);
+    // Submodules have a step of their own: one that no build reads may be out of the server's reach.
+    let alone = (!git.submodules.is_empty()).then_some("--no-recurse-submodules");
+    let words = ["git", "fetch"].into_iter().chain(alone);
+    let fetch = Argv::new(words.chain([from.remote.as_str(), from.branch.as_str()]));
     let cause = "brings the commit into the server's repository";
     let fetch = Step::new("fetch", Phase::Pull, Place::Server, cause, fetch, Probe::Fetched);
     let merge = Argv::new(["git", "merge", "--ff-only"]).commit();
