@@ -86,6 +86,9 @@ pub struct HttpCheck {
     pub timeout: u64,
 }
 
+/// How many images of before stay kept after a verified deploy, where nothing is said: as many as Kamal keeps.
+pub const KEEP: usize = 5;
+
 /// What one configuration file says.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -109,6 +112,8 @@ pub struct Scope {
     pub targets: BTreeMap<String, Vec<TargetHost>>,
     /// What services have to answer, by their names; `None` where the file has that and it cannot be read.
     pub http: Option<BTreeMap<String, HttpCheck>>,
+    /// How many images of before stay kept after a verified deploy; `None` where the file has that and it cannot be read.
+    pub keep: Option<usize>,
     /// It has mistakes: nothing is fixed by half of what was meant.
     pub broken: bool,
 }
@@ -126,6 +131,7 @@ impl Default for Scope {
             rates: Rates::default(),
             targets: BTreeMap::new(),
             http: Some(BTreeMap::new()),
+            keep: Some(KEEP),
             broken: false,
         }
     }

@@ -1,11 +1,11 @@
 //! The lock and the way back, as values: who is refused, which image is meant, and what counts as being back.
 
 use unstale::protocol::{
-    FileEvidence, Holder, Image, ImageId, LedgerFile, Lock, Moment, Observed, Recipe, Verdict,
-    judge_returned, kept, plan, plan_back,
+    Compose, FileEvidence, Holder, Image, ImageId, LedgerFile, Lock, Moment, Neighbour, Observed, Port,
+    Recipe, Room, Site, Verdict, Wants, judge_returned, kept, plan, plan_back,
 };
 
-use crate::protocol::{NEW, OLD, container, evidence, fresh, ids, odd, options, seen, sha, stale};
+use crate::protocol::{NEW, OLD, compose, container, evidence, fresh, ids, odd, options, seen, sha, stale};
 
 const KEPT: &str = "unstale-retained/shop-web:20261120t090000z-aaaaaa";
 
@@ -108,6 +108,38 @@ fn the_image_of_before_is_found_by_any_of_its_names() {
     let mut unknown = deployed();
     unknown.server.ledger = None;
     assert_eq!(plan_back("web", None, &unknown, &options()).unwrap_err().reason, "unknown-commit");
+}
+
+#[test]
+fn what_the_container_needs_and_somebody_else_has_is_refused_first() {
+    let wants =
+        || Wants { name: Some("shop".into()), ports: vec![Port::tcp(None, 8000)], ..Wants::default() };
+    let refused = |site: Option<Site>, changing: &str| {
+        let mut seen = deployed();
+        seen.server.compose = Some(Ok(Compose { wants: wants(), ..compose() }));
+        seen.server.site = site;
+        seen.here.changing = vec![changing.into()];
+        plan_back("web", None, &seen, &options()).map(drop).map_err(|refused| refused.reason)
+    };
+    let other = |name: &str, service: &str, number: u16| Neighbour {
+        id: "0123456789abcdef".into(),
+        name: name.into(),
+        project: "shop".into(),
+        service: service.into(),
+        oneoff: false,
+        ports: vec![Port::tcp(None, number)],
+    };
+    let with = |one: Neighbour| Some(Site { containers: Some(vec![one]), ..Site::default() });
+    assert_eq!(refused(None, "app.py"), Ok(()), "unknown is no refusal");
+    assert_eq!(refused(with(other("shop", "web", 8000)), "app.py"), Ok(()), "its own");
+    assert_eq!(refused(with(other("shop", "db", 1)), "app.py"), Err("name-taken"));
+    // A newer compose file here is none of a rollback's.
+    assert_eq!(refused(with(other("x", "db", 8000)), "compose.yaml"), Err("port-taken"));
+    let listening = Some(vec![Port::tcp(None, 8000)]);
+    assert_eq!(refused(Some(Site { listening, ..Site::default() }), "app.py"), Err("port-taken"));
+    // It builds nothing: a full disk is no reason.
+    let room = Some(Room { at: "/".into(), free: 0, cache: 0, layers: 0 });
+    assert_eq!(refused(Some(Site { room, ..Site::default() }), "app.py"), Ok(()));
 }
 
 #[test]

@@ -3,9 +3,11 @@
 
 use std::{fs, path::Path, process::Command};
 
+use serde_json::Value;
 use tempfile::TempDir;
 use unstale::protocol::{
-    Compose, Container, Desired, Generation, ImageId, Observed, Options, Plan, Target, Upstream,
+    Compose, Container, Desired, Generation, HttpCheck, ImageId, Observed, Options, Place, Plan, Target,
+    Upstream,
     checklist::{Checklist, Mark, Marks, unique},
     plan, quote_for_script,
 };
@@ -28,7 +30,7 @@ fn text(text: &str, at: &str) -> Mark {
 }
 
 fn list<'a>(plan: &'a Plan, target: &'a Target, seen: &'a Observed, marks: &'a Marks) -> Checklist<'a> {
-    Checklist { service: "web", plan, target, seen, marks }
+    Checklist { service: "web", plan, target, seen, marks, http: None }
 }
 
 /// A shell reads the script without running it.
@@ -130,6 +132,81 @@ fn every_replica_is_looked_into() {
     }
 }
 
+fn check(url: &str, contains: Option<&str>) -> HttpCheck {
+    let contains = contains.map(str::to_owned);
+    HttpCheck { url: url.into(), contains, from: Place::Server, timeout: 3 }
+}
+
+#[test]
+fn what_a_visitor_gets_is_asked_for_before_the_last_word() {
+    let (host, seen, marks) = (target(), seen(), marks(Vec::new()));
+    let mut with_commit = seen.clone();
+    with_commit.here.modified = vec!["x".into()];
+    let curl = "curl -q -sS -f -g --noproxy";
+    for (plan, told, by_shell) in [
+        (planned(&seen, None), "v=2222222!", "*'v='2222222'!'*"),
+        (
+            planned(&with_commit, Some("m")),
+            "v=(the first 7 digits of the commit of phase 1)!",
+            "*'v='\"$(git rev-parse HEAD | cut -c1-7)\"'!'*",
+        ),
+    ] {
+        let http = check("http://127.0.0.1:8000/v", Some("v={short}!"));
+        let list = Checklist { http: Some(&http), ..list(&plan, &host, &seen, &marks) };
+        let (markdown, script) = (list.markdown(), list.script());
+        parses(&script);
+        let (_, end) = markdown.split_once("- [ ] `http://127.0.0.1:8000/v` answers as it should; ").unwrap();
+        assert!(end.starts_with(&format!("this must print something with `{told}` in it:\n")), "{end}");
+        let order = [curl, "- [ ] **verify**"].map(|words| end.find(words).unwrap());
+        assert!(order.is_sorted(), "{end}");
+        assert!(script.contains(&format!("case $got in {by_shell})")), "{script}");
+        assert!(script.contains("[ \"$tries\" -lt 3 ] || failed"), "{script}");
+        let json: Value = serde_json::from_str(&list.json()).unwrap();
+        let items = json["phases"].as_array().unwrap().last().unwrap()["items"].as_array().unwrap().clone();
+        let look = items.iter().find(|item| item["kind"] == "look").unwrap();
+        assert_eq!((&look["expect"], &look["text"]), (&"contains".into(), &told.into()));
+        assert!(look["command"].as_str().unwrap().contains(curl), "{look}");
+    }
+    let (plan, http) = (planned(&seen, None), check("http://127.0.0.1:8000/", None));
+    let list = Checklist { http: Some(&http), ..list(&plan, &host, &seen, &marks) };
+    assert!(list.markdown().contains("answers as it should; this must end well:"), "{}", list.markdown());
+}
+
+#[test]
+fn the_document_has_what_the_list_has() {
+    let (plan, host, seen) = (planned(&seen(), None), target(), seen());
+    let marks = marks(vec![text("return compute(x)", "/app/a.py")]);
+    let list = list(&plan, &host, &seen, &marks);
+    let json: Value = serde_json::from_str(&list.json()).unwrap();
+    assert_eq!(
+        (&json["schema"], &json["target"], &json["commit"]),
+        (&1.into(), &"prod:/opt/my repo".into(), &plan.commit.as_ref().unwrap().as_str().into())
+    );
+    let phases = json["phases"].as_array().unwrap();
+    assert_eq!(
+        phases.iter().map(|one| one["number"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6, 7]
+    );
+    let items: Vec<&Value> = phases.iter().flat_map(|phase| phase["items"].as_array().unwrap()).collect();
+    let steps: Vec<&&Value> = items.iter().filter(|item| item["kind"] == "step").collect();
+    let said = |item: &Value, key: &str| item[key].as_str().unwrap().to_owned();
+    let markdown = list.markdown();
+    assert_eq!(steps.len(), plan.steps.len());
+    for (step, planned) in steps.iter().zip(&plan.steps) {
+        assert_eq!(said(step, "id"), planned.id());
+        assert_eq!(said(step, "command"), unstale::protocol::command(planned, &host, plan.commit.as_ref()));
+        assert_eq!(markdown.contains(&said(step, "command")), step["by_hand"] == true, "{step}");
+        for look in step["looks"].as_array().unwrap() {
+            assert!(markdown.contains(&said(look, "command")), "{look}");
+        }
+    }
+    let looks: Vec<String> =
+        items.iter().filter(|item| item["kind"] == "look").map(|look| said(look, "expect")).collect();
+    assert_eq!(looks, ["fails", "succeeds"], "the text must be new, and there");
+    let remove = steps.iter().find(|step| step["id"] == "remove").unwrap();
+    assert!(said(&remove["undo"], "command").contains(" up -d "), "{remove}");
+}
+
 /// Names that a shell or a terminal would obey.
 const EVIL: [&str; 8] = [
     "a b",
@@ -194,10 +271,21 @@ fn hostile_names_stay_words() {
                 cache_bust: "x".into(),
                 target_words: host.words(),
                 expect_words: Vec::new(),
+                keep: 5,
             };
             let plan = plan(&desired, &seen, &options).map_err(|r| r.message).unwrap();
             let marks = marks(vec![text(evil, evil), Mark::Hash { digest: evil.into(), at: evil.into() }]);
-            let list = Checklist { service: evil, plan: &plan, target: &host, seen: &seen, marks: &marks };
+            let http = check(evil, Some(evil));
+            let list = Checklist {
+                service: evil,
+                plan: &plan,
+                target: &host,
+                seen: &seen,
+                marks: &marks,
+                http: Some(&http),
+            };
+            let json: Value = serde_json::from_str(&list.json()).unwrap();
+            assert_eq!(json["service"], evil);
             let (markdown, script) = (list.markdown(), list.script());
             parses(&script);
             for text in [&markdown, &script] {
@@ -214,7 +302,7 @@ fn runs_nothing_else(script: &str, plan: &Plan) {
     let folder = TempDir::new().unwrap();
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).unwrap();
-    for program in ["git", "ssh", "docker", "unstale", "env", "sleep", "docker-compose"] {
+    for program in ["git", "ssh", "docker", "unstale", "env", "sleep", "docker-compose", "curl"] {
         crate::support::write_executable(&bin.join(program), b"#!/bin/sh\nexit 0\n");
     }
     // Its folder does not exist here.
@@ -239,8 +327,8 @@ fn runs_nothing_else(script: &str, plan: &Plan) {
     let begun = ran.stdout.lines().filter(|l| l.starts_with("== step ")).count();
     let by_hand =
         plan.steps.iter().filter(|s| !s.id().contains("record") && !s.id().contains("ledger")).count();
-    // Each of the two marks is looked for before and after.
-    assert_eq!(begun, by_hand + 4, "{ran:?}");
+    // Each of the two marks is looked for before and after, and what the service answers after.
+    assert_eq!(begun, by_hand + 5, "{ran:?}");
     assert!(!ran.stderr.contains("not found") && !ran.stderr.contains("yntax"), "{ran:?}");
 }
 

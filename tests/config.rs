@@ -329,6 +329,39 @@ fn what_services_have_to_answer_is_read_and_its_mistakes_told() {
 }
 
 #[test]
+fn how_many_images_stay_is_read_and_its_mistakes_told() {
+    let keep = |config: &str| {
+        let snapshot = project(&[(NAME, config)]);
+        let settings = with(&snapshot, &Settings::default(), &Source::Found(None));
+        let keep = settings.scopes.of("").expect("the file is there").keep;
+        (keep, settings.mistakes.iter().map(|m| m.message.clone()).collect::<Vec<_>>())
+    };
+    for (config, number) in [
+        ("", 5),
+        ("[deploy]\n", 5),
+        ("deploy.keep = 1\n", 1),
+        ("deploy.keep = 0x10\n", 16),
+        ("deploy.keep = 1_000\n", 1000),
+    ] {
+        assert_eq!(keep(config), (Some(number), Vec::new()), "{config}");
+    }
+    for (config, says) in [
+        ("deploy = 3\n", "`deploy` is a table: write `keep = 5` under `[deploy]`, not `3`"),
+        ("deploy.keep = 0\n", "at least 1, as in `keep = 5`: without one there is no way back, not `0`"),
+        ("deploy.keep = -1\n", "not `-1`"),
+        ("deploy.keep = 2.0\n", "not `2.0`"),
+        ("deploy.keep = \"all\"\n", "not `all`"),
+        ("deploy.keep = 99999999999999999999999\n", "`keep` takes a number of images"),
+        ("deploy.kep = 3\n", "do you mean `keep`?"),
+        ("deploy = {\n", "this is not TOML"),
+    ] {
+        let (read, mistakes) = keep(config);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(says)), "{config}: {mistakes:?}");
+        assert_eq!(read, None, "{config}");
+    }
+}
+
+#[test]
 fn nothing_is_fixed_under_a_broken_configuration() {
     let bad = "FROM alpine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\nRUN git clone https://example.com/w.git /w\nCOPY . /app\nRUN make -C /app\n";
     let fix = |config: &str| {

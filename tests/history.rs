@@ -69,6 +69,28 @@ fn incidents(history: &History) -> Vec<String> {
 }
 
 #[test]
+fn a_deploy_of_several_services_is_one_for_each() {
+    let lines = [line("a", 0, "verified"), with(line("a", 0, "stale"), json!({"service": "worker"}))];
+    // Both ledgers have both lines.
+    let history = History::of(&[ledger(&lines), on_server(&lines)], None);
+    let told: Vec<String> =
+        history.deploys.iter().map(|d| format!("{} {}", d.entry.service, d.entry.verdict)).collect();
+    assert_eq!(told, ["web verified", "worker stale"]);
+    assert_eq!(incidents(&history).len(), 1);
+}
+
+#[test]
+fn a_ledger_that_could_not_be_read_is_named() {
+    let mut history = of(&[line("a", 0, "verified")]);
+    assert_eq!(document(&history, &Rates::default()).get("not_read"), None);
+    history.not_read = vec![("app2:/srv/x".into(), "no\u{1b}[2J".into())];
+    let text = history.text(&Rates::default(), &rules);
+    assert!(text.ends_with("the ledger of `app2:/srv/x` is left out: no\\u{1b}[2J\n"), "{text}");
+    let document = document(&history, &Rates::default());
+    assert_eq!(document["not_read"][0]["target"], "app2:/srv/x");
+}
+
+#[test]
 fn an_incident_opens_on_the_first_failure_and_closes_on_the_next_verified_deploy() {
     let stale = json!({"cause": "context-snapshot", "mechanism": "S33"});
     let failed = json!({"steps": [{"id": "build", "ms": 10_000, "state": "failed"}]});

@@ -84,6 +84,36 @@ fn three(engine: Engine, builder: Builder) {
     assert_eq!(code, 0, "{one}");
     assert!(one.starts_with("verified: verified on 3 hosts\n\ntesthost:"), "{one}");
 
+    // Their ledgers as one list; a server that does not answer is named, and the others are told.
+    let history = |more: &[&str]| {
+        let ran = Ran::new(lab.in_dev(UNSTALE).args(["history", "--format", "json", "--target"]).args(more));
+        let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
+        let deploys = document["deploys"].as_array().unwrap();
+        let targets =
+            deploys.iter().map(|one| one["target"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        (targets, document)
+    };
+    let servers = [
+        format!("testhost:{}", lab.server().display()),
+        host(&others[0], "second"),
+        host(&others[1], "third"),
+    ];
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    // Each of them was deployed to once, and what is not here is only on its server.
+    fs::write(lab.dev().join(".git/unstale/ledger.ndjson"), "").unwrap();
+    assert_eq!(sorted(history(&["prod"]).0), sorted(servers.to_vec()));
+    assert_eq!(history(&["prod", "--host", "second"]).0, [servers[1].clone()]);
+    let config = fs::read_to_string(lab.dev().join("unstale.toml")).unwrap();
+    fs::write(lab.dev().join("unstale.toml"), config.replace("\"testhost\"", "\"nobody@127.0.0.1:1\""))
+        .unwrap();
+    let (targets, document) = history(&["prod"]);
+    assert_eq!(sorted(targets), sorted(servers[1..].to_vec()), "{document:#}");
+    assert_eq!(document["not_read"].as_array().unwrap().len(), 1, "{document:#}");
+    fs::write(lab.dev().join("unstale.toml"), config).unwrap();
+
     // What fails on the first is not tried on the others.
     let before = all();
     lab.edit("Dockerfile", |text| text.replace("COPY . .", "COPY . .\nRUN false"));

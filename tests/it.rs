@@ -47,6 +47,7 @@ mod shell;
 mod shipped;
 mod sick;
 mod support;
+mod thin;
 mod trace;
 mod yaml;
 mod zoo;

@@ -1,8 +1,8 @@
 //! What a deploy refuses because of what is on the server, as values.
 
 use unstale::protocol::{
-    Checked, Compose, Desired, Holds, Lfs, Needed, Neighbour, Observed, Port, Probe, Refused, Relation, Room,
-    ServerGit, Site, Submodule, Wants, plan, refuse_content,
+    Checked, Compose, Desired, Holds, Lfs, Needed, Neighbour, Observed, Order, Port, Probe, Refused,
+    Relation, Room, ServerGit, Site, Submodule, Wants, plan, refuse_content,
 };
 
 use crate::protocol::{NEW, OLD, compose, options, seen, sha};
@@ -173,13 +173,17 @@ fn too_little_room_is_refused_with_the_numbers() {
 }
 
 fn library(state: Checked) -> Submodule {
-    Submodule { path: "lib".into(), recorded: sha(OLD), state }
+    Submodule { path: "lib".into(), recorded: sha(OLD), state, changed: false, unpushed: false }
 }
 
 /// The commit needs submodule `lib` and the LFS file `model.bin`; the server has both.
 fn needing() -> Observed {
     let mut seen = seen();
-    seen.needed = Needed { submodules: vec![("lib".into(), sha(NEW))], lfs: vec!["model.bin".into()] };
+    seen.needed = Needed {
+        submodules: vec![("lib".into(), sha(NEW))],
+        lfs: vec!["model.bin".into()],
+        ..Needed::default()
+    };
     git(&mut seen).submodules = vec![library(Checked::At(sha(NEW)))];
     site(&mut seen).lfs = Some(Lfs::Works);
     seen
@@ -192,28 +196,34 @@ fn git(seen: &mut Observed) -> &mut ServerGit {
 #[test]
 fn content_that_is_not_real_is_refused_where_it_is_needed() {
     type Change = fn(&mut Observed);
-    let cases: [(Option<&str>, &str, Change); 17] = [
+    let cases: [(Option<&str>, &str, Change); 20] = [
         (None, "", |_| {}),
-        (Some("server-submodule"), "the commit adds submodule `lib`", |s| git(s).submodules.clear()),
-        (Some("server-submodule"), "not checked out", |s| git(s).submodules = vec![library(Checked::Out)]),
-        (Some("server-submodule"), "is at 111111111111", |s| {
-            git(s).submodules = vec![library(Checked::At(sha(OLD)))];
-        }),
-        (
-            Some("server-submodule"),
-            "`git -C '/opt/my repo' pull --ff-only && git -C '/opt/my repo' submodule",
-            |s| git(s).submodules.clear(),
-        ),
-        (Some("server-submodule"), "on the server: `git -C '/opt/my repo' submodule", |s| {
-            s.here.server_head = Relation::Same;
-            git(s).submodules = vec![library(Checked::Out)];
-            // Nothing is merged, so no hook runs.
-            git(s).after_merge = true;
-        }),
+        // These the deploy checks out itself.
+        (None, "", |s| git(s).submodules.clear()),
+        (None, "", |s| git(s).submodules = vec![library(Checked::Out)]),
+        (None, "", |s| git(s).submodules = vec![library(Checked::At(sha(OLD)))]),
         (None, "", |s| git(s).submodules = vec![library(Checked::Unknown)]),
-        (None, "", |s| {
+        (Some("server-submodule"), "git -C '/opt/my repo/lib' status", |s| {
+            git(s).submodules[0].changed = true;
             git(s).after_merge = true;
-            git(s).submodules = vec![library(Checked::Out)];
+        }),
+        (Some("server-submodule"), "git -C '/opt/my repo/lib' checkout 111111111111", |s| {
+            git(s).submodules[0].unpushed = true;
+        }),
+        (Some("server-submodule"), "does not move this one", |s| {
+            s.needed.submodules.clear();
+            git(s).modified = vec!["lib".into()];
+        }),
+        // Its own business: not needed, and git is told to say nothing of it.
+        (None, "", |s| {
+            s.needed.submodules.clear();
+            git(s).submodules[0].unpushed = true;
+        }),
+        (Some("server-submodule"), "`.gitmodules` is changed here", |s| s.needed.unsaved = true),
+        (None, "", |s| {
+            s.needed.unsaved = true;
+            git(s).submodules[0].changed = true;
+            s.checkouts = unstale::protocol::Checkouts::One;
         }),
         (None, "", |s| {
             s.needed = Needed::default();
@@ -250,6 +260,50 @@ fn content_that_is_not_real_is_refused_where_it_is_needed() {
 }
 
 #[test]
+fn submodules_are_checked_out_after_the_merge_in_both_orders() {
+    let step = |seen: &Observed, order| {
+        let desired = Desired { order, ..Desired::new("web", None) };
+        let plan = plan(&desired, seen, &options()).unwrap();
+        let at = plan.steps.iter().position(|step| step.id() == "submodules")?;
+        assert_eq!((plan.steps[at - 1].id(), plan.steps[at + 1].id()), ("merge", "verify-source"));
+        Some(plan.steps[at].clone())
+    };
+    for order in [Order::Protocol, Order::BuildFirst] {
+        assert_eq!(step(&seen(), order), None);
+        let fetch = |seen: &Observed| {
+            let plan = plan(&Desired { order, ..Desired::new("web", None) }, seen, &options()).unwrap();
+            plan.steps.iter().find(|step| step.id() == "fetch").unwrap().argv().resolve(&sha(NEW)).join(" ")
+        };
+        assert_eq!(fetch(&seen()), "git fetch origin main");
+        assert_eq!(fetch(&needing()), "git fetch --no-recurse-submodules origin main");
+        let mut seen = needing();
+        let found = step(&seen, order).unwrap();
+        let words = |found: &unstale::protocol::Step| found.argv().resolve(&sha(NEW)).join(" ");
+        assert_eq!(words(&found), "git submodule update --init --recursive -- lib");
+        let at = vec![("lib".to_owned(), sha(NEW))];
+        assert_eq!((found.post(), found.pre_probe()), (&Probe::Submodules { at }, Some(&Probe::AtCommit)));
+        // What is not needed, and would be in the way; with names that git would take for patterns, from below the top.
+        seen.needed.moved = vec![("docs[1]".into(), sha(OLD))];
+        git(&mut seen).toplevel = "/opt".into();
+        let words = words(&step(&seen, order).unwrap());
+        assert_eq!(
+            words,
+            "git -C /opt --literal-pathspecs submodule update --init --recursive -- lib docs[1]"
+        );
+    }
+    let probe = Probe::Submodules { at: vec![("lib".into(), sha(NEW))] };
+    let holds = |change: &dyn Fn(&mut Observed)| {
+        let mut seen = needing();
+        change(&mut seen);
+        probe.holds(&seen, Some(&sha(NEW)))
+    };
+    assert_eq!(holds(&|_| {}), Holds::Yes);
+    assert!(matches!(holds(&|s| git(s).submodules = vec![library(Checked::Out)]), Holds::No(_)));
+    assert!(matches!(holds(&|s| git(s).submodules = vec![library(Checked::At(sha(OLD)))]), Holds::No(_)));
+    assert!(matches!(holds(&|s| s.server.git = None), Holds::Unknown(_)));
+}
+
+#[test]
 fn what_shows_after_the_merge_alone_stops_before_the_build() {
     type Change = fn(&mut Observed);
     let after: [(&str, Change); 4] = [
@@ -274,7 +328,7 @@ fn what_shows_after_the_merge_alone_stops_before_the_build() {
 #[test]
 fn the_server_checkout_says_what_is_wrong_with_it() {
     type Change = fn(&mut Observed);
-    let cases: [(Option<&str>, &str, Change); 9] = [
+    let cases: [(Option<&str>, &str, Change); 10] = [
         (Some("server-git-lock"), "`.git/index.lock`", |s| git(s).locks = vec![".git/index.lock".into()]),
         (None, "", |s| {
             git(s).locks = vec![".git/index.lock".into()];
@@ -295,8 +349,13 @@ fn the_server_checkout_says_what_is_wrong_with_it() {
             git(s).unpushed = 3;
         }),
         (Some("server-unrelated"), "does not know", |s| s.here.server_head = Relation::Unknown),
-        (Some("server-submodule"), "its checkout records 111111111111", |s| {
+        // One at another commit is looked at once it is known whether the deploy moves it.
+        (None, "", |s| {
             git(s).modified = vec!["lib".into()];
+            git(s).submodules = vec![library(Checked::At(sha(NEW)))];
+        }),
+        (Some("server-dirty"), "committed: `app.py`", |s| {
+            git(s).modified = vec!["lib".into(), "app.py".into()];
             git(s).submodules = vec![library(Checked::At(sha(NEW)))];
         }),
         (Some("server-dirty"), "`lib`", |s| {

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines};
+use crate::support::{Builder, Engine, Lab, Ran, Running, ended, on_real_engines};
 
 on_real_engines!(corners: together);
 
@@ -102,6 +102,13 @@ fn together(engine: Engine, builder: Builder) {
         |line: &Value| ["service", "verdict", "rebuilds"].map(|field| line[field].to_string()).join(" ");
     let said: Vec<String> = lines.iter().map(said).collect();
     assert_eq!(said, ["\"web\" \"verified\" 1", "\"worker\" \"verified\" 0"], "{ledger}");
+
+    let told_of =
+        Ran::new(lab.in_dev(env!("CARGO_BIN_EXE_unstale")).args(["history", "--format", "json"])).ok();
+    let told_of: Value = serde_json::from_str(&told_of).unwrap();
+    let services: Vec<&str> =
+        told_of["deploys"].as_array().unwrap().iter().map(|one| one["service"].as_str().unwrap()).collect();
+    assert_eq!(services, ["web", "worker"], "{told_of:#}");
 
     let all = run(&lab, &["verify"], "verified", 0);
     assert_eq!(told(&all).0, ["web", "worker"], "all that the project builds");

@@ -176,6 +176,22 @@ fn neighbours(engine: Engine, builder: Builder) {
     let holder = make(&["run", "-d", "--name", "unstalelab-holder", "-p", "8000:80"]);
     let words = ["127.0.0.1:8000", "`unstalelab-holder`", "service `db` of project `unstalelabother`"];
     refused(&lab, "port-taken", &words);
+    // The way back needs the same, of an image that is said to have been kept.
+    let kept = format!("unstale-retained/{}-web:20260101t000000z-aaaaaa", lab.project());
+    docker(&["tag", &base, &kept]);
+    let id = docker(&["inspect", "--format", "{{.Id}}", &base]);
+    let line = serde_json::json!({"schema": 1, "id": "x", "time": "", "service": "web", "verdict": "verified",
+        "image": id, "to": lab.git(&["rev-parse", "HEAD"]).ok()});
+    lab.ssh(&format!("mkdir -p .git/unstale && echo '{line}' >.git/unstale/ledger.ndjson")).ok();
+    let before = lab.ssh(STATE).ok();
+    for more in [&["--dry-run"][..], &[]] {
+        let args = ["rollback", "web", "--host", "testhost", "--format", "json", "--dir"];
+        let back = Ran::new(lab.in_dev(UNSTALE).args(args).arg(lab.server()).args(more));
+        is_refused(&document(&back), "port-taken", &words);
+    }
+    same(&before, &lab.ssh(STATE).ok(), "a way back");
+    docker(&["rmi", &kept]);
+    lab.ssh("rm -r .git/unstale").ok();
     docker(&["rm", "-f", &holder]);
     docker(&["start", &container]);
 
@@ -264,68 +280,117 @@ fn content(engine: Engine, builder: Builder) {
     lfs(&lab);
 }
 
-/// git that may clone a submodule from a folder.
-const GIT: &str = "git -c protocol.file.allow=always";
+/// The deploy, and what its step for submodules came to: `done`, `already`, …; `-` without one.
+#[track_caller]
+fn deployed(lab: &Lab, more: &[&str], verdict: &str, code: i32) -> (Value, String) {
+    let (document, ended_with) = unstale(lab, more);
+    assert_eq!((document["verdict"].as_str(), ended_with), (Some(verdict), code), "{document:#}");
+    let steps = document["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["id"] == "submodules");
+    let state = step.map_or("-", |step| step["state"].as_str().unwrap()).to_owned();
+    (document, state)
+}
 
+/// A submodule that the commit adds or moves is checked out between the merge and the look at git, whatever comes first;
+/// what that would not mend is refused.
 fn submodules(lab: &Lab) {
     let folder = lab.folder().join("library");
     let in_library =
         |script: &str| Ran::new(lab.in_dev("sh").args(["-ec", script]).current_dir(&folder)).ok();
     let in_dev = |script: &str| Ran::new(lab.in_dev("sh").args(["-ec", script])).ok();
+    let next = |n: u32| {
+        in_library(&format!("echo version-{n} > lib.txt; git commit -q -a -m {n}"));
+        in_dev("cd lib && git pull -q");
+        lab.commit_and_push(&format!("Library {n}"));
+    };
+    let in_container = || lab.exec(&["cat", "/app/lib/lib.txt"]).ok();
+    // The superproject's commit has no bytes of it: a text proves the new one.
+    let proven = |n: u32, more: &[&str]| {
+        let text = format!("version-{n}");
+        let expect = ["--expect", &text, "--in", "/app/lib/lib.txt"];
+        deployed(lab, &[&expect, more].concat(), "verified", 0).1
+    };
     fs::create_dir(&folder).unwrap();
-    in_library("git init -q; echo 1 > lib.txt; git add .; git commit -q -m 1");
-    let url = folder.display().to_string();
-    in_dev(&format!("{GIT} submodule --quiet add {url} lib"));
+    in_library("git init -q; echo version-1 > lib.txt; git add .; git commit -q -m 1");
+    // git clones no submodule from a folder by itself.
+    lab.ssh("git config --global protocol.file.allow always").ok();
+    in_dev(&format!("git submodule --quiet add {} lib", folder.display()));
+    refused(lab, "dirty", &["`.gitmodules`"]);
+    let (document, code) = unstale(lab, &["--dry-run", "-m", "A submodule"]);
+    assert_eq!((document["class"].as_str(), code), (Some("server-submodule"), 2), "{document:#}");
     lab.commit_and_push("A submodule");
-    refused(lab, "server-submodule", &["the commit adds submodule `lib`", "submodule update --init"]);
-    lab.ssh("git pull -q").ok();
-    refused(lab, "server-submodule", &["`lib` is not checked out", "empty folder"]);
-    lab.ssh(&format!("{GIT} submodule --quiet update --init")).ok();
-    planned(lab);
+    assert_eq!(deployed(lab, &["--dry-run"], "planned", 0).1, "planned");
+    assert_eq!(proven(1, &[]), "done");
+    assert_eq!(in_container(), "version-1");
 
-    in_library("echo 2 > lib.txt; git commit -q -a -m 2");
-    in_dev(&format!("cd lib && {GIT} pull -q"));
-    lab.commit_and_push("A new submodule commit");
-    refused(
-        lab,
-        "server-submodule",
-        &["the commit records", "`git merge` does not move it", "pull --ff-only"],
-    );
-    // It is as the message says: without the refusal the merge leaves it where it was.
-    lab.ssh("git pull -q").ok();
-    refused(lab, "server-submodule", &["`lib` is at"]);
+    next(2);
+    let list = lab
+        .in_dev(UNSTALE)
+        .args(["checklist", "web", "--host", "testhost", "--dir"])
+        .arg(lab.server())
+        .output();
+    let list = String::from_utf8(list.unwrap().stdout).unwrap();
+    assert!(list.contains("- [ ] **submodules**: ") && list.contains("git -C lib rev-parse HEAD"), "{list}");
+    assert_eq!(proven(2, &["--order", "build-first"]), "done");
+    assert_eq!(in_container(), "version-2");
+    // By the commit that the deploy makes itself.
+    in_library("echo version-3 > lib.txt; git commit -q -a -m 3");
+    in_dev("cd lib && git pull -q");
+    assert_eq!(proven(3, &["-m", "Library 3"]), "done");
+    assert_eq!(in_container(), "version-3");
+
+    // Moved by hand on the server, and nothing of its own in it.
+    lab.ssh("git -C lib checkout -q HEAD~1").ok();
+    lab.edit("app.py", |text| text.to_owned() + "# more\n");
+    lab.commit_and_push("More");
+    assert_eq!(deployed(lab, &["--dry-run"], "planned", 0).1, "planned");
+    lab.ssh("echo x >> lib/lib.txt").ok();
+    refused(lab, "server-submodule", &["submodule `lib` has changed files on the server", "status`"]);
+    lab.ssh("git -C lib commit -q -a -m hotfix").ok();
+    refused(lab, "server-submodule", &["that no remote has", "push what is needed"]);
     // What `git status` is told not to say is seen all the same.
     lab.ssh("git config submodule.lib.ignore all && [ -z \"$(git status --porcelain)\" ]").ok();
-    refused(lab, "server-submodule", &["`lib` is at"]);
-    lab.ssh(&format!("git config --unset submodule.lib.ignore && {GIT} submodule --quiet update")).ok();
-    planned(lab);
+    refused(lab, "server-submodule", &["that no remote has"]);
+    lab.ssh("git config --unset submodule.lib.ignore; git submodule --quiet update").ok();
+    lab.ssh("echo x >> lib/lib.txt").ok();
+    refused(lab, "server-dirty", &["`lib`"]);
+    lab.ssh("git -C lib checkout -q lib.txt").ok();
 
-    // A hook of the server's own may bring it: only after the merge it is known.
-    in_library("echo 3 > lib.txt; git commit -q -a -m 3");
-    in_dev(&format!("cd lib && {GIT} pull -q"));
-    lab.commit_and_push("One more");
+    // What it records cannot be had: all goes back.
+    next(4);
+    let away = lab.folder().join("away");
+    fs::rename(&folder, &away).unwrap();
+    let before = lab.exec(&["cat", "/app/lib/lib.txt"]).ok();
+    let (document, state) = deployed(lab, &[], "stopped", 3);
+    assert_eq!(
+        (state.as_str(), before.as_str(), in_container().as_str()),
+        ("failed", "version-3", "version-3"),
+        "{document:#}"
+    );
+    assert!(document["reason"].as_str().unwrap().contains("`submodules` ended with"), "{document:#}");
+    fs::rename(&away, &folder).unwrap();
+
+    // A hook of the server's own may bring it as well.
     lab.ssh("printf '#!/bin/sh\\n:\\n' > .git/hooks/post-merge && chmod +x .git/hooks/post-merge").ok();
     planned(lab);
-    // This one does not, and where `git status` is told to be silent the step that verifies git is not.
-    lab.ssh("git config submodule.lib.ignore all").ok();
-    let (document, code) = unstale(lab, &[]);
-    assert_eq!((document["verdict"].as_str(), code), (Some("stopped"), 3), "{document:#}");
-    let reason = document["reason"].as_str().unwrap();
-    assert!(reason.contains("verify-source") && reason.contains("submodule `lib` is at"), "{reason}");
-    lab.ssh("git config --unset submodule.lib.ignore; rm .git/hooks/post-merge").ok();
-    refused(lab, "server-submodule", &["`lib` is at"]);
-    // Where nobody is meant to check it out, nobody is told to.
+    lab.ssh("rm .git/hooks/post-merge; git submodule --quiet update --init").ok();
+    assert_eq!(lab.ssh("cat lib/lib.txt").ok(), "version-4");
+    // Where nobody is meant to check it out, nobody does.
     lab.edit(".gitmodules", |text| format!("{text}\tupdate = none\n"));
     lab.commit_and_push("By hand");
-    lab.ssh("git pull -q; git submodule --quiet deinit -f lib").ok();
-    planned(lab);
+    lab.ssh("git pull -q; git -C lib checkout -q HEAD~1").ok();
+    refused(lab, "server-submodule", &["`lib` is not at", "does not move this one", " checkout "]);
+    lab.ssh("git submodule --quiet deinit -f lib").ok();
+    assert_eq!(deployed(lab, &["--dry-run"], "planned", 0).1, "-");
     lab.edit(".gitmodules", |text| text.replace("\tupdate = none\n", ""));
-    lab.commit_and_push("By git");
-    refused(lab, "server-submodule", &["`lib` is not checked out"]);
-    // What does not get into the image is nobody's business.
+    // What does not get into the image is nobody's business, unless it is there and would be in the way.
     fs::write(lab.dev().join(".dockerignore"), "lib\n").unwrap();
     lab.commit_and_push("Without it");
-    planned(lab);
+    assert_eq!(deployed(lab, &["--dry-run"], "planned", 0).1, "-");
+    lab.ssh("git pull -q && git submodule --quiet update --init --checkout").ok();
+    lab.ssh("[ -e lib/.git ] && git -C lib checkout -q HEAD~1").ok();
+    assert_eq!(deployed(lab, &["--dry-run"], "planned", 0).1, "planned");
+    lab.ssh("git submodule --quiet update").ok();
 }
 
 fn lfs(lab: &Lab) {

@@ -10,7 +10,7 @@ use crate::{
     config::{self, Outer, Source},
     project,
     protocol::{HttpCheck, Place},
-    settings::{Scope, Settings},
+    settings::{KEEP, Scope, Settings},
     text::{Snapshot, SourceFile},
 };
 
@@ -29,15 +29,29 @@ pub(super) fn nearest(folder: &Path, root: &Path) -> Result<Option<(PathBuf, Sco
     Ok(settings.scopes.of("").map(|scope| (path, scope.clone())))
 }
 
-/// What the services have to answer, by the configuration nearest to the project's folder (from the checkout's top; the
-/// current one, where it is not known).
-pub(super) fn http(here: &Path, folder: Option<&str>) -> Result<BTreeMap<String, HttpCheck>, String> {
+/// The configuration nearest to the project's folder.
+fn of_project(here: &Path, folder: Option<&str>) -> Result<Option<(PathBuf, Scope)>, String> {
     let root = project::find_root(here);
     let inside = |folder: &&str| Path::new(folder).components().all(|c| matches!(c, Component::Normal(_)));
     let start = folder.filter(inside).map_or_else(|| here.to_owned(), |folder| root.join(folder));
-    let Some((path, scope)) = nearest(&start, &root).map_err(|Stop(why)| why)? else {
-        return Ok(BTreeMap::new());
-    };
+    nearest(&start, &root).map_err(|Stop(why)| why)
+}
+
+/// How many images of before stay kept after a verified deploy, by the same configuration.
+pub(super) fn keep(here: &Path, folder: Option<&str>) -> Result<usize, String> {
+    let Some((path, scope)) = of_project(here, folder)? else { return Ok(KEEP) };
+    scope.keep.ok_or_else(|| {
+        format!(
+            "`{}` has mistakes, so that how many images stay kept is not known: `unstale check` shows them",
+            path.display()
+        )
+    })
+}
+
+/// What the services have to answer, by the configuration nearest to the project's folder (from the checkout's top; the
+/// current one, where it is not known).
+pub(super) fn http(here: &Path, folder: Option<&str>) -> Result<BTreeMap<String, HttpCheck>, String> {
+    let Some((path, scope)) = of_project(here, folder)? else { return Ok(BTreeMap::new()) };
     let Some(checks) = scope.http else {
         return Err(format!(
             "`{}` has mistakes, so that what a service has to answer is not known: `unstale check` shows them",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{Exit, Format, Stop, configured, note, print};
+use super::{Exit, Format, Stop, configured, note, print, target::named};
 use crate::{
     deploy, project,
     protocol::{
@@ -26,8 +26,11 @@ pub(super) struct HistoryArgs {
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     since: Option<String>,
     /// Also the ledger of a server, as `ssh` takes it: an alias, `user@host` or `ssh://user@host:port`
-    #[arg(long, value_name = "SSH", conflicts_with = "local", requires = "dir")]
+    #[arg(long, value_name = "SSH", conflicts_with = "local")]
     host: Option<String>,
+    /// Also the ledgers of the servers that `unstale.toml` has below `[target.NAME]`; with `--host` only of that one of them
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["local", "dir"])]
+    target: Option<String>,
     /// Also the ledger of another checkout on this machine
     #[arg(long, requires = "dir")]
     local: bool,
@@ -43,9 +46,11 @@ pub(super) fn run(args: &HistoryArgs) -> Result<Exit, Stop> {
     let now = Moment::seconds(project::now());
     let from = args.since.as_deref().map(|text| moment(text, now)).transpose()?;
     let here = Path::new(".").canonicalize()?;
-    let ledgers =
-        deploy::ledgers(&here.to_string_lossy(), target(args)?.as_ref()).map_err(|r| Stop(r.message))?;
+    let here_words = here.to_string_lossy();
+    let targets = targets(args, &here_words)?;
+    let (ledgers, left) = deploy::ledgers(&here_words, &targets).map_err(|r| Stop(r.message))?;
     let mut history = History::of(&ledgers, args.service.as_deref());
+    history.not_read = left.into_iter().map(|(target, why)| (target.label(), why.message)).collect();
     if let Some(service) = args.service.as_deref().filter(|_| history.deploys.is_empty()) {
         let all = History::of(&ledgers, None);
         let known: Vec<String> = services(&all).iter().map(|s| format!("`{s}`")).collect();
@@ -70,12 +75,18 @@ fn moment(text: &str, now: Moment) -> Result<Moment, Stop> {
     })
 }
 
-fn target(args: &HistoryArgs) -> Result<Option<Target>, Stop> {
+fn targets(args: &HistoryArgs, here: &str) -> Result<Vec<Target>, Stop> {
+    if let Some(name) = &args.target {
+        return named(here, name, args.host.as_deref()).map_err(|refused| Stop(refused.message));
+    }
     match (&args.host, args.local, &args.dir) {
-        (Some(host), _, Some(dir)) => Ok(Some(Target::Ssh { host: host.clone(), dir: dir.clone() })),
-        (None, true, Some(dir)) => Ok(Some(Target::Local { dir: dir.clone() })),
+        (Some(host), _, Some(dir)) => Ok(vec![Target::Ssh { host: host.clone(), dir: dir.clone() }]),
+        (None, true, Some(dir)) => Ok(vec![Target::Local { dir: dir.clone() }]),
         (None, false, Some(_)) => Err(Stop("`--dir` needs `--host` or `--local`".to_owned())),
-        _ => Ok(None),
+        (Some(_), _, None) => {
+            Err(Stop("`--host` needs `--dir`, or a `--target` of `unstale.toml`".to_owned()))
+        }
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -147,6 +147,8 @@ struct Door<'a> {
     candidates: crate::deploy::Candidates<'a>,
     /// What the services have to answer.
     checks: crate::deploy::Checks<'a>,
+    /// How many images stay kept.
+    keeps: crate::deploy::Keeps<'a>,
     /// Where progress goes.
     live: progress::Live,
 }
@@ -163,10 +165,16 @@ fn act(
         }
     };
     let checks = |folder: Option<&str>| configured::http(&here, folder);
+    let keeps = |folder: Option<&str>| configured::keep(&here, folder);
     let candidates = |asked: &crate::deploy::Asked<'_>| candidates::of(&here, asked);
     let live = if std::io::stderr().is_terminal() { progress::Live::Terminal } else { progress::Live::Plain };
-    let door =
-        Door { here: here.to_string_lossy().into_owned(), candidates: &candidates, checks: &checks, live };
+    let door = Door {
+        here: here.to_string_lossy().into_owned(),
+        candidates: &candidates,
+        checks: &checks,
+        keeps: &keeps,
+        live,
+    };
     ExitCode::from(run(&door, &mut anstream::stdout(), &mut anstream::stderr()))
 }
 

@@ -18,7 +18,7 @@ use crate::{
 /// Bring the image of before back, and prove that it runs
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "What was left half-way is taken back. Otherwise the newest kept image that does not run comes back. Nothing is built, and the server's checkout stays as it is."
+    after_help = "What was left half-way is taken back. Otherwise the newest kept image that does not run comes back. How many stay kept says `keep` below `[deploy]` in `unstale.toml`. Nothing is built, and the server's checkout stays as it is."
 )]
 pub(super) struct RollbackArgs {
     /// The service of the compose file

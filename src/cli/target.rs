@@ -71,6 +71,7 @@ impl PlaceArgs {
             expect: None,
             candidates: door.candidates,
             checks: door.checks,
+            keeps: door.keeps,
         };
         Ok(self.targets(&door.here)?.into_iter().map(job).collect())
     }
@@ -100,7 +101,7 @@ fn only<'a>(mut jobs: Vec<Job<'a>>, place: &PlaceArgs) -> Result<Job<'a>, Refuse
 }
 
 /// The hosts of a target of the nearest configuration, or the one that is asked for.
-fn named(here: &str, name: &str, only: Option<&str>) -> Result<Vec<Target>, Refused> {
+pub(super) fn named(here: &str, name: &str, only: Option<&str>) -> Result<Vec<Target>, Refused> {
     let unknown = |message: String| Refused::new("unknown-target", message);
     let here = Path::new(here);
     let found = configured::nearest(here, &project::find_root(here)).map_err(|stop| unknown(stop.0))?;

@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// The keys of a file.
-const KEYS: [&str; 9] =
-    ["ruleset", "fail-on", "show", "exclude", "rules", "per-path", "history", "target", "verify"];
+const KEYS: [&str; 10] =
+    ["ruleset", "fail-on", "show", "exclude", "rules", "per-path", "history", "target", "verify", "deploy"];
 /// The keys of an entry of `per-path`.
 const PER_PATH: [&str; 2] = ["paths", "rules"];
 
@@ -56,6 +56,7 @@ impl<'a> Keys<'a> {
                 "per-path" => scope.per_path = self.per_path(value),
                 "history" => scope.rates = self.rates(value),
                 "target" => scope.targets = self.targets(value),
+                "deploy" => scope.keep = self.deploy(value),
                 "verify" => scope.http = self.verify(value),
                 _ => self.unknown(key, &KEYS),
             }
@@ -242,6 +243,15 @@ pub(super) fn shown(value: &Value<'_>) -> String {
     match value.get_ref().as_str() {
         Some(text) => format!(", not `{text}`"),
         None => format!(", not a value of type {}", value.get_ref().type_str()),
+    }
+}
+
+/// The same, with a number as it is written.
+pub(super) fn said(value: &Value<'_>) -> String {
+    match value.get_ref() {
+        DeValue::Integer(written) => format!(", not `{}`", written.as_str()),
+        DeValue::Float(written) => format!(", not `{}`", written.as_str()),
+        _ => shown(value),
     }
 }
 

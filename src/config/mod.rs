@@ -1,5 +1,6 @@
 //! `unstale.toml`: its text becomes settings, and its mistakes become findings in it.
 
+mod deploy;
 mod http;
 mod keys;
 mod levels;
@@ -83,8 +84,11 @@ fn read(file: FileId, text: &str, above: &str, below: &str) -> (Scope, Vec<Findi
     let mut mistakes = Vec::new();
     let mut keys = Keys::new(file, Sink::new(rule.claim(), &mut mistakes));
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut scope =
-        if errors.is_empty() { keys.file(table.get_ref()) } else { Scope { http: None, ..Scope::default() } };
+    let mut scope = if errors.is_empty() {
+        keys.file(table.get_ref())
+    } else {
+        Scope { http: None, keep: None, ..Scope::default() }
+    };
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let (start, end) = (boundary(text, span.start), boundary(text, span.end));

@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::keys::{Key, Keys, Value, ordered, shown};
+use super::keys::{Key, Keys, Value, ordered, said, shown};
 use crate::settings::Rates;
 
 /// Its keys.
@@ -89,14 +89,5 @@ fn number(value: &Value<'_>) -> Option<f64> {
         }
         DeValue::Float(written) => written.as_str().parse().ok(),
         _ => None,
-    }
-}
-
-/// What stands there instead, as the end of a message.
-fn said(value: &Value<'_>) -> String {
-    match value.get_ref() {
-        DeValue::Integer(written) => format!(", not `{}`", written.as_str()),
-        DeValue::Float(written) => format!(", not `{}`", written.as_str()),
-        _ => shown(value),
     }
 }

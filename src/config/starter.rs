@@ -43,6 +43,10 @@ ruleset = "{}"
 # tokens-per-deploy = 8000
 # currency = "EUR"
 
+# How many images of before stay kept after a verified deploy, for `unstale rollback`; older ones are removed.
+# [deploy]
+# keep = 5
+
 # What a visitor has to get, asked on the server at the end of `unstale deploy` and `unstale verify`, by service.
 # `{{sha}}` and `{{short}}` stand for the commit; without `contains`, the status has to be below 400.
 # [verify.http.web]

@@ -9,7 +9,7 @@ use super::{
     transport::Lost,
 };
 use crate::protocol::{
-    Candidate, Desired, Observed, Plan, Reach, Refused, Relation, Sha,
+    Candidate, Desired, HttpCheck, Observed, Plan, Reach, Refused, Relation, Sha,
     checklist::{MOST, Mark, Marks, unique},
     last_verified,
 };
@@ -23,6 +23,8 @@ pub struct Listed {
     pub seen: Observed,
     /// What tells the new version.
     pub marks: Marks,
+    /// What the service has to answer.
+    pub http: Option<HttpCheck>,
 }
 
 /// How many changed files are looked into.
@@ -44,7 +46,8 @@ pub fn checklist(job: &Job<'_>, message: Option<&str>) -> Result<Listed, Refused
         marks.marks.insert(0, Mark::Text { text: expect.text.clone(), at: expect.path.clone() });
         marks.marks.truncate(MOST);
     }
-    Ok(Listed { plan, seen: session.seen, marks })
+    let http = session.http_check()?;
+    Ok(Listed { plan, seen: session.seen, marks, http })
 }
 
 fn marks(session: &Session<'_>, plan: &Plan) -> Result<Marks, Stop> {

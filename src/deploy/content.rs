@@ -7,7 +7,7 @@ use super::{
     git::{Entry, Repo},
     transport::Lost,
 };
-use crate::protocol::{Candidate, Needed, Reach, Sha, below};
+use crate::protocol::{Candidate, Checked, Checkouts, Needed, Reach, Sha, Submodule, below};
 
 /// An LFS pointer is smaller than this, by its own specification.
 const POINTER: u64 = 1024;
@@ -20,14 +20,17 @@ impl Session<'_> {
         let Some(commit) = self.commit.clone() else { return Ok(Needed::default()) };
         let files = self.repo.files(&commit)?;
         let mut needed = Needed::default();
+        let modified = |path: &String| self.seen.here.modified.contains(path);
+        needed.unsaved = modified(&".gitmodules".to_owned());
         for (path, recorded) in submodules(&self.repo, &commit, &files)? {
-            // Its next commit is not known before it is made.
-            if self.seen.here.modified.contains(&path) {
-                continue;
-            }
+            // The commit that is to be made records what is checked out here.
+            let next = if modified(&path) { self.repo.module_head(&path)? } else { Some(recorded) };
+            let Some(want) = next else { continue };
             let inside = self.repo.inside(&path)?;
             if self.is_mounted(&path) || self.candidates_of(&inside)?.iter().any(gets_in) {
-                needed.submodules.push((path, recorded));
+                needed.submodules.push((path, want));
+            } else if self.is_elsewhere(&path, &want) {
+                needed.moved.push((path, want));
             }
         }
         for path in lfs(&self.repo, &commit, &files)? {
@@ -36,6 +39,15 @@ impl Session<'_> {
             }
         }
         Ok(needed)
+    }
+
+    /// Whether the server has it checked out at another commit. Where this very checkout is the server's, it is as the
+    /// developer wants it.
+    fn is_elsewhere(&self, path: &str, want: &Sha) -> bool {
+        let at_another =
+            |s: &Submodule| s.path == path && matches!(&s.state, Checked::At(have) if have != want);
+        self.seen.checkouts == Checkouts::Two
+            && self.seen.server.git().is_some_and(|git| git.submodules.iter().any(at_another))
     }
 
     /// Whether a bind mount of the service, as the server's Compose says it, shows the path.

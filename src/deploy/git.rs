@@ -262,6 +262,15 @@ impl Repo {
         Ok(if names.is_empty() { vec![file("README")] } else { names })
     }
 
+    /// The commit that is checked out of a submodule here; `None` if there is none.
+    pub(super) fn module_head(&self, path: &str) -> Result<Option<Sha>, Lost> {
+        if !std::path::Path::new(&self.toplevel).join(path).join(".git").exists() {
+            return Ok(None);
+        }
+        let head = self.line(&["-C", path, "rev-parse", "--verify", "-q", "HEAD"])?;
+        Ok(head.and_then(|sha| Sha::parse(&sha)))
+    }
+
     /// The paths of a commit that git hands to LFS.
     pub(super) fn kept_by_lfs(&self, commit: &Sha) -> Result<Vec<String>, Lost> {
         let words = [

@@ -27,6 +27,11 @@ impl Session<'_> {
         Ok(checks.remove(&self.service))
     }
 
+    /// How many images of before are kept, by the same configuration.
+    pub(super) fn keep(&self) -> Result<usize, Refused> {
+        (self.keeps)(self.folder()).map_err(|why| Refused::new("config-error", why))
+    }
+
     /// The project's folder from the checkout's top.
     fn folder(&self) -> Option<&str> {
         let server = &self.seen.server;

@@ -10,22 +10,36 @@ use crate::protocol::{Refused, Target, history::Ledger};
 /// How much of a ledger is read, from its end: some ten thousand deploys.
 const BYTES: u64 = 16_000_000;
 
-/// The ledger of the checkout around `here` and, if there is a target, the one there.
+/// The ledgers that could be read, and the servers whose ledger could not, and why.
+pub type ReadLedgers = (Vec<Ledger>, Vec<(Target, Refused)>);
+
+/// The ledger of the checkout around `here`, and those of servers.
 ///
 /// # Errors
-/// If there is no checkout here, or the target cannot be asked.
-pub fn ledgers(here: &str, target: Option<&Target>) -> Result<Vec<Ledger>, Refused> {
+/// If there is no checkout here, or none of the servers can be asked.
+pub fn ledgers(here: &str, targets: &[Target]) -> Result<ReadLedgers, Refused> {
     let toplevel = Repo::open(here)?.toplevel().to_owned();
     let local = Local::new(&toplevel);
     let mut found = vec![read(&local, Target::Local { dir: toplevel }, false)?];
-    if let Some(target) = target {
-        let to: Box<dyn Transport> = match target {
-            Target::Local { dir } => Box::new(Local::new(dir)),
-            Target::Ssh { host, .. } => Box::new(Ssh::connect(host)?),
-        };
-        found.push(read(to.as_ref(), target.clone(), true)?);
+    let mut left = Vec::new();
+    for target in targets {
+        match of_server(target) {
+            Ok(ledger) => found.push(ledger),
+            Err(refused) => left.push((target.clone(), refused)),
+        }
     }
-    Ok(found)
+    match left.first() {
+        Some((_, refused)) if left.len() == targets.len() => Err(refused.clone()),
+        _ => Ok((found, left)),
+    }
+}
+
+fn of_server(target: &Target) -> Result<Ledger, Refused> {
+    let to: Box<dyn Transport> = match target {
+        Target::Local { dir } => Box::new(Local::new(dir)),
+        Target::Ssh { host, .. } => Box::new(Ssh::connect(host)?),
+    };
+    read(to.as_ref(), target.clone(), true)
 }
 
 fn read(to: &dyn Transport, at: Target, server: bool) -> Result<Ledger, Refused> {

@@ -28,7 +28,7 @@ use std::{
 
 pub use checklist::{Listed, checklist};
 pub use hosts::{OnHost, deploy_hosts, verify_hosts};
-pub use ledger::ledgers;
+pub use ledger::{ReadLedgers, ledgers};
 pub use resume::resume;
 pub use rollback::{Back, HowBack, rollback};
 use session::{AT_FIRST, BEFORE_A_PLAN, Session};
@@ -47,6 +47,10 @@ pub type Candidates<'a> = &'a (dyn Fn(&Asked<'_>) -> Result<Vec<Candidate>, Stri
 /// Says what services have to answer over HTTP, by their names, for the compose file's folder from the checkout's top, if
 /// the server's is known; or why that cannot be told.
 pub type Checks<'a> = &'a (dyn Fn(Option<&str>) -> Result<BTreeMap<String, HttpCheck>, String> + Sync);
+
+/// Says how many images of before stay kept after a verified deploy, for the compose file's folder as [`Checks`]; or why
+/// that cannot be told.
+pub type Keeps<'a> = &'a (dyn Fn(Option<&str>) -> Result<usize, String> + Sync);
 
 /// What [`Candidates`] are asked for.
 #[derive(Debug)]
@@ -85,6 +89,8 @@ pub struct Job<'a> {
     pub candidates: Candidates<'a>,
     /// What the services have to answer.
     pub checks: Checks<'a>,
+    /// How many images stay kept.
+    pub keeps: Keeps<'a>,
 }
 
 impl Job<'_> {

@@ -73,6 +73,7 @@ fn go_on(
         expect: deploying.expect.clone().map(|(text, path)| super::Expect { text, path }),
         candidates: job.candidates,
         checks: job.checks,
+        keeps: job.keeps,
     };
     let worker = begin(to.as_ref(), &git_dir, &job, &deploying.holder, on)?;
     let mut session = Session::over(to, &job, &AT_FIRST)?;

@@ -56,7 +56,7 @@ fn back(job: &Job<'_>, how: &HowBack<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Res
     let id = session.name();
     let to = how.to;
     let mut make = |session: &mut Session<'_>, id: &str| -> Result<Plan, Stop> {
-        session.look(&[Question::Lock])?;
+        session.look(&[Question::Lock, Question::Site])?;
         let (plan, chosen) = plan_back(&session.service, to, &session.seen, &session.options(id))?;
         let commit = chosen.commit.expect("the plan refuses without one");
         if session.repo.commit(commit.as_str())?.is_none() {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Asked, Candidates, Checks, Expect, Job, Stop, connect, evidence,
+    Asked, Candidates, Checks, Expect, Job, Keeps, Stop, connect, evidence,
     frames::{Answers, Questions},
     git::{self, Repo},
     nonce, now, observe, pause,
@@ -47,6 +47,7 @@ pub(super) struct Session<'a> {
     pub(super) expect: Option<&'a Expect>,
     pub(super) candidates: Candidates<'a>,
     pub(super) checks: Checks<'a>,
+    pub(super) keeps: Keeps<'a>,
     pub(super) commit: Option<Sha>,
     pub(super) seen: Observed,
     pub(super) built: Built,
@@ -108,6 +109,7 @@ impl<'a> Session<'a> {
             expect: job.expect.as_ref(),
             candidates: job.candidates,
             checks: job.checks,
+            keeps: job.keeps,
             commit,
             built: Built::Unknown,
             worker: None,
@@ -183,11 +185,13 @@ impl<'a> Session<'a> {
     /// Everything that is done before the first change: the plan, or a refusal.
     pub(super) fn prepare(&mut self, desired: &Desired, id: &str) -> Result<Plan, Stop> {
         self.look(&[Question::Here, Question::Lock, Question::Site])?;
-        let options = self.options(id);
-        let plan = plan(desired, &self.seen, &options)?;
+        let options = Options { keep: self.keep()?, ..self.options(id) };
+        // What speaks against it in any case, before more is asked.
+        plan(desired, &self.seen, &options)?;
         let candidates = self.files(self.commit.as_ref())?;
         self.seen.needed = self.needed(&candidates)?;
         refuse_content(&self.seen)?;
+        let plan = plan(desired, &self.seen, &options)?;
         self.http_check()?;
         if let Some(expect) = self.expect {
             let running: Vec<Container> = self.seen.server.replicas().filter(|c| c.runs()).cloned().collect();
@@ -211,6 +215,7 @@ impl<'a> Session<'a> {
             cache_bust: self.seen.server.now.compact(),
             target_words: self.target.words(),
             expect_words: expect_words.into_iter().flatten().map(str::to_owned).collect(),
+            keep: usize::MAX,
         }
     }
 

@@ -7,6 +7,10 @@ use super::names::Sha;
 pub struct Needed {
     /// Submodules, from the repository's top, and the commit that is recorded for each.
     pub submodules: Vec<(String, Sha)>,
+    /// Submodules that it does not need, and that the server has checked out at another commit than this one records.
+    pub moved: Vec<(String, Sha)>,
+    /// Whether `.gitmodules` is about to change by a commit that is not made yet.
+    pub unsaved: bool,
     /// Files of which git has a pointer only.
     pub lfs: Vec<String>,
 }
@@ -20,6 +24,24 @@ pub struct Submodule {
     pub recorded: Sha,
     /// What is checked out.
     pub state: Checked,
+    /// Whether tracked files in it are changed; asked only where it is at another commit than the recorded one.
+    pub changed: bool,
+    /// Whether that commit is one that no remote has; asked only there, too.
+    pub unpushed: bool,
+}
+
+impl Submodule {
+    /// Whether it is at another commit than the checkout records.
+    pub fn has_moved(&self) -> bool {
+        matches!(&self.state, Checked::At(have) if *have != self.recorded)
+    }
+}
+
+impl Needed {
+    /// The submodules that a deploy checks out, each at the commit that it records.
+    pub fn to_update(&self) -> Vec<(String, Sha)> {
+        self.submodules.iter().chain(&self.moved).cloned().collect()
+    }
 }
 
 /// What is checked out of a submodule.

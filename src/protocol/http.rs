@@ -24,7 +24,7 @@ pub struct HttpCheck {
 }
 
 /// How many digits `{short}` has: what `git rev-parse --short` prints begins with them, however long it is.
-const SHORT: usize = 7;
+pub(super) const SHORT: usize = 7;
 
 /// The longest text of an answer that is shown, in characters.
 const SHOWN: usize = 120;
@@ -38,6 +38,27 @@ impl HttpCheck {
     /// Whether it says as much of an older commit as of the newest.
     pub fn is_timeless(&self) -> bool {
         self.contains.is_none() || self.names_the_commit()
+    }
+
+    /// What the body must have, in parts, while the commit is not known yet; empty without a text.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut rest = self.contains.as_deref().unwrap_or_default();
+        while !rest.is_empty() {
+            let (at, part, len) = [("{sha}", Part::Sha), ("{short}", Part::Short)]
+                .into_iter()
+                .filter_map(|(name, part)| Some((rest.find(name)?, part, name.len())))
+                .min_by_key(|(at, ..)| *at)
+                .unwrap_or((rest.len(), Part::Text(String::new()), 0));
+            if at > 0 {
+                parts.push(Part::Text(rest[..at].to_owned()));
+            }
+            if len > 0 {
+                parts.push(part);
+            }
+            rest = &rest[at + len..];
+        }
+        parts
     }
 
     /// What the body must have for a commit.
@@ -62,6 +83,17 @@ impl HttpCheck {
         };
         older.iter().filter(named).find(|sha| self.text(sha).is_some_and(|text| has(body, &text)))
     }
+}
+
+/// A part of the text that a body must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// As it is.
+    Text(String),
+    /// The commit.
+    Sha,
+    /// Its first digits, [`SHORT`] of them.
+    Short,
 }
 
 /// What came back.

@@ -26,6 +26,7 @@ mod sick;
 mod sickness;
 mod site;
 mod step;
+mod thin;
 mod verdict;
 
 pub use content::{Checked, Lfs, Needed, Submodule};

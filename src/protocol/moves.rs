@@ -36,7 +36,7 @@ impl<'a> Moves<'a> {
     }
 
     /// The images that run, each once.
-    fn running(&self) -> Vec<&'a ImageId> {
+    pub(super) fn running(&self) -> Vec<&'a ImageId> {
         let mut images: Vec<&ImageId> = Vec::new();
         for container in self.old.iter().filter(|c| c.runs()) {
             if !images.contains(&&container.image) {

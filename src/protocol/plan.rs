@@ -12,6 +12,7 @@ use super::{
     preflight::{Refused, refuse_here, refuse_lock, refuse_server},
     sick::{Ailment, sick_before},
     step::{Argv, Phase, Place, Probe, Step, When},
+    thin::thin,
 };
 
 /// What the user asks for.
@@ -88,6 +89,8 @@ pub struct Options {
     pub target_words: Vec<String>,
     /// The words that name the text that proves it; none without one.
     pub expect_words: Vec<String>,
+    /// How many images of before stay kept after a verified deploy.
+    pub keep: usize,
 }
 
 /// The steps, in the order in which they are shown, run, logged and taken back.
@@ -162,11 +165,11 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
         Order::Protocol => {
             steps.extend(moves.retain(Phase::Remove));
             steps.extend(moves.remove(Phase::Remove));
-            steps.extend(pull(git, upstream));
+            steps.extend(pull(git, upstream, seen));
             steps.extend(build);
         }
         Order::BuildFirst => {
-            steps.extend(pull(git, upstream));
+            steps.extend(pull(git, upstream, seen));
             steps.extend(moves.retain(Phase::Build));
             steps.extend(build.into_iter().map(|step| moves.put_tag_back(step)));
             steps.push(moves.check_image("check-image"));
@@ -186,6 +189,7 @@ pub fn plan(desired: &Desired, seen: &Observed, options: &Options) -> Result<Pla
         steps.extend(moves.start_again());
     }
     steps.extend(moves.record());
+    steps.extend(thin(&moves, &desired.service, options, seen, compose));
     let commit = if commits { None } else { seen.here.head.clone() };
     let services = vec![desired.service.clone()];
     let downtime_ms = downtime(&steps, &desired.service, seen);
@@ -258,18 +262,40 @@ pub(super) fn downtime(steps: &[Step], service: &str, seen: &Observed) -> Option
 }
 
 /// Brings the server's checkout to the commit, and sees that it is there.
-fn pull(git: &ServerGit, upstream: &Upstream) -> Vec<Step> {
+fn pull(git: &ServerGit, upstream: &Upstream, seen: &Observed) -> Vec<Step> {
     let from = git.upstream.as_ref().unwrap_or(upstream);
-    let fetch = Argv::new(["git", "fetch", &from.remote, &from.branch]);
+    // Submodules have a step of their own: one that no build reads may be out of the server's reach.
+    let alone = (!git.submodules.is_empty()).then_some("--no-recurse-submodules");
+    let words = ["git", "fetch"].into_iter().chain(alone);
+    let fetch = Argv::new(words.chain([from.remote.as_str(), from.branch.as_str()]));
     let cause = "brings the commit into the server's repository";
     let fetch = Step::new("fetch", Phase::Pull, Place::Server, cause, fetch, Probe::Fetched);
     let merge = Argv::new(["git", "merge", "--ff-only"]).commit();
     let cause = "checks out exactly that commit; anything but a fast-forward stops here";
     let merge = Step::new("merge", Phase::Pull, Place::Server, cause, merge, Probe::AtCommit);
+    let update = seen.needed.to_update();
+    let submodules = (!update.is_empty()).then(|| submodules(update, git, seen));
     let status = Argv::new(["git", "status", "--short", "--branch", "--untracked-files=no"]);
     let cause =
         "\"already up to date\" is not evidence: HEAD must be the pushed commit, and no tracked file changed";
     let verify =
         Step::new("verify-source", Phase::Source, Place::Server, cause, status, Probe::CleanAtCommit);
-    vec![fetch, merge.pre(Probe::Fetched), verify.always()]
+    [Some(fetch), Some(merge.pre(Probe::Fetched)), submodules, Some(verify.always())]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Checks submodules out as the commit records them. Only these: what no build reads may be out of the server's reach.
+fn submodules(at: Vec<(String, Sha)>, git: &ServerGit, seen: &Observed) -> Step {
+    let magic = |path: &str| path.contains(['*', '?', '[', '\\']) || path.starts_with(':');
+    let literal = at.iter().any(|(path, _)| magic(path)).then_some("--literal-pathspecs");
+    // Their paths are those from the checkout's top.
+    let top = (seen.server.dir.as_ref() != Some(&git.toplevel)).then_some(["-C", &git.toplevel]);
+    let words = ["git"].into_iter().chain(top.into_iter().flatten()).chain(literal);
+    let words = words.chain(["submodule", "update", "--init", "--recursive", "--"]);
+    let argv = Argv::new(words.chain(at.iter().map(|(path, _)| path.as_str())));
+    let cause = "`git merge` leaves submodules where they are: a build would get old files of them, or none";
+    Step::new("submodules", Phase::Pull, Place::Server, cause, argv, Probe::Submodules { at })
+        .pre(Probe::AtCommit)
 }

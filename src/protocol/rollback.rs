@@ -8,7 +8,7 @@ use super::{
     names::{ImageId, Sha},
     observed::{Compose, Health, Observed},
     plan::{Options, Plan, downtime},
-    preflight::{Refused, refuse_lock, refuse_service},
+    preflight::{Refused, refuse_lock, refuse_service, refuse_taken},
     sick::{Sick, sick_before},
     step::{Argv, Phase, Place, Probe, Step},
     verdict::{Counts, FileState, Judged, Judgement, Verdict, state_of},
@@ -29,20 +29,37 @@ pub struct Retained {
     pub current: bool,
 }
 
+impl Retained {
+    /// Whether the deploy of that line kept it.
+    pub(super) fn is_of(&self, entry: &LedgerEntry) -> bool {
+        is_of(&self.id, entry)
+    }
+}
+
+/// Whether a tag is one of the deploy of that line: its id, with a number behind it where several images ran.
+fn is_of(tag: &str, entry: &LedgerEntry) -> bool {
+    let more = |rest: &str| rest.strip_prefix('-').is_some_and(|n| n.parse::<usize>().is_ok());
+    tag.strip_prefix(&entry.id).is_some_and(|rest| rest.is_empty() || more(rest))
+}
+
+/// The lines of a service in both ledgers, the newest first.
+pub(super) fn ledger_of(seen: &Observed, service: &str) -> Vec<LedgerEntry> {
+    let ledgers = [&seen.server.ledger, &seen.here.ledger];
+    let lines: Vec<&String> = ledgers.into_iter().flatten().flat_map(|ledger| &ledger.lines).collect();
+    let entries = lines.iter().rev().filter_map(|line| serde_json::from_str::<LedgerEntry>(line).ok());
+    entries.filter(|entry| entry.service == service).collect()
+}
+
 /// The kept images of a service, the newest first.
 pub fn kept(seen: &Observed, compose: &Compose, service: &str) -> Vec<Retained> {
     let server = &seen.server;
     let prefix = format!("{}:", retained_name(compose, service));
     let current = server.image(&compose.tag).map(|image| &image.id);
-    let lines: Vec<&String> =
-        [&server.ledger, &seen.here.ledger].into_iter().flatten().flat_map(|ledger| &ledger.lines).collect();
-    let entries: Vec<LedgerEntry> =
-        lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let ours = || entries.iter().filter(|entry| entry.service == service);
+    let ours = ledger_of(seen, service);
     let commit = |id: &str, image: &ImageId| {
-        let made = ours().find(|e| e.verdict == "verified" && e.image.as_ref() == Some(&image.0));
+        let made = ours.iter().find(|e| e.verdict == "verified" && e.image.as_ref() == Some(&image.0));
         // What lay on the server when it was taken away: a claim, until the bytes say so.
-        let lay = || ours().find(|entry| entry.id == id).and_then(|entry| entry.from.clone());
+        let lay = || ours.iter().find(|entry| is_of(id, entry)).and_then(|entry| entry.from.clone());
         made.and_then(|entry| entry.to.clone()).or_else(lay).and_then(|sha| Sha::parse(&sha))
     };
     let mut found: Vec<Retained> = Vec::new();
@@ -88,10 +105,43 @@ pub fn choose<'r>(kept: &'r [Retained], to: Option<&str>, service: &str) -> Resu
     })
 }
 
+/// What a ledger knows of an image that was kept, or ran, and that the server does not have any more.
+fn gone(seen: &Observed, to: Option<&str>, service: &str) -> Option<Refused> {
+    let (to, images) = (to?, seen.server.images.as_ref()?);
+    let entries = ledger_of(seen, service);
+    let there = |id: &str| images.iter().any(|image| image.id.0 == id);
+    let retained = |entry: &&LedgerEntry| {
+        let done = |state: Option<&str>| matches!(state, Some("done" | "already"));
+        is_of(to, entry) && entry.steps.iter().any(|s| s.id == "retain" && done(s.state.as_deref()))
+    };
+    let names = |entry: &&LedgerEntry| {
+        let of_image =
+            |id: &String| id.trim_start_matches("sha256:").starts_with(to.trim_start_matches("sha256:"));
+        let of_commit = entry.to.as_ref().is_some_and(|sha| sha.starts_with(to));
+        let verified = entry.verdict == Verdict::Verified.as_str();
+        let mut all = entry.image.iter().chain(&entry.images).peekable();
+        to.len() >= 7
+            && ((of_commit && verified) || all.clone().any(of_image))
+            && all.peek().is_some()
+            && !all.any(|id| there(id))
+    };
+    let what = if let Some(entry) = entries.iter().find(retained) {
+        format!("the image that deploy `{}` kept of `{service}`", entry.id)
+    } else {
+        let entry = entries.iter().find(names)?;
+        let commit = entry.to.as_deref().and_then(Sha::parse)?;
+        format!("the image of `{service}` that was built from {}", commit.short())
+    };
+    let message = format!(
+        "{what} is not on the server any more: of those that are kept only the newest stay (`keep` below `[deploy]` in `unstale.toml`), and `unstale rollback {service} --list` shows them"
+    );
+    Some(Refused::new("removed-retained", message))
+}
+
 /// The steps that bring a kept image back. Nothing is built, and the server's checkout stays as it is.
 ///
 /// # Errors
-/// A refusal, before anything is changed.
+/// A refusal, before anything is changed; `removed-retained` for what a ledger knows and the server has not any more.
 pub fn plan_back(
     service: &str,
     to: Option<&str>,
@@ -109,11 +159,14 @@ pub fn plan_back(
     refuse_service(compose, service, None)?;
     refuse_lock(server.lock.as_ref().unwrap_or(&Lock::default()), &options.id)?;
     let kept = kept(seen, compose, service);
-    let chosen = choose(&kept, to, service)?.clone();
+    let chosen =
+        choose(&kept, to, service).map_err(|refused| gone(seen, to, service).unwrap_or(refused))?.clone();
     let Some(commit) = chosen.commit.clone() else {
         let message = format!("no ledger says which commit `{}` was built from", chosen.tag);
         return Err(Refused::new("unknown-commit", message));
     };
+    // The checkout stays as it is, so that its compose file says what the container will want.
+    refuse_taken(seen, compose, service)?;
     let moves = Moves::new(service, options, seen, compose);
     let mut steps = moves.retain(Phase::Remove);
     steps.push(Step::new(

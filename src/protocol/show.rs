@@ -221,6 +221,7 @@ pub fn dry_run(plan: &Plan, target: &Target) -> String {
     for step in &plan.steps {
         let heading = match step.when() {
             When::IfStale => "only if that is stale: without cache",
+            When::IfVerified => "only if that is verified: remove images that were kept long enough",
             When::Always => title(step.phase(), plan.cache()),
         };
         if last.replace(heading) != Some(heading) {

@@ -135,6 +135,8 @@ pub enum When {
     /// Only if what was looked at last is stale, and a build could end that: the way from a build with cache back to one
     /// without.
     IfStale,
+    /// Only if the deploy is verified. What becomes of it then says nothing of the deploy.
+    IfVerified,
 }
 
 /// A part of the read-only observation.
@@ -192,6 +194,11 @@ pub enum Probe {
         /// The image.
         image: ImageId,
     },
+    /// No image carries one of the tags.
+    Untagged {
+        /// The tags.
+        tags: Vec<String>,
+    },
     /// The containers do not exist any more.
     Gone {
         /// Their IDs.
@@ -203,6 +210,11 @@ pub enum Probe {
     Fetched,
     /// The server's HEAD is the deployed commit.
     AtCommit,
+    /// Submodules of the server's checkout are at these commits.
+    Submodules {
+        /// Their paths from the repository's top, and the commits.
+        at: Vec<(String, Sha)>,
+    },
     /// The server's HEAD is the deployed commit, no tracked file is changed, and submodules and LFS files that the
     /// build reads are real.
     CleanAtCommit,
@@ -255,10 +267,12 @@ impl Probe {
             | Self::Pushed
             | Self::LedgerFolder { place: Place::Here }
             | Self::Recorded { place: Place::Here, .. } => &[Question::Here],
-            Self::Tagged { .. } => &[Question::Images],
+            Self::Tagged { .. } | Self::Untagged { .. } => &[Question::Images],
             Self::Gone { .. } => &[Question::Containers],
             Self::NoContainers => &[Question::Containers, Question::Compose],
-            Self::Fetched | Self::AtCommit | Self::CleanAtCommit => &[Question::Git],
+            Self::Fetched | Self::AtCommit | Self::Submodules { .. } | Self::CleanAtCommit => {
+                &[Question::Git]
+            }
             Self::NoSnapshots => &[Question::BuildCache],
             Self::Rebuilt { .. } | Self::Running { .. } => {
                 &[Question::Containers, Question::Compose, Question::Images]
@@ -293,6 +307,13 @@ impl Probe {
                     check(found.is_some_and(|i| i.id == *image), || format!("`{tag}` is not on that image"))
                 }
             },
+            Self::Untagged { tags } => match &server.images {
+                None => not_asked(),
+                Some(_) => match tags.iter().find(|tag| server.image(tag).is_some()) {
+                    Some(tag) => Holds::No(format!("`{tag}` is still on an image")),
+                    None => Holds::Yes,
+                },
+            },
             Self::Gone { ids } => match &server.containers {
                 None => not_asked(),
                 Some(all) => match all.iter().find(|c| ids.contains(&c.id)) {
@@ -315,6 +336,10 @@ impl Probe {
                     }
                     holds => holds,
                 },
+            },
+            Self::Submodules { at } => match server.git() {
+                None => Holds::Unknown("the server's checkout could not be read".into()),
+                Some(git) => super::preflight::submodule(at, git).map_or(Holds::Yes, Holds::No),
             },
             Self::NoSnapshots => match server.snapshots {
                 None => Holds::Unknown("the engine does not say what its build cache holds".into()),
@@ -478,6 +503,12 @@ impl Step {
     #[must_use]
     pub fn if_stale(self) -> Self {
         Self { when: When::IfStale, ..self }
+    }
+
+    /// Runs only if the deploy is verified.
+    #[must_use]
+    pub fn if_verified(self) -> Self {
+        Self { when: When::IfVerified, ..self }
     }
 
     /// Reads something.

@@ -18,10 +18,13 @@ fn what_a_deploy_refuses_makes_no_list() {
         (ran.stdout.as_str(), ran.stderr.as_str()),
         ("", "error: refused: HEAD is detached here; check a branch out first\n")
     );
+    let ran = ends(folder.run(&["checklist", "web", "--local", "--format", "json"]), 2);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&document["verdict"], &document["class"]), (&"refused".into(), &"detached".into()));
     for args in [
         &["checklist", "web"][..],
         &["checklist", "--local"],
-        &["checklist", "web", "--local", "--format", "json"],
+        &["checklist", "web", "--local", "--format", "yaml"],
     ] {
         assert_eq!(ends(folder.run(args), 2).stdout, "");
     }

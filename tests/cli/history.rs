@@ -100,6 +100,9 @@ fn what_cannot_be_read_is_refused() {
     for (args, says) in [
         (&["--since", "HEAD~3"][..], "error: `--since HEAD~3` is no time"),
         (&["--dir", "/x"], "error: `--dir` needs `--host` or `--local`"),
+        (&["--host", "a"], "error: `--host` needs `--dir`, or a `--target`"),
+        (&["--target", "prod"], "error: there is no `unstale.toml` here or above"),
+        (&["--target", "prod", "--dir", "/x"], "error: the argument '--target <NAME>' cannot be used with"),
         (&["--local", "--dir", "/nowhere"], "error: `/nowhere` does not exist"),
         (&["--local", "--dir", "/"], "error: no git checkout in `/`"),
         (&["--host", "nobody@127.0.0.1:1", "--dir", "/x"], "error: "),

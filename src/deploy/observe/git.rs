@@ -35,14 +35,21 @@ pub(super) fn ask(q: &mut Questions, subject: Subject<'_>) {
     }
 }
 
-/// Each with the recorded commit and the one that is checked out (`-`: none). A name that git would quote is not known.
+/// Each with the recorded commit, the one that is checked out (`-`: none), and of one that moved whether it has changed
+/// files (`c`) or commits that no remote has (`o`). A name that git would quote is not known. What is moved inside of it
+/// (`SC..`) is no change: the update brings it along.
 const SUBMODULES: &str = "git -c core.quotepath=off ls-files -s --full-name -- :/ | sed -n 's/^160000 \\([0-9a-f]*\\) 0.\\(.*\\)/\\1 \\2/p' | while IFS= read -r l; do
-  p=${l#* }; h=-
+  p=${l#* }; h=-; f=.
   case $p in
     '\"'*) h='?';;
-    *) if [ -e \"$t/$p/.git\" ]; then h=$(git -C \"$t/$p\" rev-parse --verify -q HEAD) || h='?'; fi;;
+    *) if [ -e \"$t/$p/.git\" ]; then h=$(git -C \"$t/$p\" rev-parse --verify -q HEAD) || h='?'; fi
+      case $h in -|'?'|\"${l%% *}\") ;; *)
+        git -C \"$t/$p\" status --porcelain=v2 --untracked-files=no 2>/dev/null |
+          awk '/^[12u] / && ($1 == \"u\" || $2 !~ /^\\./ || $3 !~ /^S.\\./) { f = 1 } END { exit !f }' && f=${f}c
+        [ -z \"$(git -C \"$t/$p\" rev-list -n 1 HEAD --not --remotes 2>/dev/null)\" ] || f=${f}o;;
+      esac;;
   esac
-  printf '%s %s %s\\n' \"${l%% *}\" \"$h\" \"$p\"
+  printf '%s %s %s %s\\n' \"${l%% *}\" \"$h\" \"$f\" \"$p\"
 done";
 
 /// Small files that git LFS keeps, and that are what LFS writes into git in their place: at most 1024 bytes. A name
@@ -105,10 +112,12 @@ pub(super) fn read(answers: &Answers) -> Result<ServerGit, String> {
 
 fn submodule(line: &str) -> Option<Submodule> {
     let (recorded, rest) = line.split_once(' ')?;
-    let (state, path) = rest.split_once(' ')?;
+    let (state, rest) = rest.split_once(' ')?;
+    let (flags, path) = rest.split_once(' ')?;
     let state = match state {
         "-" => Checked::Out,
         sha => Sha::parse(sha).map_or(Checked::Unknown, Checked::At),
     };
-    Some(Submodule { path: path.to_owned(), recorded: Sha::parse(recorded)?, state })
+    let (changed, unpushed) = (flags.contains('c'), flags.contains('o'));
+    Some(Submodule { path: path.to_owned(), recorded: Sha::parse(recorded)?, state, changed, unpushed })
 }

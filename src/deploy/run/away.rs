@@ -57,11 +57,14 @@ impl Run<'_, '_> {
 
     /// Whether a step was a look at what runs that did not end with `verified`.
     fn is_unproven(&self, index: usize) -> bool {
-        let verified =
-            |outcome: &Outcome| matches!(outcome, Outcome::Judged(j) if j.verdict == Verdict::Verified);
         *self.plan.steps[index].post() == Probe::Verified
             && self.steps[index].record.state != State::Skipped
-            && !self.outcome.as_ref().is_some_and(verified)
+            && !self.is_verified()
+    }
+
+    /// Whether what was looked at last is verified, for all services that were looked at.
+    pub(super) fn is_verified(&self) -> bool {
+        matches!(&self.outcome, Some(Outcome::Judged(judgement)) if judgement.verdict == Verdict::Verified)
     }
 
     fn docker_answers(&mut self) -> Result<bool, Failure> {

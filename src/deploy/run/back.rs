@@ -81,11 +81,15 @@ impl Run<'_, '_> {
             Failure::Gone(why) => (why, true),
             Failure::Sick(end) => return self.end_sick(index, end, on),
         };
-        let only_the_ledger = step.when() == When::Always && *step.post() != Probe::Verified;
-        if let (Some(Outcome::Judged(_)), true) = (&self.outcome, only_the_ledger) {
-            // The verdict stands; only the ledger could not be written.
+        let beside = match step.when() {
+            When::Always if *step.post() != Probe::Verified => Some("the ledger was not written"),
+            When::IfVerified => Some("images that were kept long enough were not all removed"),
+            When::Always | When::IfStale => None,
+        };
+        if let (Some(Outcome::Judged(_)), Some(what)) = (&self.outcome, beside) {
+            // The verdict stands.
             self.open = gone;
-            on(&Event::Note(&format!("the ledger was not written: {why}")));
+            on(&Event::Note(&format!("{what}: {why}")));
             return;
         }
         if !changed && step.phase() == Phase::Push {

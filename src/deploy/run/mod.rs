@@ -162,7 +162,7 @@ impl<'a, 'b> Run<'a, 'b> {
 impl Run<'_, '_> {
     fn step(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
         let step = self.plan.steps[index].clone();
-        if step.when() == When::IfStale && !self.is_due(&step) {
+        if step.when() != When::Always && !self.is_due(&step) {
             self.steps[index].record.state = State::Skipped;
             return Ok(());
         }
@@ -249,9 +249,12 @@ impl Run<'_, '_> {
         self.ended(step, &finished)
     }
 
-    /// Whether a step that follows a stale look has to run. What another client began is done to its end: the container
-    /// that was stale may be gone.
+    /// Whether a step that follows a stale look has to run, or one that follows a verdict. What another client began is
+    /// done to its end: the container that was stale may be gone.
     fn is_due(&self, step: &Step) -> bool {
+        if step.when() == When::IfVerified {
+            return self.is_verified() && !interrupt::seen();
+        }
         let of_them = |carried: &Carried| {
             let begun = self.plan.steps.get(carried.task.index);
             let follows = |other: &Step| {

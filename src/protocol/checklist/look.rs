@@ -2,6 +2,8 @@
 
 use super::{Checklist, Mark};
 use crate::protocol::{
+    http::{HttpCheck, Part},
+    names::Sha,
     observed::{Compose, Container},
     step::{Arg, Argv, Place, Probe, Step},
 };
@@ -21,6 +23,8 @@ pub(super) enum Expect {
     Succeeds,
     /// It fails: what it looks for is not there.
     Fails,
+    /// What it prints has this text, which may be empty, and it succeeds.
+    Has(Vec<Part>),
 }
 
 /// A command that only looks.
@@ -36,8 +40,8 @@ pub(super) struct Look {
     pub(super) expect: Expect,
     /// Whether another answer says nothing for certain.
     pub(super) weak: bool,
-    /// Whether it may take a moment.
-    pub(super) patient: bool,
+    /// How many seconds it may take until it shows that.
+    pub(super) patience: u64,
     /// The container that it is about, if it may be gone.
     pub(super) container: Option<String>,
 }
@@ -50,7 +54,7 @@ impl Look {
         expect: Expect,
     ) -> Self {
         let (argv, words) = (Argv::new(argv), words.into());
-        Self { words, place, argv, expect, weak: false, patient: false, container: None }
+        Self { words, place, argv, expect, weak: false, patience: 0, container: None }
     }
 }
 
@@ -94,6 +98,15 @@ pub(super) fn after(list: &Checklist<'_>, step: &Step) -> See {
             );
             see("the image that runs has a second tag, so that nothing prunes it", vec![look])
         }
+        Probe::Untagged { tags } => {
+            let argv = ["docker", "image", "ls", "-q"].map(str::to_owned).into_iter();
+            let argv =
+                argv.chain(tags.iter().flat_map(|tag| ["--filter".to_owned(), format!("reference={tag}")]));
+            see(
+                "no image has these tags any more",
+                vec![Look::new("none of them is listed", place, argv, Expect::Nothing)],
+            )
+        }
         Probe::Gone { ids } => {
             let argv = ["docker", "ps", "-aq", "--no-trunc"].map(str::to_owned).into_iter();
             let argv = argv.chain(ids.iter().flat_map(|id| ["--filter".to_owned(), format!("id={id}")]));
@@ -111,6 +124,17 @@ pub(super) fn after(list: &Checklist<'_>, step: &Step) -> See {
             see("the server's repository has the commit", vec![look])
         }
         Probe::AtCommit => see("the server's HEAD is the commit", vec![at()]),
+        Probe::Submodules { at } => {
+            let each = |(path, sha): &(String, Sha)| {
+                let words = format!("submodule `{path}` is at the commit that is recorded for it");
+                let git =
+                    list.seen.server.git().filter(|git| list.seen.server.dir.as_ref() != Some(&git.toplevel));
+                let at = git.map_or_else(|| path.clone(), |git| format!("{}/{path}", git.toplevel));
+                let argv = ["git", "-C", &at, "rev-parse", "HEAD"].map(str::to_owned);
+                Look::new(words, place, argv, Expect::Prints(vec![Arg::Text(sha.to_string())]))
+            };
+            see("the submodules are at the commits that are recorded for them", at.iter().map(each).collect())
+        }
         Probe::CleanAtCommit => {
             let clean = Look::new("no tracked file is changed", place, STATUS, Expect::Nothing);
             see("the server's HEAD is the commit, and no tracked file is changed", vec![at(), clean])
@@ -153,13 +177,25 @@ fn running(list: &Checklist<'_>, place: Place, replicas: usize) -> See {
         ];
         let argv = argv.chain(filters.into_iter().flat_map(|f| ["--filter".to_owned(), f]));
         let look = Look::new("they are listed with the new image", place, argv, Expect::Lines(replicas));
-        Look { patient: true, ..look }
+        // Containers take a moment to appear.
+        Look { patience: 20, ..look }
     });
     let words = match replicas {
         1 => "one container of the service runs, from the new image".to_owned(),
         n => format!("{n} containers of the service run, all from the new image"),
     };
     See { words, looks: looks.into_iter().collect() }
+}
+
+/// What a visitor gets must be as the configuration says. As `unstale verify` asks it: no configuration of the client, no
+/// proxy, no redirect, and no status from 400 on.
+pub(super) fn answer(check: &HttpCheck) -> Look {
+    let words = ["curl", "-q", "-sS", "-f", "-g", "--noproxy", "*", "--max-time", "10"];
+    let body = if check.contains.is_none() { &["-o", "/dev/null"][..] } else { &[] };
+    let url = ["--url", check.url.as_str()];
+    let argv = words.iter().chain(body).chain(&url).map(|word| (*word).to_owned());
+    let words = format!("`{}` answers as it should", check.url);
+    Look { patience: check.timeout, ..Look::new(words, check.from, argv, Expect::Has(check.parts())) }
 }
 
 /// The command that finds a mark, without what runs it, and what it must print.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::protocol::{
     show::{quote, title, visible},
-    step::{Arg, Phase, Step},
+    step::{Arg, Phase, Step, When},
 };
 
 impl Checklist<'_> {
@@ -90,7 +90,8 @@ impl Checklist<'_> {
     }
 
     fn step(&self, out: &mut String, step: &Step, see: &See) {
-        put(out, &format!("\n- [ ] **{}**: {}\n", step.id(), one_line(step.cause())));
+        let when = if step.when() == When::IfVerified { "only if it is verified: " } else { "" };
+        put(out, &format!("\n- [ ] **{}**: {when}{}\n", step.id(), one_line(step.cause())));
         block(out, "  ", &self.command(step.place(), step.argv(), quote));
         match &see.looks[..] {
             [] => put(out, &format!("\n  It must end well: {}.", one_line(&see.words))),
@@ -124,6 +125,8 @@ impl Checklist<'_> {
             Expect::Lines(n) => format!("this must print {n} lines"),
             Expect::Succeeds => "this must end well".to_owned(),
             Expect::Fails => "this must print no line".to_owned(),
+            Expect::Has(parts) if parts.is_empty() => "this must end well".to_owned(),
+            Expect::Has(parts) => format!("this must print something with {} in it", code(&self.said(parts))),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The protocol for a person: the steps of the plan, what must be seen after each, and what proves the new version.
 
+mod json;
 mod look;
 mod markdown;
 mod script;
 mod unique;
 
 use super::{
+    http::{HttpCheck, Part, SHORT},
     names::Sha,
     observed::Observed,
     plan::Plan,
@@ -63,6 +65,8 @@ pub struct Checklist<'a> {
     pub seen: &'a Observed,
     /// What tells the new version.
     pub marks: &'a Marks,
+    /// What the service has to answer.
+    pub http: Option<&'a HttpCheck>,
 }
 
 /// An entry of the list.
@@ -82,7 +86,7 @@ impl<'a> Checklist<'a> {
             if new {
                 let first = match step.phase() {
                     Phase::Remove => self.before(),
-                    Phase::Verify => self.after(),
+                    Phase::Verify => self.after().into_iter().chain(self.http.map(look::answer)).collect(),
                     _ => Vec::new(),
                 };
                 phases.push((step.phase(), first.into_iter().map(Item::Look).collect()));
@@ -105,6 +109,18 @@ impl<'a> Checklist<'a> {
         let replicas = self.plan.replicas;
         let each = |mark| (1..=replicas).map(move |n| look::mark(mark, compose, self.service, n, replicas));
         self.marks.marks.iter().flat_map(each).collect()
+    }
+
+    /// The text that an answer must have, for reading.
+    fn said(&self, parts: &[Part]) -> String {
+        let part = |part: &Part| match (part, &self.plan.commit) {
+            (Part::Text(text), _) => text.clone(),
+            (Part::Sha, Some(sha)) => sha.to_string(),
+            (Part::Short, Some(sha)) => sha.as_str()[..SHORT].to_owned(),
+            (Part::Sha, None) => "(the commit of phase 1)".to_owned(),
+            (Part::Short, None) => format!("(the first {SHORT} digits of the commit of phase 1)"),
+        };
+        parts.iter().map(part).collect()
     }
 
     fn command(&self, place: Place, argv: &Argv, quote: Quote) -> String {

@@ -7,6 +7,7 @@ use super::{
     look::{Expect, Look, See},
 };
 use crate::protocol::{
+    http::{Part, SHORT},
     show::{NEW_COMMIT, quote_for_script as word, title, visible},
     step::{Actor, Again, Arg, Step},
 };
@@ -106,11 +107,9 @@ impl Checklist<'_> {
         let name = format!("done_{number}");
         self.function(out, &name, &see.looks, " >/dev/null");
         let wrong = word(&format!("it ended well, but not so that {}", one_line(&see.words)));
-        let check = if see.looks.iter().any(|l| l.patient) {
-            // Containers take a moment to appear.
-            format!(
-                "tries=0\nuntil {name}; do\n  tries=$((tries + 1))\n  [ \"$tries\" -lt 20 ] || failed {wrong}\n  sleep 1\ndone"
-            )
+        let patience = see.looks.iter().map(|look| look.patience).max().unwrap_or(0);
+        let check = if patience > 0 {
+            until(&name, patience, &wrong)
         } else if see.looks.iter().all(|l| l.weak) {
             format!("{name} || printf '%s\\n' {}", word("it has the same image ID as before: step 7 decides"))
         } else {
@@ -149,7 +148,10 @@ impl Checklist<'_> {
             Expect::Fails | Expect::Not(_) => "it is there already, or could not be looked for".to_owned(),
             _ => "it is not there, or could not be looked for".to_owned(),
         });
-        let check = format!("seen || failed {wrong}");
+        let check = match look.patience {
+            0 => format!("seen || failed {wrong}"),
+            seconds => until("seen", seconds, &wrong),
+        };
         match &look.container {
             // The second time the old container is gone, and there is nothing to control.
             Some(id) => {
@@ -177,6 +179,11 @@ impl Checklist<'_> {
                 Expect::Fails => format!(
                     "code=0\n  {command} >/dev/null 2>&1 || code=$?\n  [ \"$code\" != 0 ] && [ \"$code\" != 255 ] || return 1"
                 ),
+                // 127: there is no such program. That says nothing of the service.
+                Expect::Has(parts) => format!(
+                    "code=0\n  got=$( {command} 2>/dev/null ) || code=$?\n  if [ \"$code\" = 127 ]; then\n    echo 'it could not be asked: there is no `curl`'\n    return 0\n  fi\n  [ \"$code\" = 0 ] || return 1\n  case $got in *{}*) ;; *) return 1 ;; esac",
+                    self.has(parts)
+                ),
                 Expect::Nothing => format!("got=$( {command} ) || return 1\n  [ -z \"$got\" ] || return 1"),
                 Expect::Prints(line) => format!(
                     "got=$( {command} 2>/dev/null ) || return 1\n  [ \"$got\" = {} ] || return 1",
@@ -195,6 +202,17 @@ impl Checklist<'_> {
         put(out, "}");
     }
 
+    fn has(&self, parts: &[Part]) -> String {
+        let part = |part: &Part| match (part, &self.plan.commit) {
+            (Part::Text(text), _) => word(text),
+            (Part::Sha, Some(sha)) => sha.to_string(),
+            (Part::Short, Some(sha)) => sha.as_str()[..SHORT].to_owned(),
+            (Part::Sha, None) => NEW_COMMIT.to_owned(),
+            (Part::Short, None) => format!("\"$(git rev-parse HEAD | cut -c1-{SHORT})\""),
+        };
+        parts.iter().map(part).collect()
+    }
+
     fn printed(&self, line: &[Arg]) -> String {
         let part = |arg: &Arg| match (arg, &self.plan.commit) {
             (Arg::Text(text), _) => word(text),
@@ -203,6 +221,13 @@ impl Checklist<'_> {
         };
         line.iter().map(part).collect()
     }
+}
+
+/// Waits until a function ends with 0.
+fn until(name: &str, seconds: u64, wrong: &str) -> String {
+    format!(
+        "tries=0\nuntil {name}; do\n  tries=$((tries + 1))\n  [ \"$tries\" -lt {seconds} ] || failed {wrong}\n  sleep 1\ndone"
+    )
 }
 
 fn put(out: &mut String, text: &str) {

@@ -11,10 +11,18 @@ struct WireHistory<'a> {
     since: Option<String>,
     unreadable: usize,
     older_left_out: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_read: Vec<WireNotRead<'a>>,
     deploys: Vec<WireDeploy<'a>>,
     incidents: Vec<WireIncident<'a>>,
     causes: Vec<WireCause>,
     totals: WireTotals<'a>,
+}
+
+#[derive(Serialize)]
+struct WireNotRead<'a> {
+    target: &'a str,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -118,6 +126,7 @@ impl History {
             since: self.since.map(Moment::rfc3339),
             unreadable: self.unreadable,
             older_left_out: self.cut,
+            not_read: self.not_read.iter().map(|(target, reason)| WireNotRead { target, reason }).collect(),
             deploys: self.deploys.iter().map(wire_deploy).collect(),
             incidents: self.incidents.iter().map(|i| wire_incident(i, rates)).collect(),
             causes: causes.collect(),

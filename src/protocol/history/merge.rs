@@ -17,7 +17,8 @@ struct Line {
 
 /// The deploys, the oldest first, and how many lines could not be read.
 pub(super) fn merge(ledgers: &[Ledger]) -> (Vec<Deploy>, usize) {
-    let (mut found, mut unreadable) = (HashMap::<String, Line>::new(), 0);
+    // A deploy of several services has a line for each, with one id.
+    let (mut found, mut unreadable) = (HashMap::<(String, String), Line>::new(), 0);
     // The same server under several names, from the lines that two ledgers have.
     let mut same: BTreeMap<String, String> = BTreeMap::new();
     for ledger in ledgers {
@@ -26,8 +27,9 @@ pub(super) fn merge(ledgers: &[Ledger]) -> (Vec<Deploy>, usize) {
                 unreadable += 1;
                 continue;
             };
-            let Some(known) = found.get_mut(&line.entry.id) else {
-                found.insert(line.entry.id.clone(), line);
+            let key = (line.entry.id.clone(), line.entry.service.clone());
+            let Some(known) = found.get_mut(&key) else {
+                found.insert(key, line);
                 continue;
             };
             if let (Some(a), Some(b)) = (&known.place, &line.place)
@@ -48,7 +50,8 @@ pub(super) fn merge(ledgers: &[Ledger]) -> (Vec<Deploy>, usize) {
         .map(|line| Deploy { time: line.time, place: line.place.map(|p| named(p, &same)), entry: line.entry })
         .collect();
     complete(&mut deploys);
-    deploys.sort_by(|a, b| (a.time, &a.entry.id).cmp(&(b.time, &b.entry.id)));
+    let order = |d: &Deploy| (d.time, d.entry.id.clone(), d.entry.service.clone());
+    deploys.sort_by_key(order);
     (deploys, unreadable)
 }
 

@@ -212,6 +212,8 @@ pub struct History {
     pub unreadable: usize,
     /// Whether older lines were left out, because there are too many.
     pub cut: bool,
+    /// Servers whose ledger could not be read, and why.
+    pub not_read: Vec<(String, String)>,
     /// What is counted from, if not from the beginning.
     pub since: Option<Moment>,
 }
@@ -223,7 +225,7 @@ impl History {
         deploys.retain(|d| service.is_none_or(|s| d.entry.service == s));
         let incidents = incidents(&deploys);
         let cut = ledgers.iter().any(|l| l.cut);
-        Self { deploys, incidents, unreadable, cut, since: None }
+        Self { deploys, incidents, unreadable, cut, not_read: Vec::new(), since: None }
     }
 
     /// Only what is not over before a moment: later deploys, and incidents that were open then or opened later, whole.

@@ -47,6 +47,9 @@ impl History {
                 are(self.unreadable as u64)
             ));
         }
+        for (server, why) in &self.not_read {
+            line(&format!("the ledger of `{}` is left out: {}", visible(server), visible(why)));
+        }
         if self.cut {
             line("the ledger is too long: its oldest lines are left out");
         }

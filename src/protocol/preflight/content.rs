@@ -3,7 +3,8 @@
 use super::{Refused, list};
 use crate::protocol::{
     content::{Checked, Lfs, Submodule},
-    observed::{Observed, Relation, ServerGit},
+    names::Sha,
+    observed::{Checkouts, Observed, Relation, ServerGit},
 };
 
 /// Refuses content that the server does not have and that the deploy does not bring. What gets neither into the image
@@ -15,32 +16,64 @@ pub fn refuse_content(seen: &Observed) -> Result<(), Refused> {
     let Some(git) = seen.server.git() else { return Ok(()) };
     // A hook of the server's own may do what `git merge` leaves undone: what it does is seen after the merge.
     let merges = seen.here.server_head == Relation::Behind;
-    if merges && git.after_merge {
-        return refuse_lfs_tool(seen);
-    }
-    if let Some(why) = submodule(seen, git) {
-        let dir = seen.server.dir.as_deref().unwrap_or(&git.toplevel);
-        let quoted = crate::protocol::quote(dir);
-        let pull = if merges { format!("git -C {quoted} pull --ff-only && ") } else { String::new() };
-        let message = format!(
-            "{why}; on the server: `{pull}git -C {quoted} submodule update --init --recursive`, or keep it out of the build by `.dockerignore`"
-        );
-        return Err(Refused::new("server-submodule", message));
-    }
+    refuse_submodules(seen, git)?;
     refuse_lfs_tool(seen)?;
+    if merges && git.after_merge {
+        return Ok(());
+    }
     refuse_pointers(seen, git)
 }
 
 /// What of the needed content is not real in the server's checkout as it is now; `None` if nothing is known to be wrong.
 pub(in crate::protocol) fn not_real(seen: &Observed, git: &ServerGit) -> Option<String> {
-    submodule(seen, git).or_else(|| {
+    submodule(&seen.needed.submodules, git).or_else(|| {
         let pointer = seen.needed.lfs.iter().find(|path| git.pointers.contains(path))?;
         Some(format!("{} is a git LFS pointer on the server, not the file", one(pointer)))
     })
 }
 
-fn submodule(seen: &Observed, git: &ServerGit) -> Option<String> {
-    seen.needed.submodules.iter().find_map(|(path, want)| {
+/// Refuses what checking submodules out would not mend: changed files would stay, and what only the server has could get
+/// lost. With one checkout it is the developer's own.
+fn refuse_submodules(seen: &Observed, git: &ServerGit) -> Result<(), Refused> {
+    if seen.checkouts == Checkouts::One {
+        return Ok(());
+    }
+    let refuse = |message: String| Err(Refused::new("server-submodule", message));
+    if seen.needed.unsaved {
+        let message = "`.gitmodules` is changed here and not committed: commit that first, so that it is known which submodules the server has to have";
+        return refuse(message.to_owned());
+    }
+    let update = seen.needed.to_update();
+    for module in git.submodules.iter().filter(|module| module.has_moved()) {
+        let (path, recorded) = (&module.path, module.recorded.short());
+        let mended = update.iter().any(|(wanted, _)| wanted == path);
+        if !mended && !git.modified.contains(path) {
+            continue;
+        }
+        let at = one(path);
+        let there = crate::protocol::quote(&format!("{}/{path}", git.toplevel));
+        if module.changed {
+            return refuse(format!(
+                "submodule {at} has changed files on the server, and checking it out anew would leave them there: look with `git -C {there} status`, and commit or drop them"
+            ));
+        }
+        if module.unpushed {
+            return refuse(format!(
+                "submodule {at} is at a commit on the server that no remote has: push what is needed from there (`git -C {there} log`), then `git -C {there} checkout {recorded}`"
+            ));
+        }
+        if !mended {
+            return refuse(format!(
+                "submodule {at} is not at {recorded} on the server, which its checkout records, and `git submodule update` does not move this one: `git -C {there} checkout {recorded}`"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Which submodule is not at its commit in the server's checkout; `None` if nothing is known to be wrong.
+pub(in crate::protocol) fn submodule(wanted: &[(String, Sha)], git: &ServerGit) -> Option<String> {
+    wanted.iter().find_map(|(path, want)| {
         let short = want.short();
         let at = one(path);
         match git.submodules.iter().find(|s| s.path == *path) {

@@ -4,12 +4,12 @@ mod content;
 mod host;
 mod site;
 
-pub(super) use content::not_real;
 pub use content::refuse_content;
+pub(super) use content::{not_real, submodule};
 pub use host::unreachable;
+pub(super) use site::refuse_taken;
 
 use super::{
-    content::{Checked, Submodule},
     lock::{Holder, Lock},
     observed::{Checkouts, Compose, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream},
 };
@@ -195,10 +195,11 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
         );
         return refuse("server-git-lock", message);
     }
-    refuse_moved_submodule(git)?;
-    // With one checkout, what is changed is what gets committed.
-    if !git.modified.is_empty() && seen.checkouts == Checkouts::Two {
-        let names = list(&git.modified);
+    // With one checkout, what is changed is what gets committed. A submodule at another commit is told by itself.
+    let moved = |path: &&String| git.submodules.iter().any(|s| s.path == **path && s.has_moved());
+    let modified: Vec<String> = git.modified.iter().filter(|path| !moved(path)).cloned().collect();
+    if !modified.is_empty() && seen.checkouts == Checkouts::Two {
+        let names = list(&modified);
         return refuse("server-dirty", format!("changed on the server and not committed: {names}"));
     }
     if let Some(name) = seen.here.arriving.iter().find(|p| git.untracked.contains(p)) {
@@ -234,25 +235,6 @@ fn refuse_checkout<'a>(seen: &'a Observed, upstream: &Upstream) -> Result<&'a Se
             refuse("server-unrelated", message)
         }
     }
-}
-
-/// A submodule that is changed on the server because it is at another commit than the checkout's own.
-fn refuse_moved_submodule(git: &ServerGit) -> Result<(), Refused> {
-    for Submodule { path, recorded, state } in &git.submodules {
-        if let Checked::At(have) = state
-            && have != recorded
-            && git.modified.contains(path)
-        {
-            let message = format!(
-                "submodule {} is at {} on the server, its checkout records {}: if nobody works in it, run `git submodule update --init --recursive` there",
-                list(std::slice::from_ref(path)),
-                have.short(),
-                recorded.short()
-            );
-            return Err(Refused::new("server-submodule", message));
-        }
-    }
-    Ok(())
 }
 
 fn foreign_owner(why: &str) -> String {

@@ -15,10 +15,23 @@ pub(super) fn refuse(seen: &Observed, compose: &Compose, service: &str) -> Resul
     let Some(site) = &seen.server.site else { return Ok(()) };
     // What the server's compose file says today is not what it will say.
     if !new_compose(seen) {
-        refuse_name(seen, site, compose, service)?;
-        refuse_port(site, compose, service)?;
+        refuse_taken(seen, compose, service)?;
     }
     site.room.as_ref().map_or(Ok(()), refuse_room)
+}
+
+/// Refuses a name or a port of the new container that something else has.
+///
+/// # Errors
+/// `name-taken` or `port-taken`.
+pub(in crate::protocol) fn refuse_taken(
+    seen: &Observed,
+    compose: &Compose,
+    service: &str,
+) -> Result<(), Refused> {
+    let Some(site) = &seen.server.site else { return Ok(()) };
+    refuse_name(seen, site, compose, service)?;
+    refuse_port(site, compose, service)
 }
 
 /// Whether the deploy may bring another compose file, or another file that it reads.
