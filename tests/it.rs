@@ -8,6 +8,7 @@ mod cache;
 mod checklist;
 mod cli;
 mod comment;
+mod compiled;
 mod compose;
 mod config;
 mod context;

@@ -1,7 +1,7 @@
 //! The deploy protocol without a machine: from what was seen to the plan and its views, from evidence to the verdict.
 
 use unstale::protocol::{
-    Again, Base, BuildSource, Builder, Built, Bytes, Cache, Candidate, Cause, Checkouts, Compose, Container,
+    Again, Base, BuildSource, Builder, Built, Bytes, Cache, Candidate, Cause, Checkouts, Compiled, Compose, Container,
     Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds,
     Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Needed, Observed, Options, Order,
     Outcome, Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report,
@@ -120,6 +120,7 @@ pub(crate) fn options() -> Options {
         cache_bust: "20261122T140000Z".into(),
         target_words: target().words(),
         expect_words: Vec::new(),
+        stages: false,
     }
 }
 
@@ -658,6 +659,7 @@ pub(crate) fn evidence(files: Vec<FileEvidence>) -> Evidence {
         built: Built::Unknown,
         replicas: vec![ReplicaEvidence { container: container(), unsettled: None, files, expect: None }],
         unproven: Vec::new(),
+        compiled: Compiled::default(),
         expect_in: None,
         compose: compose(),
         target: target(),
@@ -1200,6 +1202,7 @@ fn a_route_becomes_a_candidate_only_if_its_end_matters() {
         container_paths: paths.iter().map(|&p| p.to_owned()).collect(),
         hops: Vec::new(),
         shadow: None,
+        way: None,
     };
     let reach = |verdict, paths: &[&str]| Candidate::new("x", &route(verdict, paths)).map(|c| c.reach);
     let at = || Reach::Container(vec!["/app/x".into()]);
@@ -1210,7 +1213,7 @@ fn a_route_becomes_a_candidate_only_if_its_end_matters() {
         "what a mount hides is what has to be looked at"
     );
     assert_eq!(reach(End::Reaches, &[]), Some(Reach::Unknown));
-    assert_eq!(reach(End::BuildOnly, &[]), Some(Reach::Build));
+    assert_eq!(reach(End::BuildOnly, &[]), Some(Reach::Build(None)));
     assert_eq!(reach(End::Unknown, &[]), Some(Reach::Unknown));
     for end in [End::Ignored, End::NotCopied, End::OutsideContext] {
         assert_eq!(reach(end, &["/app/x"]), None);

@@ -128,6 +128,22 @@ fn lines(out: &mut String, facts: &Facts<'_>, path: &str, routes: &[(&Service, R
             let what = hop.what.lines().next().unwrap_or_default();
             line(format!("    {}:{number}  {}", sanitise::line(&file), sanitise::line(what)));
         }
+        if let Some(way) = &route.way {
+            for stage in &way.stages {
+                for place in &stage.paths {
+                    let (stage, place) = (sanitise::line(&stage.name), sanitise::line(place));
+                    line(format!("    in the stage `{stage}`: {place}"));
+                }
+            }
+            for edge in &way.edges {
+                let (file, number) = line_of(facts, edge.hop.at);
+                let what = edge.hop.what.lines().next().unwrap_or_default();
+                line(format!("    {}:{number}  {}", sanitise::line(&file), sanitise::line(what)));
+            }
+            for doubt in &way.doubts {
+                line(format!("    in doubt: {}", sanitise::line(&doubt.why)));
+            }
+        }
         for place in &route.container_paths {
             line(format!("    in the container: {}", sanitise::line(place)));
         }
@@ -176,6 +192,21 @@ fn document(facts: &Facts<'_>, path: &str, routes: &[(&Service, Route)]) -> serd
                 let (file, line) = line_of(facts, s.at);
                 json!({ "kind": kind(s.kind), "source": s.source, "target": s.target, "file": file, "line": line })
             });
+            let way = route.way.as_deref();
+            let stages: Vec<_> = way
+                .iter()
+                .flat_map(|way| &way.stages)
+                .map(|stage| json!({ "stage": stage.name, "paths": stage.paths }))
+                .collect();
+            let made: Vec<_> = way
+                .iter()
+                .flat_map(|way| &way.edges)
+                .map(|edge| {
+                    let (file, line) = line_of(facts, edge.hop.at);
+                    json!({ "file": file, "line": line, "what": edge.hop.what })
+                })
+                .collect();
+            let doubts: Vec<&str> = way.iter().flat_map(|way| &way.doubts).map(|d| d.why.as_str()).collect();
             json!({
                 "service": facts.model(service).name.value,
                 "compose": facts.snapshot.file(facts.compose_file(service)).path,
@@ -183,6 +214,9 @@ fn document(facts: &Facts<'_>, path: &str, routes: &[(&Service, Route)]) -> serd
                 "verdict": route.verdict.as_str(),
                 "container_paths": route.container_paths,
                 "route": hops,
+                "stages": stages,
+                "made": made,
+                "doubts": doubts,
                 "shadowed_by": shadow,
             })
         })

@@ -85,6 +85,8 @@ pub struct Options {
     pub target_words: Vec<String>,
     /// The words that name the text that proves it; none without one.
     pub expect_words: Vec<String>,
+    /// Whether the stages of the build have to be looked into: something changed that only the build reads.
+    pub stages: bool,
 }
 
 /// The steps, in the order in which they are shown, run, logged and taken back.
@@ -106,6 +108,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The value of `CACHE_BUST` that its builds get.
+    pub fn cache_bust(&self) -> Option<&str> {
+        self.steps.iter().filter(|step| step.builds()).find_map(Step::cache_bust)
+    }
+
     /// What its first build may use.
     pub fn cache(&self) -> Cache {
         match self.steps.iter().find(|step| step.builds()) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Session, Stop, interrupt,
+    Session, StageLook, Stop, interrupt,
     transport::{Finished, Lost},
     worker::Carrying,
 };
@@ -206,7 +206,7 @@ impl Run<'_, '_> {
             self.now().down_since = Some(super::now());
         }
         match step.post() {
-            Probe::Verified => return self.verify(on),
+            Probe::Verified => return self.verify(step, on),
             Probe::ImageFresh => return self.check_image(index),
             _ => {}
         }
@@ -384,8 +384,10 @@ impl Run<'_, '_> {
         }
     }
 
-    fn verify(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
+    fn verify(&mut self, step: &Step, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
         let commit = self.commit.clone().expect("the plan knows the commit, or its first step made it");
+        let cache_bust = self.plan.cache_bust().map(str::to_owned);
+        self.session.stages = step.looks_into_stages().then_some(StageLook { cache_bust });
         let (judgement, sample) = match self.session.judge(&commit, self.from.as_ref(), on) {
             Ok(found) => found,
             // The new version is up: that it cannot be measured is no reason to take it back.
