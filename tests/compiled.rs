@@ -70,10 +70,14 @@ fn state(lab: &Lab) -> String {
         lab.engine.docker(&["images", "-a", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]),
         lab.engine.docker(&["volume", "ls", "-q"]),
         lab.engine.docker(&["network", "ls", "-q"]),
-        lab.ssh("ls -d \"${TMPDIR:-/tmp}\"/unstale-stage.* 2>/dev/null; git status --porcelain"),
+        lab.ssh(
+            "find \"${TMPDIR:-/tmp}\" -maxdepth 1 -name 'unstale-*-*' 2>/dev/null; git status --porcelain",
+        ),
     ];
-    let mut lines: Vec<String> =
-        listed.into_iter().flat_map(|ran| ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let mut lines: Vec<String> = listed
+        .into_iter()
+        .flat_map(|ran| ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
     lines.sort();
     lines.join("\n")
 }
@@ -125,7 +129,10 @@ fn a_deploy_proves_what_it_compiled(engine: Engine, builder: Builder) {
     changes_to(&lab, "hello six");
     lab.ssh("git pull -q").ok();
     let unbuilt = verdict(&lab, &["verify", "web", "--stages"], "inconclusive");
-    says(&unbuilt, &["is not what the stage `build` makes", "changed on the server after the image was built"]);
+    says(
+        &unbuilt,
+        &["is not what the stage `build` makes", "changed on the server after the image was built"],
+    );
     assert_eq!(unbuilt["replicas"][0]["cause"], "image");
     says(&verdict(&lab, &["verify", "web"], "inconclusive"), &["`--stages`", "`--expect TEXT --in PATH`"]);
 

@@ -33,6 +33,7 @@ mod image;
 mod incident;
 mod installs;
 mod lab;
+mod made;
 mod order;
 mod pages;
 mod preflight;

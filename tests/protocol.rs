@@ -1,12 +1,12 @@
 //! The deploy protocol without a machine: from what was seen to the plan and its views, from evidence to the verdict.
 
 use unstale::protocol::{
-    Again, Base, BuildSource, Builder, Built, Bytes, Cache, Candidate, Cause, Checkouts, Compiled, Compose, Container,
-    Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here, Holds,
-    Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Needed, Observed, Options, Order,
-    Outcome, Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence, Report,
-    Server, ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, Wants, When, command, dry_run,
-    judge, last_verified, plan, quote, state_of,
+    Again, Base, BuildSource, Builder, Built, Bytes, Cache, Candidate, Cause, Checkouts, Compiled, Compose,
+    Container, Desired, Digest, Engine, Evidence, FileEvidence, FileState, Found, Generation, Health, Here,
+    Holds, Image, ImageId, LedgerFile, Logged, Makes, Moment, Mount, MountSource, Needed, Observed, Options,
+    Order, Outcome, Place, Plan, Probe, Reach, Recipe, Record, Recorded, Refused, Relation, ReplicaEvidence,
+    Report, Server, ServerGit, Sha, Stat, State, Target, Tip, Upstream, Verdict, Wants, When, command,
+    dry_run, judge, last_verified, plan, quote, state_of,
 };
 
 pub(crate) const OLD: &str = "1111111111111111111111111111111111111111";

@@ -172,7 +172,10 @@ fn doubts_of(
     let called =
         if stage == target { "the image".to_owned() } else { format!("the stage `{}`", name(walk, stage)) };
     if stage != target && own_name(walk, stage).is_none() {
-        doubt(false, format!("{called} has no name of its own by which it could be built alone: `FROM … AS build`"));
+        doubt(
+            false,
+            format!("{called} has no name of its own by which it could be built alone: `FROM … AS build`"),
+        );
     }
     let lies = |stage: usize| !found[stage].lying.is_empty();
     let chain = walk.stages.chain(stage);

@@ -13,6 +13,7 @@ use crate::{
         Facts,
         links::Service,
         route::{Route, Verdict, route},
+        way::Way,
     },
     model::compose::MountKind,
     project,
@@ -192,34 +193,32 @@ fn document(facts: &Facts<'_>, path: &str, routes: &[(&Service, Route)]) -> serd
                 let (file, line) = line_of(facts, s.at);
                 json!({ "kind": kind(s.kind), "source": s.source, "target": s.target, "file": file, "line": line })
             });
-            let way = route.way.as_deref();
-            let stages: Vec<_> = way
-                .iter()
-                .flat_map(|way| &way.stages)
-                .map(|stage| json!({ "stage": stage.name, "paths": stage.paths }))
-                .collect();
-            let made: Vec<_> = way
-                .iter()
-                .flat_map(|way| &way.edges)
-                .map(|edge| {
-                    let (file, line) = line_of(facts, edge.hop.at);
-                    json!({ "file": file, "line": line, "what": edge.hop.what })
-                })
-                .collect();
-            let doubts: Vec<&str> = way.iter().flat_map(|way| &way.doubts).map(|d| d.why.as_str()).collect();
-            json!({
+            let mut service = json!({
                 "service": facts.model(service).name.value,
                 "compose": facts.snapshot.file(facts.compose_file(service)).path,
                 "dockerfile": dockerfile,
                 "verdict": route.verdict.as_str(),
                 "container_paths": route.container_paths,
                 "route": hops,
-                "stages": stages,
-                "made": made,
-                "doubts": doubts,
                 "shadowed_by": shadow,
-            })
+            });
+            if let Some(way) = route.way.as_deref() {
+                through(facts, way, &mut service);
+            }
+            service
         })
         .collect();
     json!({ "path": path, "services": services })
+}
+
+/// How what is made from it gets into the image.
+fn through(facts: &Facts<'_>, way: &Way, service: &mut serde_json::Value) {
+    let stages = way.stages.iter().map(|stage| json!({ "stage": stage.name, "paths": stage.paths }));
+    let made = way.edges.iter().map(|edge| {
+        let (file, line) = line_of(facts, edge.hop.at);
+        json!({ "file": file, "line": line, "what": edge.hop.what })
+    });
+    service["stages"] = stages.collect();
+    service["made"] = made.collect();
+    service["doubts"] = way.doubts.iter().map(|doubt| doubt.why.as_str()).collect();
 }

@@ -237,15 +237,16 @@ fn script(
     also: &Value,
 ) -> Questions {
     let mut q = Questions::new();
+    let random = nonce();
+    let id = &random[random.len() - 8..];
+    // `$$`: a script that is sent again after a lost connection has a folder and tags of its own.
     q.line(&format!(
-        "umask 077; MOST={MOST}; cs=; ts=; cd -- {} || exit; d=$(mktemp -d \"${{TMPDIR:-/tmp}}/unstale-stage.XXXXXX\")",
+        "umask 077; MOST={MOST}; cs=; ts=; cd -- {} || exit; d=${{TMPDIR:-/tmp}}/{random}-$$; mkdir -- \"$d\" || d=",
         word(ask.target.dir())
     ));
     q.line(CLEAN);
     q.line(LIST);
     q.ask("before", "docker image ls -aq --no-trunc >\"$d/before\"");
-    let random = nonce();
-    let id = random[random.len() - 8..].to_owned();
     let recorded = || {
         let images = server.replicas().map(|container| &container.image.0);
         images.flat_map(|image| ask.ledgers.iter().filter_map(|lines| bust_of(lines, image))).next()
@@ -253,7 +254,6 @@ fn script(
     let bust = wish.cache_bust.map(str::to_owned).or_else(recorded);
     let bust = bust.map_or_else(String::new, |bust| format!(" {}", word(&format!("CACHE_BUST={bust}"))));
     for (number, stage) in &stages.all {
-        // `$$`: a script that is sent again after a lost connection has tags of its own.
         let tag = stage_tag(wish.compose, wish.maker, &format!("{id}-{number}"));
         q.line(&format!("t={tag}-$$; ts=\"$ts $t\"; o=\"$d/stage{number}.yml\"; c="));
         let version = match compose.generation {
