@@ -389,3 +389,14 @@ fn the_stages_are_told_what_to_read_and_the_copies_what_was_found() {
     assert_eq!(taken[1].made.as_ref().expect_err("it is not there"), "`/out` in the stage `b` is not there");
     assert!(taken[2].made.as_ref().is_err_and(|why| why.contains("was not read")), "the whole of a stage");
 }
+
+#[test]
+fn of_many_files_the_folder_is_read_that_holds_them() {
+    let stage = |n: usize, dir: &str| {
+        let paths = (0..n).map(|n| format!("{dir}/{}/f{n}", n % 3));
+        unstale::protocol::Stage { sources: paths.collect(), ..Default::default() }
+    };
+    assert_eq!(stage(40, "/app/src").common(), None);
+    assert_eq!(stage(41, "/app/src").common(), Some("/app/src".to_owned()));
+    assert_eq!(stage(41, "").common(), Some("/".to_owned()));
+}

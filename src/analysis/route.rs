@@ -174,11 +174,9 @@ pub fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
     let (Some(stages), Some(target)) = (&build.stages, build.target) else {
         return ends(Verdict::Unknown, Vec::new());
     };
-    let Some(dockerfile) = build.dockerfile.map(|d| &facts.dockerfiles[d].model) else {
-        return ends(Verdict::Unknown, Vec::new());
-    };
+    let Some(index) = build.dockerfile else { return ends(Verdict::Unknown, Vec::new()) };
+    let dockerfile = &facts.dockerfiles[index].model;
     let relative = relative.filter(|_| ignored.is_none());
-    let index = build.dockerfile.expect("it has just been read");
     let walk = Walk { facts, context, index, dockerfile, stages, named: &build.named, path, relative };
     let found = walk.through(target);
     let here = &found[target];

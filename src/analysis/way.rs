@@ -223,13 +223,13 @@ fn doubts_of(
         );
     }
     for copy in whole_copies(walk, stage) {
-        let state = leftovers::found(walk.facts, &copy);
-        let state = state.into_iter().find(|state| ![MODULES.line, BYTECODE.line].contains(&state.line));
-        if let Some(state) = state {
-            let what = state.line.trim_start_matches("**/");
+        let left = leftovers::found(walk.facts, &copy);
+        let left = left.into_iter().find(|left| ![MODULES.line, BYTECODE.line].contains(&left.line));
+        if let Some(left) = left {
+            let what = left.line.trim_start_matches("**/");
             doubt(
                 false,
-                format!("`{what}` of the machine that builds is copied into {called}: {}", state.loss),
+                format!("`{what}` of the machine that builds is copied into {called}: {}", left.loss),
             );
         }
     }

@@ -160,7 +160,7 @@ fn looked<'e>(
         match state_of(&source.file) {
             FileState::Fresh if source.file.expected.digest().is_some() => {}
             FileState::Stale(Some(_)) => old = Some(source),
-            state => return open(format!("`{at}` in the stage `{stage}` {}", why_open(&source.file, state))),
+            other => return open(format!("`{at}` in the stage `{stage}` {}", why_open(&source.file, other))),
         }
     }
     let places = same(replica, way, look).map_err(|why| differs(evidence, file, why))?;
@@ -252,10 +252,11 @@ fn is_kept(compiled: &Compiled, replica: &ReplicaEvidence, file: &CompiledFile) 
             changes.iter().any(|other| below(&other.path, &change.path).is_some_and(|r| !r.is_empty()));
         change.kind != 'A' && !(change.kind == 'C' && is_folder)
     };
-    let changed = changes.iter().filter(touched).any(|change| places.iter().any(|at| near(&change.path, at)));
+    let is_touched =
+        changes.iter().filter(touched).any(|change| places.iter().any(|at| near(&change.path, at)));
     let hidden =
         container.mounts.iter().any(|mount| places.iter().any(|at| *at != "/" && near(&mount.target, at)));
-    !changed && !hidden
+    !is_touched && !hidden
 }
 
 fn first_line(text: &str) -> &str {

@@ -32,6 +32,20 @@ pub struct Stage {
     pub roots: BTreeSet<String>,
 }
 
+/// So many files are read one by one; of more, the folder that holds them all.
+const FEW: usize = 40;
+
+impl Stage {
+    /// The folder that is read for all files of the repository, if they are many.
+    pub fn common(&self) -> Option<String> {
+        let first = self.sources.first().filter(|_| self.sources.len() > FEW)?;
+        // The first and the last in order have no more in common than all have.
+        let last = self.sources.last()?;
+        let same = first.split('/').zip(last.split('/')).take_while(|(a, b)| a == b).map(|(a, _)| a);
+        Some(paths::clean(&format!("/{}", same.collect::<Vec<_>>().join("/"))))
+    }
+}
+
 /// The files below a path, each by its absolute path. What is no file and no folder is there as unknown.
 pub type Tree = BTreeMap<String, Bytes>;
 
@@ -54,7 +68,7 @@ impl Stages {
                 stage.name.clone_from(&through.name);
                 stage.sources.extend(through.paths.iter().cloned());
             }
-            for edge in way.edges.iter() {
+            for edge in &way.edges {
                 if !stages.edges.contains(edge) {
                     stages.edges.push(edge.clone());
                 }
@@ -71,6 +85,7 @@ impl Stages {
             }
         }
         for stage in stages.all.values_mut() {
+            stage.roots.extend(stage.common());
             // The whole of a stage is its base image, too.
             stage.roots.retain(|root| root != "/" && !root.contains('\n'));
             stage.sources.retain(|path| !path.contains('\n'));

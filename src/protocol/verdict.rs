@@ -262,10 +262,10 @@ fn decide(
     for path in &evidence.unproven {
         if let Said::Stale { source, place } = compiled::said(evidence, replica, path) {
             let diagnosis = cure::of_stage(evidence, replica, &source.file);
-            let (at, stage, older) = (&source.file.at, &source.stage, source.file.older.as_ref());
+            let (at, of, older) = (&source.file.at, &source.stage, source.file.older.as_ref());
             let older = older.map(Sha::short).unwrap_or_default();
             let what = format!(
-                "`{at}` in the stage `{stage}` is the one of {older}, and `{place}` in `{name}` is made from it"
+                "`{at}` in the stage `{of}` is the one of {older}, and `{place}` in `{name}` is made from it"
             );
             return (Verdict::Stale, format!("{what}: {}", diagnosis.detail), Some(diagnosis));
         }
@@ -493,10 +493,8 @@ fn proof(
         *s == FileState::Fresh && file.expected.digest().is_some()
     };
     let fresh = changed.iter().copied().filter(is_fresh).count();
-    if !expected {
-        if let Some((file, state)) = changed.iter().find(|(_, s)| *s != FileState::Fresh) {
-            return open(format!("`{}` in `{name}` {}; {advice}", file.at, why_open(file, *state)));
-        }
+    if !expected && let Some((file, state)) = changed.iter().find(|(_, s)| *s != FileState::Fresh) {
+        return open(format!("`{}` in `{name}` {}; {advice}", file.at, why_open(file, *state)));
     }
     let (mut made, mut kept) = (MadeFiles::default(), 0);
     for path in &evidence.unproven {

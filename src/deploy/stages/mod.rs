@@ -16,7 +16,7 @@ use super::{
 };
 use crate::protocol::{
     Bytes, Change, Compiled, CompiledFile, Compose, FileEvidence, Generation, Inside, Look, Moment, Reach,
-    Server, Source, Stage, Stages, Taken, Way, bust_of, joined, retained, stage_tag, verified_images,
+    Server, Source, Stage, Stages, Taken, Tree, Way, bust_of, joined, retained, stage_tag, verified_images,
 };
 
 /// What has to be known to build a stage.
@@ -278,7 +278,8 @@ fn script(
         q.ask(&format!("log{number}"), &format!("tail -n 30 \"$d/log{number}\""));
         q.line("c=$(docker create --network none --label unstale.probe=image \"$t\" unstale 2>/dev/null) && cs=\"$cs $c\"");
         q.ask(&format!("created{number}"), "[ -n \"$c\" ]");
-        for (n, path) in stage.sources.iter().enumerate() {
+        let one_by_one = stage.sources.iter().filter(|_| stage.common().is_none());
+        for (n, path) in one_by_one.enumerate() {
             q.ask(&format!("one{number}-{n}"), &format!("one \"$c\":{}", word(path)));
             q.ask(&format!("why{number}-{n}"), "cat \"$d/e\" \"$d/t\"");
         }
@@ -321,15 +322,25 @@ fn failed(stages: &Stages, answers: &Answers) -> Option<String> {
 
 fn read(stages: &Stages, answers: &Answers) -> BTreeMap<usize, Inside> {
     let inside = |(&number, stage): (&usize, &Stage)| {
-        let sources = stage.sources.iter().enumerate().map(|(n, path)| {
-            let one = answers.get(&format!("one{number}-{n}"));
-            (path.clone(), tree::one(&one, &answers.get(&format!("why{number}-{n}"))))
-        });
-        let roots = stage.roots.iter().enumerate().map(|(n, root)| {
+        let root = |n: usize, root: &String| {
             let [list, not, hash] = ["list", "not", "hash"].map(|q| answers.get(&format!("{q}{number}-{n}")));
             (root.clone(), tree::read(root, &list, &not, &hash, MOST))
-        });
-        (number, Inside { sources: sources.collect(), roots: roots.collect() })
+        };
+        let roots: HashMap<String, Result<Tree, String>> =
+            stage.roots.iter().enumerate().map(|(n, path)| root(n, path)).collect();
+        let common = stage.common().map(|common| roots.get(&common).cloned());
+        let source = |n: usize, path: &String| match &common {
+            None => {
+                let one = answers.get(&format!("one{number}-{n}"));
+                tree::one(&one, &answers.get(&format!("why{number}-{n}")))
+            }
+            Some(Some(Ok(tree))) => tree.get(path).cloned().unwrap_or(Bytes::Missing),
+            Some(Some(Err(why))) => Bytes::Unknown(format!("the folder of all {why}")),
+            Some(None) => Bytes::Unknown("there are too many of them".to_owned()),
+        };
+        let sources = stage.sources.iter().enumerate().map(|(n, path)| (path.clone(), source(n, path)));
+        let sources = sources.collect();
+        (number, Inside { sources, roots })
     };
     stages.all.iter().map(inside).collect()
 }
