@@ -218,7 +218,7 @@ fn whatever_is_not_known_is_inconclusive() {
             |e| {
                 way_of(e)
                     .doubts
-                    .push(unstale::analysis::way::Doubt { why: "a mount".into(), ends_anew: true })
+                    .push(unstale::analysis::way::Doubt { why: "a mount".into(), ends_anew: true });
             },
             "a mount",
         ),
