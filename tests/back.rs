@@ -1,8 +1,8 @@
 //! The lock and the way back, as values: who is refused, which image is meant, and what counts as being back.
 
 use unstale::protocol::{
-    Compose, FileEvidence, Holder, Image, ImageId, LedgerFile, Lock, Moment, Neighbour, Observed, Port,
-    Recipe, Room, Site, Verdict, Wants, judge_returned, kept, plan, plan_back,
+    Change, CompiledFile, Compose, FileEvidence, Holder, Image, ImageId, LedgerFile, Lock, Moment, Neighbour,
+    Observed, Port, Recipe, Room, Site, Verdict, Wants, judge_returned, kept, plan, plan_back,
 };
 
 use crate::protocol::{NEW, OLD, compose, container, evidence, fresh, ids, odd, options, seen, sha, stale};
@@ -156,6 +156,18 @@ fn back_is_the_very_image_with_the_bytes_of_its_commit() {
     assert_eq!(verdict(vec![fresh()], &|e| e.modified.push("a".into())), Verdict::Verified);
     let other = ImageId("sha256:ffffffffffffffff".into());
     assert_eq!(judge_returned(&evidence(vec![fresh()]), &other).verdict, Verdict::Stale);
+    // What is compiled in was verified when the image was deployed; nothing may have changed in it since.
+    let compiled = |changes: &[&str]| {
+        let change = |path: &&str| Change { kind: 'C', path: (*path).to_owned() };
+        let changes: Vec<Change> = changes.iter().map(change).collect();
+        verdict(vec![], &|e| {
+            e.unproven.push("main.go".into());
+            e.compiled.files = vec![CompiledFile { path: "main.go".into(), way: None, sources: Vec::new() }];
+            e.compiled.kept.insert(container().id, changes.clone());
+        })
+    };
+    assert_eq!(compiled(&[]), Verdict::Verified);
+    assert_eq!(compiled(&["/bin/app"]), Verdict::Inconclusive);
     for (what, files, change) in [
         (
             "a mount has newer bytes",

@@ -272,6 +272,7 @@ fn hostile_names_stay_words() {
                 target_words: host.words(),
                 expect_words: Vec::new(),
                 keep: 5,
+                stages: false,
             };
             let plan = plan(&desired, &seen, &options).map_err(|r| r.message).unwrap();
             let marks = marks(vec![text(evil, evil), Mark::Hash { digest: evil.into(), at: evil.into() }]);

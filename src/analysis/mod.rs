@@ -12,12 +12,14 @@ pub mod git;
 pub mod ignoring;
 pub mod images;
 pub mod layer;
+pub mod leftovers;
 pub mod links;
 pub mod lookup;
 pub mod manifest;
 pub mod mounted;
 pub mod mounts;
 pub mod names;
+pub mod older;
 pub mod paths;
 pub mod projects;
 pub mod reading;
@@ -26,6 +28,7 @@ pub mod source;
 pub mod split;
 pub mod stages;
 pub mod vars;
+pub mod way;
 pub mod whole;
 
 use std::{

@@ -6,8 +6,9 @@ use super::{
     context::{Context, Lands, fills_from, lands, lands_in},
     links::{Named, Service},
     paths,
-    stages::{CopyFacts, CopyFrom, DestDir, Stages, What},
+    stages::{CopyFacts, CopyFrom, DestDir, RunFacts, Stages, What},
     vars::Val,
+    way::{self, Way},
 };
 use crate::{
     model::{
@@ -85,19 +86,21 @@ pub struct Route {
     pub hops: Vec<Hop>,
     /// What hides it.
     pub shadow: Option<Shadow>,
+    /// With [`Verdict::BuildOnly`], how what is made from it gets into the image.
+    pub way: Option<Box<Way>>,
 }
 
 /// A place where a file lies in a stage.
 #[derive(Debug, Clone)]
-struct Lying {
-    path: String,
+pub(super) struct Lying {
+    pub(super) path: String,
     hops: Vec<Hop>,
 }
 
 /// What is known of a file in one stage.
 #[derive(Debug, Clone, Default)]
-struct InStage {
-    lying: Vec<Lying>,
+pub(super) struct InStage {
+    pub(super) lying: Vec<Lying>,
     /// An instruction that may take it, and cannot be read exactly.
     unknown: Option<Hop>,
     /// An instruction that puts another file in its place.
@@ -139,7 +142,7 @@ pub fn route(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
 }
 
 fn ends(verdict: Verdict, hops: Vec<Hop>) -> Route {
-    Route { verdict, container_paths: Vec::new(), hops, shadow: None }
+    Route { verdict, container_paths: Vec::new(), hops, shadow: None, way: None }
 }
 
 /// The way into the image, mounts left aside.
@@ -171,11 +174,10 @@ pub fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
     let (Some(stages), Some(target)) = (&build.stages, build.target) else {
         return ends(Verdict::Unknown, Vec::new());
     };
-    let Some(dockerfile) = build.dockerfile.map(|d| &facts.dockerfiles[d].model) else {
-        return ends(Verdict::Unknown, Vec::new());
-    };
+    let Some(index) = build.dockerfile else { return ends(Verdict::Unknown, Vec::new()) };
+    let dockerfile = &facts.dockerfiles[index].model;
     let relative = relative.filter(|_| ignored.is_none());
-    let walk = Walk { facts, context, dockerfile, stages, named: &build.named, path, relative };
+    let walk = Walk { facts, context, index, dockerfile, stages, named: &build.named, path, relative };
     let found = walk.through(target);
     let here = &found[target];
     if !here.lying.is_empty() {
@@ -184,26 +186,34 @@ pub fn in_image(facts: &Facts<'_>, service: &Service, path: &str) -> Route {
             container_paths: here.lying.iter().map(|l| l.path.clone()).collect(),
             hops: here.lying.iter().flat_map(|l| l.hops.clone()).collect(),
             shadow: None,
+            way: None,
         };
     }
     let needed = stages.needed(target);
     if let Some(unknown) = needed.iter().find_map(|&s| found[s].unknown.clone()) {
         return ends(Verdict::Unknown, vec![unknown]);
     }
+    let build_only = |hops| Route {
+        way: Some(Box::new(way::of(&walk, &found, target))),
+        ..ends(Verdict::BuildOnly, hops)
+    };
     if let Some(used) = needed.iter().find_map(|&s| found[s].lying.first()) {
-        return ends(Verdict::BuildOnly, used.hops.clone());
+        return build_only(used.hops.clone());
     }
     if let Some(hop) = walk.mounted(&needed) {
-        return ends(Verdict::BuildOnly, vec![hop]);
+        return build_only(vec![hop]);
     }
     stopped.unwrap_or_else(|| ends(Verdict::NotCopied, here.overwritten.clone().into_iter().collect()))
 }
 
-struct Walk<'a> {
-    facts: &'a Facts<'a>,
-    context: &'a Context,
+/// The way of one file through the stages of a build.
+pub(super) struct Walk<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) context: &'a Context,
+    /// Index in [`Facts::dockerfiles`].
+    pub(super) index: usize,
     dockerfile: &'a Dockerfile,
-    stages: &'a Stages,
+    pub(super) stages: &'a Stages,
     named: &'a [(String, Named)],
     /// The repository path.
     path: &'a str,
@@ -230,7 +240,7 @@ impl Walk<'_> {
         done
     }
 
-    fn hop(&self, instruction: usize) -> Hop {
+    pub(super) fn hop(&self, instruction: usize) -> Hop {
         let at = Location::new(self.dockerfile.file, self.dockerfile.instructions[instruction].span);
         let what = self.facts.snapshot.file(at.file).text[at.span.range()].to_owned();
         Hop { at, what }
@@ -323,7 +333,7 @@ impl Walk<'_> {
     }
 
     /// Whether a COPY of a folder before this step made the folder `dest`.
-    fn makes_dir(&self, (stage, step): (usize, usize), dest: &str) -> bool {
+    pub(super) fn makes_dir(&self, (stage, step): (usize, usize), dest: &str) -> bool {
         let own = self.stages.all[stage].steps[..step].iter();
         let chain = self.stages.chain(stage);
         let inherited = chain[..chain.len() - 1].iter().flat_map(|&s| &self.stages.all[s].steps);
@@ -366,15 +376,18 @@ impl Walk<'_> {
     /// A `RUN --mount=type=bind` of the context that shows the file to a command.
     fn mounted(&self, needed: &std::collections::BTreeSet<usize>) -> Option<Hop> {
         needed.iter().flat_map(|&s| &self.stages.all[s].steps).find_map(|step| match &step.what {
-            What::Run(run) => {
-                let sees = run.context_mounts.iter().any(|(source, _)| {
-                    source.known().zip(self.relative).is_some_and(|(s, path)| {
-                        paths::below(&paths::clean(&format!("/{s}"))[1..], path).is_some()
-                    })
-                });
-                sees.then(|| self.hop(step.instruction))
-            }
+            What::Run(run) => self.sees(run).then(|| self.hop(step.instruction)),
             _ => None,
+        })
+    }
+
+    /// Whether a `--mount=type=bind` of the context shows the file to a RUN.
+    pub(super) fn sees(&self, run: &RunFacts) -> bool {
+        run.context_mounts.iter().any(|(source, _)| {
+            source
+                .known()
+                .zip(self.relative)
+                .is_some_and(|(s, path)| paths::below(&paths::clean(&format!("/{s}"))[1..], path).is_some())
         })
     }
 }

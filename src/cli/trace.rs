@@ -13,6 +13,7 @@ use crate::{
         Facts,
         links::Service,
         route::{Route, Verdict, route},
+        way::Way,
     },
     model::compose::MountKind,
     project,
@@ -128,6 +129,22 @@ fn lines(out: &mut String, facts: &Facts<'_>, path: &str, routes: &[(&Service, R
             let what = hop.what.lines().next().unwrap_or_default();
             line(format!("    {}:{number}  {}", sanitise::line(&file), sanitise::line(what)));
         }
+        if let Some(way) = &route.way {
+            for stage in &way.stages {
+                for place in &stage.paths {
+                    let (stage, place) = (sanitise::line(&stage.name), sanitise::line(place));
+                    line(format!("    in the stage `{stage}`: {place}"));
+                }
+            }
+            for edge in &way.edges {
+                let (file, number) = line_of(facts, edge.hop.at);
+                let what = edge.hop.what.lines().next().unwrap_or_default();
+                line(format!("    {}:{number}  {}", sanitise::line(&file), sanitise::line(what)));
+            }
+            for doubt in &way.doubts {
+                line(format!("    in doubt: {}", sanitise::line(&doubt.why)));
+            }
+        }
         for place in &route.container_paths {
             line(format!("    in the container: {}", sanitise::line(place)));
         }
@@ -176,7 +193,7 @@ fn document(facts: &Facts<'_>, path: &str, routes: &[(&Service, Route)]) -> serd
                 let (file, line) = line_of(facts, s.at);
                 json!({ "kind": kind(s.kind), "source": s.source, "target": s.target, "file": file, "line": line })
             });
-            json!({
+            let mut service = json!({
                 "service": facts.model(service).name.value,
                 "compose": facts.snapshot.file(facts.compose_file(service)).path,
                 "dockerfile": dockerfile,
@@ -184,8 +201,24 @@ fn document(facts: &Facts<'_>, path: &str, routes: &[(&Service, Route)]) -> serd
                 "container_paths": route.container_paths,
                 "route": hops,
                 "shadowed_by": shadow,
-            })
+            });
+            if let Some(way) = route.way.as_deref() {
+                through(facts, way, &mut service);
+            }
+            service
         })
         .collect();
     json!({ "path": path, "services": services })
+}
+
+/// How what is made from it gets into the image.
+fn through(facts: &Facts<'_>, way: &Way, service: &mut serde_json::Value) {
+    let stages = way.stages.iter().map(|stage| json!({ "stage": stage.name, "paths": stage.paths }));
+    let made = way.edges.iter().map(|edge| {
+        let (file, line) = line_of(facts, edge.hop.at);
+        json!({ "file": file, "line": line, "what": edge.hop.what })
+    });
+    service["stages"] = stages.collect();
+    service["made"] = made.collect();
+    service["doubts"] = way.doubts.iter().map(|doubt| doubt.why.as_str()).collect();
 }

@@ -26,6 +26,10 @@ pub(super) struct VerifyArgs {
     /// Look at the image that the service's tag points at, instead of what runs
     #[arg(long, conflicts_with_all = ["expect", "path"])]
     pub(super) image: bool,
+    /// For changed files that are only compiled in: build the stages that they are built in, with the cache that is there,
+    /// compare the files in them with git and what they make with what runs, and remove them
+    #[arg(long, conflicts_with = "image")]
+    pub(super) stages: bool,
     /// Say nothing unless it is something else than verified, as cron likes it
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -45,7 +49,7 @@ pub(super) fn run(
         Ok(jobs) => jobs,
         Err(refused) => return print_refused(out, &args.services, refused, args.format),
     };
-    let what = deploy::What { rev: args.rev.as_deref(), image: args.image };
+    let what = deploy::What { rev: args.rev.as_deref(), image: args.image, stages: args.stages };
     let mut progress = Progress::new(err, door.live);
     if let [job] = &jobs[..] {
         let report = deploy::verify(job, what, &mut |e| progress.show(e));

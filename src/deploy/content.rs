@@ -61,7 +61,7 @@ impl Session<'_> {
 }
 
 fn gets_in(candidate: &Candidate) -> bool {
-    matches!(candidate.reach, Reach::Container(_) | Reach::Build)
+    matches!(candidate.reach, Reach::Container(_) | Reach::Build(_))
 }
 
 /// The submodules that `git submodule update` would check out: those of `.gitmodules`, if nobody has said `none`. A

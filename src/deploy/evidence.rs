@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     bytes::{self, Seen},
     git::{Entry, Repo, known},
+    stages,
     transport::{Lost, Transport},
 };
 use crate::protocol::{
@@ -28,6 +29,10 @@ pub(super) struct Ask<'a> {
     pub(super) deleted: &'a [Candidate],
     /// Text and path in the container.
     pub(super) expect: Option<(&'a str, &'a str)>,
+    /// What the stages of the build need to be looked into, if they are to be.
+    pub(super) stages: Option<stages::Wish<'a>>,
+    /// The lines of the ledgers.
+    pub(super) ledgers: Vec<&'a [String]>,
 }
 
 /// How many differing files are looked into: the first ones tell the cause.
@@ -37,9 +42,9 @@ const LOOKED_INTO: usize = 40;
 const SEARCHED: usize = 400;
 
 #[derive(Clone)]
-struct Wanted {
+pub(super) struct Wanted {
     path: String,
-    at: String,
+    pub(super) at: String,
     changed: bool,
     /// What git says of its execute bit, where only the mode changed.
     executable: Option<bool>,
@@ -48,7 +53,7 @@ struct Wanted {
 }
 
 /// The files of the expected commit and of the base, and what is in them.
-struct Trees<'a> {
+pub(super) struct Trees<'a> {
     ask: &'a Ask<'a>,
     now: HashMap<String, Entry>,
     old: HashMap<String, Entry>,
@@ -83,7 +88,10 @@ pub(super) fn gather(
             expect,
         });
     }
-    older(ask, replicas.iter_mut().flat_map(|r| &mut r.files).collect(), &trees.convert)?;
+    let mut compiled = stages::gather(ask, server, &trees)?;
+    let sources = compiled.files.iter_mut().flat_map(|file| &mut file.sources).map(|source| &mut source.file);
+    let files = replicas.iter_mut().flat_map(|r| &mut r.files).chain(sources);
+    older(ask, files.collect(), &trees.convert)?;
     for replica in &mut replicas {
         // A deleted file that is gone says nothing; one with other bytes is another file of that name.
         replica.files.retain(|f| f.expected != Bytes::Missing || f.older.is_some());
@@ -109,6 +117,7 @@ pub(super) fn gather(
         built: ask.built,
         unproven: trees.unproven(),
         not_shipped: trees.not_shipped(),
+        compiled,
         replicas,
         expect_in: ask.expect.map(|(_, path)| path.to_owned()),
         compose: compose.clone(),
@@ -173,7 +182,11 @@ impl<'a> Trees<'a> {
         let mut names: Vec<&str> = ask
             .candidates
             .iter()
-            .filter(|c| matches!(c.reach, Reach::Container(_)))
+            .filter(|c| match &c.reach {
+                Reach::Container(_) => true,
+                Reach::Build(_) => ask.stages.is_some() && now.get(&c.path) != old.get(&c.path),
+                Reach::Recipe(_) | Reach::Left(_) | Reach::Unknown => false,
+            })
             .map(|c| c.path.as_str())
             .filter(|path| now.get(*path).is_some_and(Entry::is_file))
             .collect();
@@ -216,7 +229,7 @@ impl<'a> Trees<'a> {
         content.unwrap_or_else(|| Bytes::Unknown("the blob is not here".into()))
     }
 
-    fn want(&self, path: &str, at: String) -> Wanted {
+    pub(super) fn want(&self, path: &str, at: String) -> Wanted {
         let (now, old) = (self.now.get(path), self.old.get(path));
         let mode_only = now.zip(old).filter(|(now, old)| now.blob == old.blob && now.mode != old.mode);
         Wanted {
@@ -277,11 +290,11 @@ impl<'a> Trees<'a> {
     }
 
     /// Changed files whose own bytes cannot be looked for in the container.
-    fn unproven(&self) -> Vec<String> {
+    pub(super) fn unproven(&self) -> Vec<String> {
         let own = |c: &&Candidate| match (&c.reach, self.now.get(&c.path)) {
             (Reach::Recipe(_) | Reach::Left(_), _) | (_, None) => false,
             (Reach::Container(_), Some(entry)) => !entry.is_file(),
-            (Reach::Build | Reach::Unknown, Some(_)) => true,
+            (Reach::Build(_) | Reach::Unknown, Some(_)) => true,
         };
         let changed = self.ask.candidates.iter().filter(own).filter(|c| self.changed(&c.path));
         changed.map(|c| c.path.clone()).collect()
@@ -372,7 +385,7 @@ fn filtered(
     if wanted.is_empty() { Ok(HashMap::new()) } else { bytes::converted(ask.to, ask.target.dir(), &wanted) }
 }
 
-fn file(wanted: &Wanted, seen: &HashMap<String, Seen>) -> FileEvidence {
+pub(super) fn file(wanted: &Wanted, seen: &HashMap<String, Seen>) -> FileEvidence {
     let (actual, stat) = match seen.get(&wanted.at) {
         Some(seen) => (seen.bytes.clone(), seen.stat.clone()),
         None => (Bytes::Unknown("it was not read".into()), None),

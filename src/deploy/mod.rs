@@ -18,6 +18,7 @@ mod run;
 mod services;
 mod session;
 mod sick;
+mod stages;
 mod transport;
 mod worker;
 
@@ -31,7 +32,7 @@ pub use hosts::{OnHost, deploy_hosts, verify_hosts};
 pub use ledger::{ReadLedgers, ledgers};
 pub use resume::resume;
 pub use rollback::{Back, HowBack, rollback};
-use session::{AT_FIRST, BEFORE_A_PLAN, Session};
+use session::{AT_FIRST, BEFORE_A_PLAN, Session, StageLook};
 use transport::{Local, Lost, Ssh, Transport};
 pub(crate) use transport::{capture, nonce, program};
 
@@ -242,9 +243,11 @@ pub struct What<'a> {
     pub rev: Option<&'a str>,
     /// The image that the service's tag points at, instead of what runs.
     pub image: bool,
+    /// Whether to build and look into the stages for changed files that only the build reads.
+    pub stages: bool,
 }
 
-/// Says whether what runs, or would run, is the commit. Changes nothing.
+/// Says whether what runs, or would run, is the commit. Changes nothing; with [`What::stages`] the build cache may grow.
 pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
     let result = Session::open(job, &AT_FIRST).and_then(|mut session| {
         let name = what.rev.unwrap_or("HEAD");
@@ -255,6 +258,7 @@ pub fn verify(job: &Job<'_>, what: What<'_>, on: &mut dyn FnMut(&Event<'_>)) -> 
         };
         let (mut judged, mut sample) = (Vec::new(), None);
         let mut sick = Sickness::default();
+        session.stages = what.stages.then(StageLook::default);
         for service in session.of_job(job)? {
             session.turn_to(&service)?;
             session.find_maker(&service)?;

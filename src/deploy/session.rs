@@ -9,15 +9,15 @@ use super::{
     Asked, Candidates, Checks, Expect, Job, Keeps, Stop, connect, evidence,
     frames::{Answers, Questions},
     git::{self, Repo},
-    nonce, now, observe, pause,
+    nonce, now, observe, pause, stages,
     transport::{Local, Lost, Transport},
     worker::{Begun, Worker},
 };
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Compose, Container, Deploying, Desired, Event, Found,
-    Health, Holder, ImageId, Judgement, Needed, Observed, Options, Place, Plan, Question, Refused, Relation,
-    Sample, Server, Sha, Target, Unsettled, below, is_looping, judge, judge_image, judge_returned, kept,
-    last_verified, locked, plan, refuse_content, refuse_service, unsettled,
+    Health, Holder, ImageId, Judgement, Needed, Observed, Options, Place, Plan, Question, Reach, Refused,
+    Relation, Sample, Server, Sha, Target, Unsettled, below, is_looping, judge, judge_image, judge_returned,
+    kept, last_verified, locked, plan, refuse_content, refuse_service, unsettled,
 };
 
 /// What is seen of one service.
@@ -51,11 +51,20 @@ pub(super) struct Session<'a> {
     pub(super) commit: Option<Sha>,
     pub(super) seen: Observed,
     pub(super) built: Built,
+    /// Whether a verdict looks into the stages of the build.
+    pub(super) stages: Option<StageLook>,
     pub(super) worker: Option<Worker>,
     /// What was answered since something was changed.
     pub(super) fresh: HashSet<Question>,
     /// Whether Docker gave no answer, though it may give one now.
     pub(super) docker_was_away: bool,
+}
+
+/// How the stages of a build are looked into.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StageLook {
+    /// The value of `CACHE_BUST` that this very run built with.
+    pub(super) cache_bust: Option<String>,
 }
 
 impl<'a> Session<'a> {
@@ -112,6 +121,7 @@ impl<'a> Session<'a> {
             keeps: job.keeps,
             commit,
             built: Built::Unknown,
+            stages: None,
             worker: None,
             fresh,
             docker_was_away: false,
@@ -185,10 +195,12 @@ impl<'a> Session<'a> {
     /// Everything that is done before the first change: the plan, or a refusal.
     pub(super) fn prepare(&mut self, desired: &Desired, id: &str) -> Result<Plan, Stop> {
         self.look(&[Question::Here, Question::Lock, Question::Site])?;
-        let options = Options { keep: self.keep()?, ..self.options(id) };
+        let candidates = self.files(self.commit.as_ref());
+        let stages = self.expect.is_none() && candidates.as_ref().is_ok_and(|all| self.only_built(all));
+        let options = Options { keep: self.keep()?, stages, ..self.options(id) };
         // What speaks against it in any case, before more is asked.
         plan(desired, &self.seen, &options)?;
-        let candidates = self.files(self.commit.as_ref())?;
+        let candidates = candidates?;
         self.seen.needed = self.needed(&candidates)?;
         refuse_content(&self.seen)?;
         let plan = plan(desired, &self.seen, &options)?;
@@ -216,7 +228,26 @@ impl<'a> Session<'a> {
             target_words: self.target.words(),
             expect_words: expect_words.into_iter().flatten().map(str::to_owned).collect(),
             keep: usize::MAX,
+            stages: false,
         }
+    }
+
+    /// Whether a file that only the build reads differs from what the verdict will compare with. What cannot be told is
+    /// left to the verdict.
+    fn only_built(&self, candidates: &[Candidate]) -> bool {
+        let Some(commit) = &self.commit else { return false };
+        let from = self.seen.server.git().and_then(|git| git.head.clone());
+        let modified = |path: &String| self.seen.here.modified.contains(path);
+        let mut built = candidates.iter().filter(|c| matches!(c.reach, Reach::Build(_))).peekable();
+        if built.peek().is_none() {
+            return false;
+        }
+        let trees = self.base(commit, from.as_ref()).and_then(|(base, _)| {
+            let now = self.repo.files(commit)?;
+            let old = base.map(|base| self.repo.files(&base)).transpose()?.unwrap_or_else(|| now.clone());
+            Ok((now, old))
+        });
+        trees.is_ok_and(|(now, old)| built.any(|c| modified(&c.path) || now.get(&c.path) != old.get(&c.path)))
     }
 
     pub(super) fn files(&self, commit: Option<&Sha>) -> Result<Vec<Candidate>, Stop> {
@@ -391,6 +422,9 @@ impl<'a> Session<'a> {
         let deleted = self.repo.deleted(commit, base.as_ref().filter(|_| kind == Base::Verified))?;
         let deleted = if deleted.is_empty() { Vec::new() } else { self.candidates_of(&deleted)? };
         let compose = self.compose()?;
+        if self.stages.is_some() {
+            on(&Event::Line("looking into the stages of the build"));
+        }
         let ask = self.ask(commit, base.as_ref(), kind, &candidates, &deleted);
         let (evidence, sample) = evidence::gather(&ask, &self.seen.server, &compose, &unsettled)?;
         let returned = back.is_some();
@@ -450,7 +484,23 @@ impl<'a> Session<'a> {
             candidates,
             deleted,
             expect: self.expect.map(|e| (e.text.as_str(), e.path.as_str())),
+            stages: self.wish(),
+            ledgers: [&self.seen.server.ledger, &self.seen.here.ledger]
+                .into_iter()
+                .flatten()
+                .map(|ledger| ledger.lines.as_slice())
+                .collect(),
         }
+    }
+
+    /// What has to be known to look into the stages of the build, if they are to be looked into.
+    fn wish(&self) -> Option<stages::Wish<'_>> {
+        let look = self.stages.as_ref()?;
+        let maker = self.makers.get(&self.service);
+        let view = maker.and_then(|maker| self.views.get(maker)?.compose.as_ref()?.as_ref().ok());
+        let compose = view.or_else(|| self.seen.server.compose())?;
+        let maker = maker.map_or(self.service.as_str(), String::as_str);
+        Some(stages::Wish { compose, maker, cache_bust: look.cache_bust.as_deref() })
     }
 
     /// The verdict on what runs after a deploy was taken back: is it what ran before? `from` is the server's commit before
@@ -460,6 +510,8 @@ impl<'a> Session<'a> {
         from: Option<&Sha>,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Judgement, Stop> {
+        // The checkout that a stage would be built from is not the one of what came back.
+        self.stages = None;
         self.refresh(&AT_FIRST)?;
         let Some(compose) = self.seen.server.compose() else {
             return Ok(Judgement::unmeasured("compose does not answer on the server"));

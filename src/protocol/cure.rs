@@ -68,31 +68,13 @@ pub(super) fn diagnose(
     replica: &ReplicaEvidence,
     file: Option<&FileEvidence>,
 ) -> Diagnosis {
-    let container = &replica.container;
     if let Some(file) = file
-        && let Some(mount) = Mount::covering(&container.mounts, &file.at)
+        && let Some(mount) = Mount::covering(&replica.container.mounts, &file.at)
     {
         return by_mount(evidence, file, mount);
     }
-    if let Some(tagged) = &evidence.tagged
-        && tagged.id != container.image
-    {
-        let name = &container.name;
-        // Made anew from an image that is old too, it would be as old as before.
-        let cure = if file.is_some_and(image_is_old) {
-            protocol(evidence)
-        } else {
-            run(evidence, &[up(evidence, &[])])
-        };
-        let (have, tag, want) = (container.image.short(), &evidence.compose.tag, tagged.id.short());
-        return Diagnosis {
-            cause: Cause::Container,
-            mechanism: Some("S02"),
-            detail: format!(
-                "`{name}` runs image {have}, and `{tag}` is {want}: it was not made anew after the build"
-            ),
-            cure,
-        };
+    if let Some(diagnosis) = not_made_anew(evidence, replica, file.is_some_and(image_is_old)) {
+        return diagnosis;
     }
     if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) {
         return checkout(evidence);
@@ -106,6 +88,53 @@ pub(super) fn diagnose(
             cure: protocol(evidence),
         },
     }
+}
+
+/// The container runs another image than the tag's.
+fn not_made_anew(evidence: &Evidence, replica: &ReplicaEvidence, tagged_is_old: bool) -> Option<Diagnosis> {
+    let container = &replica.container;
+    let tagged = evidence.tagged.as_ref().filter(|tagged| tagged.id != container.image)?;
+    let name = &container.name;
+    // Made anew from an image that is old too, it would be as old as before.
+    let cure = if tagged_is_old { protocol(evidence) } else { run(evidence, &[up(evidence, &[])]) };
+    let (have, tag, want) = (container.image.short(), &evidence.compose.tag, tagged.id.short());
+    Some(Diagnosis {
+        cause: Cause::Container,
+        mechanism: Some("S02"),
+        detail: format!(
+            "`{name}` runs image {have}, and `{tag}` is {want}: it was not made anew after the build"
+        ),
+        cure,
+    })
+}
+
+/// Names the cause for a container with something that was made from the old file of a stage, which was built just now.
+pub(super) fn of_stage(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence) -> Diagnosis {
+    if let Some(diagnosis) = not_made_anew(evidence, replica, true) {
+        return diagnosis;
+    }
+    if evidence.head.as_ref().is_some_and(|h| *h != evidence.commit) {
+        return checkout(evidence);
+    }
+    if checkout_is_new(file) && snapshot_may_be_old(evidence, file) {
+        return Diagnosis {
+            cause: Cause::ContextSnapshot,
+            mechanism: Some("S33"),
+            detail: "the checkout has the new file, and a build still takes the old one of equal size: BuildKit has it in its context snapshot, which `--no-cache` does not clear".into(),
+            cure: run(evidence, &[prune(), evidence.compose.argv(&["build", &evidence.service]), up(evidence, &[])]),
+        };
+    }
+    Diagnosis {
+        cause: Cause::Image,
+        mechanism: None,
+        detail: "the image is built from the old file".into(),
+        cure: protocol(evidence),
+    }
+}
+
+/// Ends `BuildKit`'s snapshots of the context.
+fn prune() -> Vec<String> {
+    ["docker", "builder", "prune", "-f", "--filter", "type=source.local"].map(String::from).to_vec()
 }
 
 /// A mount brought a new file to a process that started before.
@@ -262,8 +291,6 @@ fn by_image(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence)
     }
     let service = &evidence.service;
     let build = || evidence.compose.argv(&["build", service]);
-    let prune =
-        || ["docker", "builder", "prune", "-f", "--filter", "type=source.local"].map(String::from).to_vec();
     let tagged = evidence.tagged.as_ref().filter(|i| !retained(i)).and_then(|i| i.tagged);
     if let (Some((_, stat)), Some(tagged)) = (&file.checkout, tagged)
         && stat.changed > tagged

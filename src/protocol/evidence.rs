@@ -1,20 +1,24 @@
 //! What was measured after a deploy: bytes in git, in the checkout, in the image and in the process's view.
 
 use super::{
+    compiled::Compiled,
     names::{Moment, Sha},
     observed::{Builder, Compose, Container, Image, Relation},
     show::Target,
     sick::Unsettled,
 };
-use crate::analysis::route::{Route, Verdict as End};
+use crate::analysis::{
+    route::{Route, Verdict as End},
+    way::Way,
+};
 
 /// Whether and where a file of the repository lies in the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// At these absolute paths, or it would lie there if no mount hid it.
     Container(Vec<String>),
-    /// Only in a stage that builds what runs: its own bytes are not in the container.
-    Build,
+    /// Only in stages that build what runs, and how that gets into the image: its own bytes are not in the container.
+    Build(Option<Box<Way>>),
     /// Nowhere: it says how something is made.
     Recipe(Makes),
     /// Nowhere: the image does not ship it.
@@ -69,7 +73,7 @@ impl Candidate {
         let reach = match route.verdict {
             End::Reaches | End::Shadowed if route.container_paths.is_empty() => Reach::Unknown,
             End::Reaches | End::Shadowed => Reach::Container(route.container_paths.clone()),
-            End::BuildOnly => Reach::Build,
+            End::BuildOnly => Reach::Build(route.way.clone()),
             End::Unknown => Reach::Unknown,
             End::Ignored => Reach::Left(Left::Ignored),
             End::NotCopied => Reach::Left(Left::NotCopied),
@@ -258,6 +262,8 @@ pub struct Evidence {
     pub unproven: Vec<String>,
     /// Files that are in no container but by a mount.
     pub not_shipped: Vec<NotShipped>,
+    /// What else tells of those of them that only the build reads.
+    pub compiled: Compiled,
     /// Path in the container of `--expect`.
     pub expect_in: Option<String>,
     /// Compose, for the cures.

@@ -91,6 +91,9 @@ pub struct LedgerEntry {
     /// The id of the mechanism behind the cause.
     #[serde(default)]
     pub mechanism: Option<String>,
+    /// The value of `CACHE_BUST` that the build had; `None` without a build, and in lines of before.
+    #[serde(default)]
+    pub cache_bust: Option<String>,
 }
 
 /// A step in the ledger.
@@ -169,6 +172,7 @@ impl LedgerEntry {
             ),
             reason: reason.lines().next().map(|line| line.chars().take(REASON).collect()),
             mechanism: worst.and_then(|d| d.mechanism).map(str::to_owned),
+            cache_bust: ran().find_map(|logged| logged.step.cache_bust()).map(str::to_owned),
         }
     }
 }
@@ -201,4 +205,21 @@ pub fn last_verified(lines: &[String], service: &str) -> Option<Sha> {
     let verified =
         entries.into_iter().find(|e| e.service == service && e.verdict == Verdict::Verified.as_str())?;
     Sha::parse(&verified.to?)
+}
+
+/// The images that a service had in deploys of the commit that were verified.
+pub fn verified_images(lines: &[String], service: &str, commit: &Sha) -> Vec<String> {
+    let entries = lines.iter().filter_map(|l| serde_json::from_str::<LedgerEntry>(l).ok());
+    let of_commit = entries.filter(|e| {
+        e.service == service
+            && e.verdict == Verdict::Verified.as_str()
+            && e.to.as_deref() == Some(commit.as_str())
+    });
+    of_commit.flat_map(|e| e.images).collect()
+}
+
+/// The value of `CACHE_BUST` with which the image was built, by the last deploy that started it.
+pub fn bust_of(lines: &[String], image: &str) -> Option<String> {
+    let entries = lines.iter().rev().filter_map(|l| serde_json::from_str::<LedgerEntry>(l).ok());
+    entries.filter(|e| e.images.iter().any(|i| i == image)).find_map(|e| e.cache_bust)
 }

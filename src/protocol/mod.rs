@@ -1,6 +1,7 @@
 //! The deploy protocol as data: what is wanted and seen, the steps, the evidence and the verdict. Nothing here acts.
 
 pub mod checklist;
+mod compiled;
 mod content;
 mod cure;
 mod deployed;
@@ -25,10 +26,13 @@ mod show;
 mod sick;
 mod sickness;
 mod site;
+mod stages;
 mod step;
 mod thin;
 mod verdict;
 
+pub use crate::analysis::way::Way;
+pub use compiled::{Change, Compiled, CompiledFile, Look, Made, Source, Taken};
 pub use content::{Checked, Lfs, Needed, Submodule};
 pub use cure::{Cause, Diagnosis, retained};
 pub use deployed::is_deployed;
@@ -41,8 +45,9 @@ pub use hosts::Hosts;
 pub use http::{HttpAnswer, HttpCheck, HttpJudged, HttpReply, judge_http};
 pub use image::{ImageEvidence, judge_image};
 pub use journal::{Carried, Deploying, Journal, Task};
-pub use ledger::{LedgerEntry, LedgerStep, Recorded, last_verified};
+pub use ledger::{LedgerEntry, LedgerStep, Recorded, bust_of, last_verified, verified_images};
 pub use lock::{Holder, Lock};
+pub use moves::stage_tag;
 pub use names::{ImageId, Moment, Sha};
 pub use observed::{
     BuildSource, Builder, Checkouts, Compose, Container, Engine, Generation, Health, Here, Image, LedgerFile,
@@ -59,5 +64,6 @@ pub use sick::{
 };
 pub use sickness::Sickness;
 pub use site::{Neighbour, Port, Room, Site, Wants};
+pub use stages::{Inside, Stage, Stages, Tree, joined};
 pub use step::{Actor, Again, Arg, Argv, Holds, Phase, Place, Probe, Question, Stdin, Step, Undo, When};
 pub use verdict::{Counts, FileState, Judged, Judgement, Verdict, judge, state_of};

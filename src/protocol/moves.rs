@@ -11,6 +11,9 @@ use super::{
 /// The repository of the tags that keep the images of before.
 pub(super) const RETAINED: &str = "unstale-retained";
 
+/// Has `unstale verify` look into the stages of the build.
+pub(super) const STAGES: &str = "--stages";
+
 /// Makes the steps of a service.
 pub(super) struct Moves<'a> {
     service: &'a str,
@@ -210,7 +213,9 @@ impl<'a> Moves<'a> {
 
     /// Verifies in the running container.
     pub(super) fn verify(&self, id: &'static str) -> Step {
-        let words = self.verify_words().into_iter().chain(self.options.expect_words.iter().cloned());
+        let stages = self.options.stages.then(|| STAGES.to_owned());
+        let words = self.verify_words().into_iter().chain(stages);
+        let words = words.chain(self.options.expect_words.iter().cloned());
         let argv = Argv::new(words.chain(["--rev".to_owned()])).commit();
         let cause = "the bytes that the process sees, compared with git: every step above can succeed and still serve old code";
         Step::new(id, Phase::Verify, Place::Here, cause, argv, Probe::Verified)
@@ -249,6 +254,11 @@ impl<'a> Moves<'a> {
 fn prune(id: &'static str, cause: &'static str, filter: &[&str]) -> Step {
     let argv = Argv::new([&["docker", "builder", "prune", "-f"], filter].concat());
     Step::new(id, Phase::Build, Place::Server, cause, argv, Probe::NoSnapshots).always()
+}
+
+/// The tag of a stage of a service's build that is looked into, and removed. No other image has it.
+pub fn stage_tag(compose: &Compose, service: &str, id: &str) -> String {
+    format!("unstale-stage/{}:{id}", image_name(&format!("{}-{service}", compose.project)))
 }
 
 /// The repository of the tags that keep a service's images.

@@ -91,6 +91,8 @@ pub struct Options {
     pub expect_words: Vec<String>,
     /// How many images of before stay kept after a verified deploy.
     pub keep: usize,
+    /// Whether the stages of the build have to be looked into: something changed that only the build reads.
+    pub stages: bool,
 }
 
 /// The steps, in the order in which they are shown, run, logged and taken back.
@@ -118,6 +120,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The value of `CACHE_BUST` that its builds get.
+    pub fn cache_bust(&self) -> Option<&str> {
+        self.steps.iter().filter(|step| step.builds()).find_map(Step::cache_bust)
+    }
+
     /// What its first build may use.
     pub fn cache(&self) -> Cache {
         match self.steps.iter().find(|step| step.builds()) {

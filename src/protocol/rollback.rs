@@ -1,6 +1,7 @@
 //! The way back: which images of before are kept, the plan that brings one back, and the verdict on what then runs.
 
 use super::{
+    compiled::{self, Said},
     evidence::{Bytes, Evidence, FileEvidence, Makes, ReplicaEvidence},
     ledger::LedgerEntry,
     lock::Lock,
@@ -251,7 +252,8 @@ fn decide(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> (V
             recipe.path
         ));
     }
-    if let Some(path) = evidence.unproven.first() {
+    let is_kept = |path: &&String| matches!(compiled::said(evidence, replica, path), Said::Kept);
+    if let Some(path) = evidence.unproven.iter().find(|path| !is_kept(path)) {
         return open(format!(
             "`{name}` runs the image that is taken for {commit}'s; `{path}` differs from the newer commit, and its own bytes are not in the container"
         ));
@@ -271,6 +273,10 @@ fn decide(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> (V
             "`{name}` runs the image of {commit}, but `{}` in it is not the file of that commit",
             file.at
         ));
+    }
+    if fresh.is_empty() && !evidence.unproven.is_empty() {
+        let what = format!("`{name}` runs the image of {commit} again, unchanged since it was verified");
+        return (Verdict::Verified, what);
     }
     if fresh.is_empty() {
         return open(format!(

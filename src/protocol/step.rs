@@ -602,6 +602,21 @@ impl Step {
         matches!(self.post, Probe::Rebuilt { .. })
     }
 
+    /// The value of `CACHE_BUST` in its command, if it builds.
+    pub fn cache_bust(&self) -> Option<&str> {
+        let mut words = self.argv.0.iter().filter(|_| self.builds());
+        words.find_map(|arg| match arg {
+            Arg::Text(word) => word.strip_prefix("CACHE_BUST="),
+            Arg::Commit => None,
+        })
+    }
+
+    /// Whether it looks into the stages of the build.
+    pub fn looks_into_stages(&self) -> bool {
+        let is_flag = |arg: &Arg| matches!(arg, Arg::Text(word) if word == super::moves::STAGES);
+        self.post == Probe::Verified && self.argv.0.iter().any(is_flag)
+    }
+
     /// Whether it builds the service's image and uses nothing that an earlier build left.
     pub fn builds_anew(&self) -> bool {
         self.builds() && self.argv.0.iter().any(|arg| matches!(arg, Arg::Text(word) if word == "--no-cache"))

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
+    compiled::{self, Said},
     cure::{self, Cause, Diagnosis},
     evidence::{Base, Built, Bytes, Evidence, FileEvidence, Found, Makes, NotShipped, ReplicaEvidence},
     http::HttpJudged,
@@ -89,17 +90,21 @@ pub struct Counts {
 impl Counts {
     /// Of one container.
     pub(super) fn of(evidence: &Evidence, replica: &ReplicaEvidence) -> Self {
-        let mut counts = Self { checked: replica.files.len(), ..Self::default() };
+        let mut counts = Self { not_shipped: not_shipped(evidence, replica).count(), ..Self::default() };
         for file in &replica.files {
-            match state_of(file) {
-                FileState::Fresh => counts.fresh += 1,
-                FileState::Stale(_) => counts.stale += 1,
-                FileState::Missing => counts.missing += 1,
-                FileState::Unknown => counts.unknown += 1,
-            }
+            counts.count(state_of(file));
         }
-        counts.not_shipped = not_shipped(evidence, replica).count();
         counts
+    }
+
+    fn count(&mut self, state: FileState<'_>) {
+        self.checked += 1;
+        match state {
+            FileState::Fresh => self.fresh += 1,
+            FileState::Stale(_) => self.stale += 1,
+            FileState::Missing => self.missing += 1,
+            FileState::Unknown => self.unknown += 1,
+        }
     }
 }
 
@@ -211,8 +216,12 @@ fn judge_replica(evidence: &Evidence, replica: &ReplicaEvidence) -> Judged {
     let container = &replica.container;
     let states: Vec<(&FileEvidence, FileState<'_>)> =
         replica.files.iter().map(|f| (f, state_of(f))).collect();
-    let counts = Counts::of(evidence, replica);
+    let mut counts = Counts::of(evidence, replica);
+    // What the stages have of the files that only the build reads was compared like any other file.
     let (verdict, detail, diagnosis) = decide(evidence, replica, &states, counts);
+    for source in evidence.compiled.files.iter().flat_map(|file| &file.sources) {
+        counts.count(state_of(&source.file));
+    }
     Judged {
         service: evidence.service.clone(),
         container: container.name.clone(),
@@ -272,6 +281,17 @@ fn decide(
         let more = counts.stale - 1;
         let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
         return (Verdict::Stale, format!("{what}{more}: {}", diagnosis.detail), Some(diagnosis));
+    }
+    for path in &evidence.unproven {
+        if let Said::Stale { source, place } = compiled::said(evidence, replica, path) {
+            let diagnosis = cure::of_stage(evidence, replica, &source.file);
+            let (at, of, older) = (&source.file.at, &source.stage, source.file.older.as_ref());
+            let older = older.map(Sha::short).unwrap_or_default();
+            let what = format!(
+                "`{at}` in the stage `{of}` is the one of {older}, and `{place}` in `{name}` is made from it"
+            );
+            return (Verdict::Stale, format!("{what}: {}", diagnosis.detail), Some(diagnosis));
+        }
     }
     if replica.expect == Some(Found::No) {
         let place = evidence.expect_in.as_deref().unwrap_or_default();
@@ -496,19 +516,45 @@ fn proof(
         *s == FileState::Fresh && file.expected.digest().is_some()
     };
     let fresh = changed.iter().copied().filter(is_fresh).count();
-    if !expected {
-        if let Some((file, state)) = changed.iter().find(|(_, s)| *s != FileState::Fresh) {
-            return open(format!("`{}` in `{name}` {}; {advice}", file.at, why_open(file, *state)));
-        }
-        if let Some(path) = evidence.unproven.first() {
-            return open(format!("`{path}` changed, and its own bytes are not in the container; {advice}"));
+    if !expected && let Some((file, state)) = changed.iter().find(|(_, s)| *s != FileState::Fresh) {
+        return open(format!("`{}` in `{name}` {}; {advice}", file.at, why_open(file, *state)));
+    }
+    let (mut made, mut kept) = (MadeFiles::default(), 0);
+    for path in &evidence.unproven {
+        match compiled::said(evidence, replica, path) {
+            Said::Made { stages, places } => made.add(&stages, &places),
+            Said::Kept => kept += 1,
+            _ if expected => {}
+            Said::Unasked { can: true } => {
+                return open(format!(
+                    "`{path}` changed, and its own bytes are not in the container; look into the stages that it is built in with `--stages`, or {advice}"
+                ));
+            }
+            Said::Open(why, diagnosis) => {
+                return (Verdict::Inconclusive, format!("{why}; {advice}"), diagnosis);
+            }
+            Said::Unasked { can: false } | Said::Stale { .. } => {
+                return open(format!(
+                    "`{path}` changed, and its own bytes are not in the container; {advice}"
+                ));
+            }
         }
     }
     let text = if expected { ", and the expected text is there" } else { "" };
     let text = format!("{text}{}{}", also_differs(states), also_left(evidence, replica));
+    let mut parts = Vec::new();
     if fresh > 0 {
-        let files = plural(fresh, "changed file");
-        return (Verdict::Verified, format!("{files} in `{name}` as in git{text}"), None);
+        parts.push(format!("{} in `{name}` as in git", plural(fresh, "changed file")));
+    }
+    parts.extend(made.words(name));
+    if kept > 0 {
+        let (files, image) = (plural(kept, "changed file"), container_image(replica));
+        parts.push(format!(
+            "{files} compiled in, and `{name}` has it unchanged from image {image}, which was verified at this commit"
+        ));
+    }
+    if !parts.is_empty() {
+        return (Verdict::Verified, format!("{}{text}", parts.join("; ")), None);
     }
     let same = states.iter().filter(is_fresh).count();
     if same > 0 {
@@ -520,6 +566,45 @@ fn proof(
         return (Verdict::Verified, format!("the expected text is in `{name}`"), None);
     }
     open(format!("no file of the repository could be compared in `{name}`; {advice}"))
+}
+
+fn container_image(replica: &ReplicaEvidence) -> &str {
+    replica.container.image.short()
+}
+
+/// Files that only the build reads, and what was made from them.
+#[derive(Default)]
+struct MadeFiles<'e> {
+    files: usize,
+    stages: Vec<&'e str>,
+    places: Vec<&'e str>,
+}
+
+impl<'e> MadeFiles<'e> {
+    fn add(&mut self, stages: &[&'e str], places: &[&'e str]) {
+        self.files += 1;
+        for (all, more) in [(&mut self.stages, stages), (&mut self.places, places)] {
+            for one in more {
+                if !all.contains(one) {
+                    all.push(one);
+                }
+            }
+        }
+    }
+
+    fn words(&self, name: &str) -> Option<String> {
+        let place = self.places.first()?;
+        let files = plural(self.files, "changed file");
+        let stages = if self.stages.len() == 1 { "stage" } else { "stages" };
+        let of = self.stages.join("`, `");
+        let (places, makers) = match self.places.len() {
+            1 => (format!("`{place}` in `{name}` is"), "it"),
+            2 => (format!("`{place}` and 1 more file in `{name}` are"), "it"),
+            n => (format!("`{place}` and {} more files in `{name}` are", n - 1), "it"),
+        };
+        let makers = if self.stages.len() == 1 { makers } else { "they" };
+        Some(format!("{files} in the {stages} `{of}` as in git, and {places} what {makers} made"))
+    }
 }
 
 /// What is different and was before: worth a word, and no sign of an old version.
@@ -543,7 +628,7 @@ fn also_left(evidence: &Evidence, replica: &ReplicaEvidence) -> String {
     format!("; `{}`{more} changed and is not shipped: {}", first.path, first.why.as_str())
 }
 
-fn why_open(file: &FileEvidence, state: FileState<'_>) -> String {
+pub(super) fn why_open(file: &FileEvidence, state: FileState<'_>) -> String {
     match (state, &file.expected, &file.actual) {
         (FileState::Missing, ..) if file.image == Some(Bytes::Missing) => {
             "is missing, and not in the image either: the build leaves it out".to_owned()

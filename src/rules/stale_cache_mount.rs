@@ -4,6 +4,7 @@ use crate::{
     analysis::{
         Facts,
         commands::{Cargo, How, Write},
+        older::{self, Kept},
         paths,
         stages::{RunFacts, What},
     },
@@ -16,7 +17,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
         for step in dockerfile.stages.all.iter().flat_map(|stage| &stage.steps) {
             let What::Run(run) = &step.what else { continue };
             for mount in run.mounts.iter().filter(|mount| mount.kind == "cache") {
-                let Some(target) = mount.target.known().filter(|target| holds_outputs(target)) else { continue };
+                let Some(target) = mount.target.known().filter(|target| older::kept(target) == Kept::Outputs) else { continue };
                 let Some(out) = taken_out(run, target) else { continue };
                 let file = dockerfile.model.file;
                 sink.report(
@@ -35,18 +36,6 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink<'_>) {
             }
         }
     }
-}
-
-/// Folders where build tools put what they make, by their names. Caches of packages and compilers are not among them.
-fn holds_outputs(target: &str) -> bool {
-    let outputs = ["target", "dist", ".next", "build", "obj", "out", ".output", "_build", ".nuxt", ".svelte-kit"];
-    let caches = ["/root", "/home", "/var/cache", "/tmp", "/usr/local", "/go"];
-    outputs.contains(&paths::base_name(target)) && !caches.iter().any(|dir| is_cache_of(dir, target))
-}
-
-/// `/root/.cache/x`, `/usr/local/cargo/x`: of a tool, not of the project.
-fn is_cache_of(dir: &str, target: &str) -> bool {
-    paths::below(dir, target).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("cargo/") || rest.contains("cache"))
 }
 
 /// The command that takes something out of the mount; `None` if the RUN makes the outputs anew before.

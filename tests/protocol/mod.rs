@@ -127,6 +127,7 @@ pub(crate) fn options() -> Options {
         cache_bust: "20261122T140000Z".into(),
         target_words: target().words(),
         expect_words: Vec::new(),
+        stages: false,
         keep: 5,
     }
 }

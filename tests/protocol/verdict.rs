@@ -2,8 +2,8 @@
 
 use unstale::protocol::{
     Base, Builder, Built, Bytes, Candidate, Cause, Digest, Evidence, FileEvidence, FileState, Found, Health,
-    Image, ImageId, Makes, Moment, Mount, MountSource, Outcome, Reach, Recipe, Relation, ReplicaEvidence,
-    Stat, Verdict, judge, state_of,
+    Image, ImageId, Left, Makes, Moment, Mount, MountSource, Outcome, Reach, Recipe, Relation,
+    ReplicaEvidence, Stat, Verdict, judge, state_of,
 };
 
 use super::{NEW, OLD, compose, container, sha, target};
@@ -93,6 +93,7 @@ pub(crate) fn evidence(files: Vec<FileEvidence>) -> Evidence {
         replicas: vec![ReplicaEvidence { container: container(), unsettled: None, files, expect: None }],
         unproven: Vec::new(),
         not_shipped: Vec::new(),
+        compiled: unstale::protocol::Compiled::default(),
         expect_in: None,
         compose: compose(),
         target: target(),
@@ -478,13 +479,14 @@ fn a_candidate_says_where_the_route_ends() {
         container_paths: paths.iter().map(|&p| p.to_owned()).collect(),
         hops: Vec::new(),
         shadow: None,
+        way: None,
     };
     let reach = |verdict, paths: &[&str]| Candidate::new("x", &route(verdict, paths)).reach;
     let at = || Reach::Container(vec!["/app/x".into()]);
     assert_eq!(reach(End::Reaches, &["/app/x"]), at());
     assert_eq!(reach(End::Shadowed, &["/app/x"]), at(), "what a mount hides is what has to be looked at");
     assert_eq!(reach(End::Reaches, &[]), Reach::Unknown);
-    assert_eq!(reach(End::BuildOnly, &[]), Reach::Build);
+    assert_eq!(reach(End::BuildOnly, &[]), Reach::Build(None));
     assert_eq!(reach(End::Unknown, &[]), Reach::Unknown);
     for (end, why) in [
         (End::Ignored, Left::Ignored),

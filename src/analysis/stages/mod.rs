@@ -88,7 +88,7 @@ pub enum What {
 }
 
 /// A COPY or ADD with its paths resolved.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyFacts {
     /// Where it takes the files from.
     pub from: CopyFrom,

@@ -286,6 +286,7 @@ impl<'a> Way<'a> {
                 container_paths: Vec::new(),
                 hops: Vec::new(),
                 shadow: None,
+                way: None,
             },
         }
     }

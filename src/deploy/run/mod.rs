@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Session, Stop, interrupt,
+    Session, StageLook, Stop, interrupt,
     transport::{Finished, Lost},
     worker::Carrying,
 };
@@ -223,7 +223,7 @@ impl Run<'_, '_> {
             self.now().goes_down(Some(super::now()));
         }
         match step.post() {
-            Probe::Verified => return self.verify(index, on),
+            Probe::Verified => return self.verify(index, step, on),
             Probe::ImageFresh => return self.check_image(index),
             _ => {}
         }
@@ -438,8 +438,15 @@ impl Run<'_, '_> {
         }
     }
 
-    fn verify(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(State, String), Failure> {
+    fn verify(
+        &mut self,
+        index: usize,
+        step: &Step,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(State, String), Failure> {
         let commit = self.commit.clone().expect("the plan knows the commit, or its first step made it");
+        let cache_bust = self.plan.cache_bust().map(str::to_owned);
+        self.session.stages = step.looks_into_stages().then_some(StageLook { cache_bust });
         let (mut judgement, sample) = match self.session.judge(&commit, self.from.as_ref(), on) {
             Ok(found) => found,
             // The new version is up: that it cannot be measured is no reason to take it back.
