@@ -28,6 +28,7 @@ pub mod source;
 pub mod split;
 pub mod stages;
 pub mod vars;
+mod walk;
 pub mod way;
 pub mod whole;
 

@@ -4,10 +4,10 @@
 use super::{
     leftovers::{self, BYTECODE, MODULES},
     older::{self, Kept},
-    route::{Hop, InStage, Walk},
     source::is_whole,
     stages::{Base, CopyFacts, CopyFrom, DestDir, RunFacts, What},
     vars::Val,
+    walk::{Hop, InStage, Walk},
     whole::WholeCopy,
 };
 

@@ -20,6 +20,7 @@ mod session;
 mod sick;
 mod stages;
 mod transport;
+mod trees;
 mod worker;
 
 use std::{

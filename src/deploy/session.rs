@@ -9,8 +9,9 @@ use super::{
     Asked, Candidates, Checks, Expect, Job, Keeps, Stop, connect, evidence,
     frames::{Answers, Questions},
     git::{self, Repo},
-    nonce, now, observe, pause, stages,
+    nonce, now, observe, pause,
     transport::{Local, Lost, Transport},
+    trees,
     worker::{Begun, Worker},
 };
 use crate::protocol::{
@@ -208,7 +209,7 @@ impl<'a> Session<'a> {
         if let Some(expect) = self.expect {
             let running: Vec<Container> = self.seen.server.replicas().filter(|c| c.runs()).cloned().collect();
             for container in running {
-                if evidence::look(self.to.as_ref(), &container, &expect.text, &expect.path)? == Found::Yes {
+                if trees::look(self.to.as_ref(), &container, &expect.text, &expect.path)? == Found::Yes {
                     let message = format!(
                         "`{}` already has this text in `{}`, so it cannot prove that a new version runs; take one that only the new version has",
                         container.name, expect.path
@@ -471,8 +472,8 @@ impl<'a> Session<'a> {
         kind: Base,
         candidates: &'s [Candidate],
         deleted: &'s [Candidate],
-    ) -> evidence::Ask<'s> {
-        evidence::Ask {
+    ) -> trees::Ask<'s> {
+        trees::Ask {
             repo: &self.repo,
             to: self.to.as_ref(),
             target: self.target,
@@ -494,13 +495,13 @@ impl<'a> Session<'a> {
     }
 
     /// What has to be known to look into the stages of the build, if they are to be looked into.
-    fn wish(&self) -> Option<stages::Wish<'_>> {
+    fn wish(&self) -> Option<trees::Wish<'_>> {
         let look = self.stages.as_ref()?;
         let maker = self.makers.get(&self.service);
         let view = maker.and_then(|maker| self.views.get(maker)?.compose.as_ref()?.as_ref().ok());
         let compose = view.or_else(|| self.seen.server.compose())?;
         let maker = maker.map_or(self.service.as_str(), String::as_str);
-        Some(stages::Wish { compose, maker, cache_bust: look.cache_bust.as_deref() })
+        Some(trees::Wish { compose, maker, cache_bust: look.cache_bust.as_deref() })
     }
 
     /// The verdict on what runs after a deploy was taken back: is it what ran before? `from` is the server's commit before

@@ -9,25 +9,15 @@ use serde_json::{Value, json};
 
 use super::{
     bytes::{self, Seen},
-    evidence::{Ask, Trees, Wanted, file},
     frames::{Answers, Questions},
     nonce,
     transport::{Lost, word},
+    trees::{Ask, Trees, Wanted, Wish, file},
 };
 use crate::protocol::{
     Bytes, Change, Compiled, CompiledFile, Compose, FileEvidence, Generation, Inside, Look, Moment, Reach,
     Server, Source, Stage, Stages, Taken, Tree, Way, bust_of, joined, retained, stage_tag, verified_images,
 };
-
-/// What has to be known to build a stage.
-pub(super) struct Wish<'a> {
-    /// Compose, as it knows the service that builds.
-    pub(super) compose: &'a Compose,
-    /// The service that builds.
-    pub(super) maker: &'a str,
-    /// The value of `CACHE_BUST` that the build had, where this run itself built.
-    pub(super) cache_bust: Option<&'a str>,
-}
 
 /// What tells of changed files that only the build reads.
 pub(super) fn gather(ask: &Ask<'_>, server: &Server, trees: &Trees<'_>) -> Result<Compiled, Lost> {
