@@ -16,9 +16,12 @@ impl Session<'_> {
         if self.service == service {
             return Ok(());
         }
-        // What was seen of the containers is asked again, and what Compose says unless the checkout changed.
-        self.fresh.remove(&Question::Containers);
+        // Minutes may have gone by with the other one: its server is looked at anew, and Compose is asked again unless
+        // nothing in the checkout changed.
         let fresh = self.fresh.remove(&Question::Compose);
+        self.fresh.retain(|question| {
+            matches!(question, Question::Here | Question::Lock | Question::Site | Question::Engine)
+        });
         let server = &mut self.seen.server;
         let left = View {
             fresh,

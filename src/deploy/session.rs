@@ -151,6 +151,8 @@ impl<'a> Session<'a> {
             service: self.services.join(" "),
             commit: plan.commit.clone(),
         };
+        // What was seen of the other services is old, too.
+        self.views.values_mut().for_each(|view| view.fresh = false);
         let then = self.questions(&BEFORE_A_PLAN);
         let begun = Worker::begin(self.to.as_ref(), &git_dir, self.target.dir(), &holder, then)?;
         let (worker, answers) = match begun {
@@ -195,7 +197,8 @@ impl<'a> Session<'a> {
 
     /// Everything that is done before the first change: the plan, or a refusal.
     pub(super) fn prepare(&mut self, desired: &Desired, id: &str) -> Result<Plan, Stop> {
-        self.look(&[Question::Here, Question::Lock, Question::Site])?;
+        self.look(&[Question::Here])?;
+        self.look(&BEFORE_A_PLAN)?;
         let candidates = self.files(self.commit.as_ref());
         let stages = self.expect.is_none() && candidates.as_ref().is_ok_and(|all| self.only_built(all));
         let options = Options { keep: self.keep()?, stages, ..self.options(id) };
