@@ -6,8 +6,8 @@
 //! | 2 stale by (a) an anonymous, (b) a named volume, (c) a tmpfs | (a) `scenarios` (S05) and the lab; (b) `deploy::volume`, `incident::volume`; (c) `mounts` |
 //! | 3 a single file's bind mount keeps the old inode, and `docker cp` does not show it | `mounts` |
 //! | 4 a failed build: the old version serves | `order::build_first`, `deploy::failed_build` |
-//! | 5 client, connection, worker or Docker killed | `halfway::at_a_few_steps`, `halfway::engine_killed`, `hard::killed_and_watched` |
-//! | 6 two deploys at once, a dead holder | `halfway::second_deploy`, `halfway::at_a_few_steps` (worker), `halfway::interrupted` |
+//! | 5 client, connection, worker or Docker killed | `halfway::faults`, `hard::killed_and_watched` |
+//! | 6 two deploys at once, a dead holder | `halfway::second_deploy`, `halfway::faults` (worker), `halfway::interrupted` |
 //! | 7 the server's checkout | `protocol::every_way_to_refuse_has_its_own_reason`, `deploy::refusals` |
 //! | 8 probes: (a) in the old code, (b) odd texts, (c) no shell, (d) not readable for the user, (e) stopped or paused, (f) one old replica, (g) a label that lies | (a) `deploy::refusals`; (b) (c) (d) (g) `told_as_it_is`; (e) `hard::changed_in_place`; (f) `hard::whoever_answers` |
 //! | 9 unhealthy, exited or in a loop, and back; what is kept | `unhealthy`, `sick::does_not_stay_up`, `halfway::back` |

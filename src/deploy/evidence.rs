@@ -30,6 +30,7 @@ pub(super) fn gather(
     let top = server.git().map(|g| g.toplevel.as_str());
     let trees = Trees::read(ask, server, top)?;
     let tagged = server.image(&compose.tag).cloned();
+    let verified = ask.verified_images();
     let mut replicas = Vec::new();
     for container in server.replicas() {
         let wanted = trees.wanted(Some(container), top);
@@ -42,6 +43,7 @@ pub(super) fn gather(
         replicas.push(ReplicaEvidence {
             container: container.clone(),
             unsettled: unsettled.get(&container.id).cloned(),
+            was_verified: verified.contains(&container.image.0),
             files,
             expect,
         });

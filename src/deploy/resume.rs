@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Goes on with the unfinished deploy of that id, or with the last one there is. The job names no service: the deploy does.
 pub fn resume(job: &Job<'_>, id: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -> Report {
-    match found(job, id, Way::On).and_then(|(to, left)| go_on(to, job, left, Way::On, on)) {
+    match found(job, id).and_then(|(to, left)| go_on(to, job, left, Way::On, on)) {
         Ok(report) => report,
         Err(stop) => Report::refused(&job.name(), stop.refused()),
     }
@@ -28,7 +28,7 @@ pub fn resume(job: &Job<'_>, id: Option<&str>, on: &mut dyn FnMut(&Event<'_>)) -
 
 /// Takes back what was left half-way; `None` if nothing was.
 pub(super) fn take_back(job: &Job<'_>, on: &mut dyn FnMut(&Event<'_>)) -> Result<Option<Report>, Stop> {
-    match found(job, None, Way::Back) {
+    match found(job, None) {
         Ok((to, left)) => go_on(to, job, left, Way::Back, on).map(Some),
         Err(Stop::Refused(refused)) if refused.reason == "nothing-to-resume" => Ok(None),
         Err(stop) => Err(stop),
@@ -44,9 +44,9 @@ enum Way {
 
 type Left = (String, Unfinished);
 
-fn found(job: &Job<'_>, id: Option<&str>, way: Way) -> Result<(Box<dyn Transport>, Left), Stop> {
+fn found(job: &Job<'_>, id: Option<&str>) -> Result<(Box<dyn Transport>, Left), Stop> {
     let to = connect(&job.target)?;
-    let left = look(to.as_ref(), job.target.dir(), id, way)?;
+    let left = look(to.as_ref(), job.target.dir(), id)?;
     Ok((to, left))
 }
 
@@ -84,6 +84,7 @@ fn go_on(
     let candidates = session.files(Some(&commit)).unwrap_or_default();
     session.seen.needed = session.needed(&candidates).unwrap_or_default();
     let back = journal.taken_back();
+    let idle = journal.tasks.is_empty();
     let mut run = Run::new(&mut session, &deploying, journal, alive);
     run.made(Some(commit))?;
     match (way, back) {
@@ -92,10 +93,21 @@ fn go_on(
         (Way::On, None) => run.go(on),
         (Way::Back, _) => run.go_back(deploying.plan.steps.len() - 1, on),
     }
-    if way == Way::Back {
-        run.judge_what_runs(on)?;
+    if way == Way::On {
+        return Ok(run.report());
     }
-    Ok(run.report())
+    if idle {
+        on(&Event::Note(
+            "that deploy was left before it changed anything on the server: nothing is to be taken back",
+        ));
+    }
+    run.judge_what_runs(on)?;
+    let mut report = run.report();
+    if idle {
+        // Once more, for who meant the version before what runs.
+        report.next.push(session.command_for("rollback", &session.services));
+    }
+    Ok(report)
 }
 
 /// The commit that is deployed; the deploy may have been left before it was written down.
@@ -118,7 +130,7 @@ fn commit_of(session: &mut Session<'_>, planned: Option<&Sha>) -> Result<Sha, St
 }
 
 /// Finds the deploy.
-fn look(to: &dyn Transport, dir: &str, id: Option<&str>, way: Way) -> Result<(String, Unfinished), Stop> {
+fn look(to: &dyn Transport, dir: &str, id: Option<&str>) -> Result<(String, Unfinished), Stop> {
     let mut q = Questions::new();
     q.line(&format!("cd -- {} 2>/dev/null || cd /", word(dir)));
     q.ask("git-dir", "git rev-parse --absolute-git-dir");
@@ -130,10 +142,8 @@ fn look(to: &dyn Transport, dir: &str, id: Option<&str>, way: Way) -> Result<(St
         );
     };
     let Lock { held, at, mut open, idle } = worker::read_lock(&answers);
-    if way == Way::On {
-        // What has not begun can be gone on with, and there is nothing to take back.
-        open.extend(idle);
-    }
+    // The last deploy, even if it was left before it did anything: who goes back from there means it, and not the one before.
+    open.extend(idle);
     let found = match id {
         Some(id) => open.iter().find(|open| *open == id),
         None => open.iter().max(),

@@ -521,7 +521,8 @@ impl<'a> Session<'a> {
             return Ok(Judgement::unmeasured("compose does not answer on the server"));
         };
         let current = kept(&self.seen, compose, &self.service).into_iter().find(|kept| kept.current);
-        let Some(commit) = current.and_then(|kept| kept.commit.or_else(|| from.cloned())) else {
+        // What the server's checkout was at is a claim, as what the ledger says: the bytes tell.
+        let Some(commit) = current.and_then(|kept| kept.commit).or_else(|| from.cloned()) else {
             return Ok(Judgement::unmeasured(
                 "which commit the image of before was built from is not recorded",
             ));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::protocol::{
     Base, Built, Bytes, Candidate, Compose, Container, Digest, FileEvidence, Found, Makes, Mount,
-    MountSource, NotShipped, Reach, Recipe, Server, Sha, Target, below,
+    MountSource, NotShipped, Reach, Recipe, Server, Sha, Target, below, verified_images,
 };
 
 /// What to measure, and against what.
@@ -32,6 +32,14 @@ pub(super) struct Ask<'a> {
     pub(super) stages: Option<Wish<'a>>,
     /// The lines of the ledgers.
     pub(super) ledgers: Vec<&'a [String]>,
+}
+
+impl Ask<'_> {
+    /// The images that the ledgers have as verified at the expected commit.
+    pub(super) fn verified_images(&self) -> HashSet<String> {
+        let of = |lines: &&[String]| verified_images(lines, self.service, self.commit);
+        self.ledgers.iter().flat_map(of).collect()
+    }
 }
 
 /// What has to be known to build a stage.

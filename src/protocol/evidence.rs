@@ -182,6 +182,8 @@ pub struct ReplicaEvidence {
     pub container: Container,
     /// Why it is not settled; `None` when it is.
     pub unsettled: Option<Unsettled>,
+    /// Whether a ledger says that its image was verified at the expected commit: then it was built from that.
+    pub was_verified: bool,
     /// Its files.
     pub files: Vec<FileEvidence>,
     /// The text of `--expect`, if there was one.

@@ -426,7 +426,8 @@ fn made_before(evidence: &Evidence, replica: &ReplicaEvidence) -> Option<(String
             }
             continue;
         };
-        if evidence.built == Built::Unknown && tagged.is_none_or(|tagged| tagged < when) {
+        let unknown = evidence.built == Built::Unknown && !replica.was_verified;
+        if unknown && tagged.is_none_or(|tagged| tagged < when) {
             let why = match tagged {
                 Some(_) => format!("`{path}` changed on the server after the image was built"),
                 None => format!("whether the image was built after `{path}` changed is not known"),

@@ -90,7 +90,13 @@ pub(crate) fn evidence(files: Vec<FileEvidence>) -> Evidence {
         }),
         builder: Some(Builder::BuildKit),
         built: Built::Unknown,
-        replicas: vec![ReplicaEvidence { container: container(), unsettled: None, files, expect: None }],
+        replicas: vec![ReplicaEvidence {
+            container: container(),
+            unsettled: None,
+            was_verified: false,
+            files,
+            expect: None,
+        }],
         unproven: Vec::new(),
         not_shipped: Vec::new(),
         compiled: unstale::protocol::Compiled::default(),
@@ -225,6 +231,20 @@ fn only_complete_evidence_verifies() {
             e.tagged.as_mut().expect("there is one").tagged = Some(Moment::seconds(1002));
             e
         }),
+        ("the recipe is younger than an image that was verified at this commit", Verified, {
+            let mut e = recipe(Makes::Image, 901, true);
+            e.replicas[0].was_verified = true;
+            e
+        }),
+        (
+            "the container of an image that was verified at this commit is older than its recipe",
+            Inconclusive,
+            {
+                let mut e = recipe(Makes::Container, 1001, true);
+                e.replicas[0].was_verified = true;
+                e
+            },
+        ),
         ("nobody knows what ran before, and the recipe is younger", Inconclusive, {
             let mut e = recipe(Makes::Image, 901, false);
             e.base = Base::Guessed;

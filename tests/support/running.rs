@@ -63,6 +63,12 @@ impl Running {
         }
     }
 
+    /// All that it has said; once it ended.
+    pub(crate) fn said(&mut self) -> &[String] {
+        self.said.extend(&self.lines);
+        &self.said
+    }
+
     /// As the terminal does it.
     pub(crate) fn interrupt(&self) {
         Ran::new(Command::new("kill").args(["-INT", &self.child.id().to_string()])).ok();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::protocol::{
     Bytes, Change, Compiled, CompiledFile, Compose, FileEvidence, Generation, Inside, Look, Moment, Reach,
-    Server, Source, Stage, Stages, Taken, Tree, Way, bust_of, joined, retained, stage_tag, verified_images,
+    Server, Source, Stage, Stages, Taken, Tree, Way, bust_of, joined, retained, stage_tag,
 };
 
 /// What tells of changed files that only the build reads.
@@ -92,8 +92,7 @@ fn in_checkout(ask: &Ask<'_>, server: &Server, compiled: &mut Compiled) -> Resul
 
 /// What changed in containers whose image the ledger has as verified at this commit.
 fn kept(ask: &Ask<'_>, server: &Server) -> Result<HashMap<String, Vec<Change>>, Lost> {
-    let verified = |lines: &[String]| verified_images(lines, ask.service, ask.commit);
-    let images: Vec<String> = ask.ledgers.iter().flat_map(|lines| verified(lines)).collect();
+    let images = ask.verified_images();
     let mut found = HashMap::new();
     for container in server.replicas().filter(|c| images.contains(&c.image.0)) {
         let mut q = Questions::new();

@@ -1,0 +1,280 @@
+//! What goes away at a step of the plan, and what becomes of the deploy: a table that is generated from the plan.
+
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::{all, kill_worker, lab, nothing_is_left};
+use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines};
+
+/// What goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// `unstale` itself, with all that it started here.
+    Client,
+    /// The connection, as if a cable were pulled: a new one can be made.
+    Connection,
+    /// The worker on the server, but not the command that it waits for.
+    Worker,
+    /// Docker, which comes back after a moment.
+    Docker,
+    /// The worker and Docker, as when the machine starts anew.
+    Machine,
+}
+
+/// What somebody does about a deploy that was left half-way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Resume,
+    Rollback,
+}
+
+/// The deploys whose plans are gone through.
+const ORDERS: [(&str, &[&str]); 2] = [
+    ("protocol", &["deploy", "web"]),
+    ("build-first", &["deploy", "web", "--order", "build-first", "--cache", "verified"]),
+];
+
+on_real_engines!(corners: client, connection, worker, docker, machine);
+
+fn client(engine: Engine, builder: Builder) {
+    table(&lab(engine, builder, 3), Fault::Client, &[Way::Resume, Way::Rollback]);
+}
+
+fn connection(engine: Engine, builder: Builder) {
+    table(&lab(engine, builder, 3), Fault::Connection, &[Way::Resume]);
+}
+
+fn worker(engine: Engine, builder: Builder) {
+    table(&lab(engine, builder, 3), Fault::Worker, &[Way::Resume, Way::Rollback]);
+}
+
+fn docker(engine: Engine, builder: Builder) {
+    table(&lab(engine, builder, 3), Fault::Docker, &[Way::Resume]);
+}
+
+fn machine(engine: Engine, builder: Builder) {
+    table(&lab(engine, builder, 3), Fault::Machine, &[Way::Resume, Way::Rollback]);
+}
+
+/// Whether a row is looked at every time: the steps at which it hurts most. `UNSTALE_HARD=all` looks at all, and
+/// `UNSTALE_STEP=build` with it at those of one step.
+fn hurts(lab: &Lab, fault: Fault, way: Way, order: &str, step: &str) -> bool {
+    let buildkit = lab.builder == Builder::BuildKit;
+    match (fault, way, order) {
+        (Fault::Client | Fault::Connection | Fault::Worker, Way::Resume, "protocol") => step == "build",
+        (Fault::Client, Way::Resume, "build-first") => step == "check-image",
+        (Fault::Worker, Way::Rollback, "protocol") => step == "up" && buildkit,
+        (Fault::Docker, Way::Resume, "protocol") => ["build", "verify"].contains(&step) && buildkit,
+        (Fault::Machine, Way::Resume, "protocol") => step == "build" && !buildkit,
+        _ => false,
+    }
+}
+
+/// Goes through the plans, and writes a row for each fault. One that is not survived does not hide the next ones.
+fn table(lab: &Lab, fault: Fault, ways: &[Way]) {
+    let only = std::env::var("UNSTALE_STEP").ok();
+    let on = format!("{} {:?}", lab.engine.name, lab.builder);
+    let mut not_survived = Vec::new();
+    for (order, deploy) in ORDERS {
+        // The way back to a build without cache is not gone here.
+        let ids = steps(lab, deploy).into_iter().filter(|id| !id.ends_with("-again"));
+        for id in ids.filter(|id| only.as_ref().is_none_or(|only| only == id)) {
+            for &way in ways {
+                if !all() && !hurts(lab, fault, way, order, &id) {
+                    continue;
+                }
+                let row = catch_unwind(AssertUnwindSafe(|| survives(lab, deploy, &id, fault, way)));
+                let row =
+                    format!("{order} | {fault:?} | {id} | {}", row.as_deref().unwrap_or("not survived"));
+                // Not `eprintln!`: the harness hides what a test that passes prints through it.
+                let _ = std::io::stderr().write_all(format!("| {on} | {row} |\n").as_bytes());
+                if row.ends_with("not survived") {
+                    not_survived.push(row);
+                    for args in [&["resume"][..], &["deploy", "web", "--force"]] {
+                        let _ = ended(&mut Running::start(lab, args));
+                    }
+                }
+            }
+        }
+    }
+    assert!(not_survived.is_empty(), "{not_survived:#?}");
+}
+
+/// The ids of the plan's steps.
+fn steps(lab: &Lab, deploy: &[&str]) -> Vec<String> {
+    let (planned, _) = ended(&mut Running::start(lab, &[deploy, &["--dry-run"]].concat()));
+    planned["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Pushes the version after that which is committed, and names both.
+fn push_next(lab: &Lab, what: &str) -> (String, String) {
+    let (mut before, mut after) = (String::new(), String::new());
+    lab.edit("frontend/templates/index.html", |page| {
+        let (_, rest) = page.split_once("/scichart/v").unwrap();
+        let old: u32 = rest.split_once('/').unwrap().0.parse().unwrap();
+        (before, after) = (format!("v{old}"), format!("v{}", old + 1));
+        page.replace(&format!("/{before}/"), &format!("/{after}/"))
+    });
+    lab.commit_and_push(what);
+    (before, after)
+}
+
+/// A container of somebody else, without a restart policy: Docker does not start it again when it comes back.
+struct Aside<'a> {
+    lab: &'a Lab,
+    name: String,
+}
+
+impl<'a> Aside<'a> {
+    fn start(lab: &'a Lab) -> Self {
+        /// Ends at once when it is told to.
+        const WAITS: &str = "trap 'exit 0' TERM; while :; do sleep 1; done";
+        let name = format!("{}-aside", lab.project());
+        let label = format!("com.docker.compose.project={}aside", lab.project());
+        let image = lab.engine.base_image();
+        let run = ["run", "--detach", "--network=none", "--name", &name, "--label", &label, &image];
+        lab.engine.docker(&[&run[..], &["sh", "-c", WAITS]].concat()).ok();
+        Self { lab, name }
+    }
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.lab.engine.docker(&["rm", "--force", &self.name]);
+    }
+}
+
+/// Something goes away while a new version is deployed; in the end one known version runs, once, and nothing is left.
+///
+/// The rest of the row: exit code, what was told, what was done about it, and what came of that.
+fn survives(lab: &Lab, deploy: &[&str], id: &str, fault: Fault, way: Way) -> String {
+    let what = format!("{fault:?} at {id} of {deploy:?}, then {way:?}");
+    let aside = (fault == Fault::Docker).then(|| Aside::start(lab));
+    let runs = lab.serves();
+    let (_, new) = push_next(lab, &what);
+    let old = lab.containers("web");
+    let mut running = Running::start(lab, deploy);
+    running.wait_for(&format!("] {id} ("));
+    if id == "build" {
+        // In the midst of it.
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    strike(lab, &mut running, fault);
+    let (document, code) = ended(&mut running);
+    let document = &document;
+    let mut row = format!("{code} | {}", told(&mut running, document));
+    match fault {
+        Fault::Connection | Fault::Docker => {
+            assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
+        }
+        Fault::Client => assert!(document.is_null(), "{what}: {document:#}"),
+        // Killed between two orders it is replaced; in the midst of one nobody knows what the command did.
+        Fault::Worker | Fault::Machine => assert!(matches!(code, 0 | 3), "{what}: {document:#}"),
+    }
+    if let Some(aside) = &aside {
+        let start = format!("docker start {}", aside.name);
+        let next = document["next"].as_array().unwrap();
+        let named = next.iter().any(|next| next.as_str().unwrap().contains(&start));
+        assert!(named || lab.engine.docker(&["top", &aside.name]).code == 0, "{what}: {document:#}");
+    }
+    let mut expected = &new;
+    if code == 0 {
+        row.push_str(" | nothing | ");
+    } else {
+        if fault != Fault::Client {
+            assert_eq!((code, document["verdict"].as_str()), (3, Some("stopped")), "{what}: {document:#}");
+            let next = document["next"][0].as_str().unwrap();
+            assert!(next.starts_with("unstale resume --host testhost --dir "), "{what}: {next}");
+            assert_ne!(next.find(&lab.server().display().to_string()), None);
+        }
+        if way == Way::Rollback {
+            expected = &runs;
+        }
+        row.push_str(&after(lab, way, &what));
+    }
+    if matches!(fault, Fault::Docker | Fault::Machine) && lab.containers("web").is_empty() {
+        // It was verified, and went after that: who was stopped by a signal from Docker does not come back by itself.
+        let (document, code) = ended(&mut Running::start(lab, &["deploy", "web"]));
+        assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
+        row.push_str("; deployed again: verified");
+    }
+    let serves = lab.serves();
+    let _ = write!(row, "{runs} to {serves}");
+    assert_eq!(&serves, expected, "{what}: {row}");
+    if expected == &new {
+        assert!(lab.containers("web").iter().all(|id| !old.contains(id)), "{what}");
+    }
+    drop(aside);
+    nothing_is_left(lab);
+    written_once(lab, &what, fault, id);
+    // The next deploy finds nothing in its way.
+    let (planned, code) = ended(&mut Running::start(lab, &["deploy", "web", "--dry-run"]));
+    assert_eq!(code, 0, "{what}: {planned:#}");
+    row
+}
+
+fn strike(lab: &Lab, running: &mut Running, fault: Fault) {
+    match fault {
+        Fault::Client => running.kill(),
+        Fault::Connection => running.kill_connection(),
+        Fault::Worker => kill_worker(lab),
+        Fault::Docker | Fault::Machine => {
+            let killed = lab.engine.kill();
+            if fault == Fault::Machine {
+                lab.ssh("kill -KILL $(cat .git/unstale/runs/*/pid)");
+            }
+            std::thread::sleep(Duration::from_secs(2));
+            killed.start();
+        }
+    }
+}
+
+/// Goes on, or back.
+fn after(lab: &Lab, way: Way, what: &str) -> String {
+    let args: &[&str] = match way {
+        Way::Resume => &["resume"],
+        Way::Rollback => &["rollback", "web"],
+    };
+    let mut running = Running::start(lab, args);
+    let (document, code) = ended(&mut running);
+    assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
+    if way == Way::Resume {
+        let planned = document["steps"].as_array().unwrap().iter().any(|s| s["state"] == "planned");
+        assert!(!planned, "{what}: {document:#}");
+    }
+    format!(" | {}: {code} {}; ", args[0], document["verdict"].as_str().unwrap())
+}
+
+/// The notes between the steps, and why it ended.
+fn told(running: &mut Running, document: &Value) -> String {
+    let said = running.said();
+    let notes = said.iter().filter(|line| !line.starts_with(['[', ' '])).map(String::as_str);
+    let why = ["class", "reason"].map(|key| document[key].as_str().unwrap_or_default());
+    let next = document["next"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let all: Vec<&str> = notes.chain(why).chain(next).filter(|text| !text.is_empty()).collect();
+    all.join("; ").replace(['\n', '|'], " ")
+}
+
+/// Once in each ledger, whoever wrote it, and built once, but where a build was cut off.
+fn written_once(lab: &Lab, what: &str, fault: Fault, at: &str) {
+    let ledger = lab.ssh("cat .git/unstale/ledger.ndjson").ok();
+    let lines: Vec<Value> = ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = &lines.last().unwrap()["id"];
+    assert_eq!(lines.iter().filter(|line| line["id"] == *last).count(), 1, "{what}: {ledger}");
+    let built = builds(lab, last.as_str().unwrap());
+    let twice = !matches!(fault, Fault::Client | Fault::Connection) && at == "build";
+    let expected = if twice { 2 } else { 1 };
+    assert!(built <= expected, "{what}: the build ran {built} times");
+}
+
+/// How often the worker was told to build in this deploy.
+fn builds(lab: &Lab, id: &str) -> usize {
+    let script = format!("cd .git/unstale/runs/{id} && grep -l CACHE_BUST= *.cmd | wc -l");
+    lab.ssh(&script).ok().trim().parse().unwrap()
+}
