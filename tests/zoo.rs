@@ -304,11 +304,11 @@ fn submodules(lab: &Lab) {
         lab.commit_and_push(&format!("Library {n}"));
     };
     let in_container = || lab.exec(&["cat", "/app/lib/lib.txt"]).ok();
-    // The superproject's commit has no bytes of it: a text proves the new one.
-    let proven = |n: u32, more: &[&str]| {
-        let text = format!("version-{n}");
-        let expect = ["--expect", &text, "--in", "/app/lib/lib.txt"];
-        deployed(lab, &[&expect, more].concat(), "verified", 0).1
+    let proven = |more: &[&str]| {
+        let (document, state) = deployed(lab, more, "verified", 0);
+        let reason = document["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("changed file"), "its bytes prove it: {reason}");
+        state
     };
     fs::create_dir(&folder).unwrap();
     in_library("git init -q; echo version-1 > lib.txt; git add .; git commit -q -m 1");
@@ -320,7 +320,7 @@ fn submodules(lab: &Lab) {
     assert_eq!((document["class"].as_str(), code), (Some("server-submodule"), 2), "{document:#}");
     lab.commit_and_push("A submodule");
     assert_eq!(deployed(lab, &["--dry-run"], "planned", 0).1, "planned");
-    assert_eq!(proven(1, &[]), "done");
+    assert_eq!(proven(&[]), "done");
     assert_eq!(in_container(), "version-1");
 
     next(2);
@@ -331,12 +331,12 @@ fn submodules(lab: &Lab) {
         .output();
     let list = String::from_utf8(list.unwrap().stdout).unwrap();
     assert!(list.contains("- [ ] **submodules**: ") && list.contains("git -C lib rev-parse HEAD"), "{list}");
-    assert_eq!(proven(2, &["--order", "build-first"]), "done");
+    assert_eq!(proven(&["--order", "build-first"]), "done");
     assert_eq!(in_container(), "version-2");
     // By the commit that the deploy makes itself.
     in_library("echo version-3 > lib.txt; git commit -q -a -m 3");
     in_dev("cd lib && git pull -q");
-    assert_eq!(proven(3, &["-m", "Library 3"]), "done");
+    assert_eq!(proven(&["-m", "Library 3"]), "done");
     assert_eq!(in_container(), "version-3");
 
     // Moved by hand on the server, and nothing of its own in it.
@@ -375,6 +375,15 @@ fn submodules(lab: &Lab) {
     planned(lab);
     lab.ssh("rm .git/hooks/post-merge; git submodule --quiet update --init").ok();
     assert_eq!(lab.ssh("cat lib/lib.txt").ok(), "version-4");
+    // Its files are as good a proof as those of git itself, of old bytes, too.
+    let verify = ["verify", "web", "--host", "testhost", "--format", "json", "--dir"];
+    let ran = Ran::new(lab.in_dev(UNSTALE).args(verify).arg(lab.server()));
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let library_3 = lab.git(&["log", "--format=%H", "--grep=Library 3"]).ok();
+    let reason = document["reason"].as_str().unwrap();
+    assert!(reason.starts_with("`/app/lib/lib.txt` in "), "{document:#}");
+    assert!(reason.contains(&format!(" is the one of {}", &library_3[..12])), "{document:#}");
+    assert_eq!((document["verdict"].as_str(), ran.code), (Some("stale"), 1), "{document:#}");
     // Where nobody is meant to check it out, nobody does.
     lab.edit(".gitmodules", |text| format!("{text}\tupdate = none\n"));
     lab.commit_and_push("By hand");

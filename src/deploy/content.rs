@@ -18,7 +18,7 @@ impl Session<'_> {
     /// What the service needs of it: what `trace` knows to get into the image or into a stage, and what is mounted.
     pub(super) fn needed(&self, candidates: &[Candidate]) -> Result<Needed, Stop> {
         let Some(commit) = self.commit.clone() else { return Ok(Needed::default()) };
-        let files = self.repo.files(&commit)?;
+        let files = self.repo.tree(&commit)?;
         let mut needed = Needed::default();
         let modified = |path: &String| self.seen.here.modified.contains(path);
         needed.unsaved = modified(&".gitmodules".to_owned());
@@ -67,8 +67,7 @@ fn gets_in(candidate: &Candidate) -> bool {
 /// The submodules that `git submodule update` would check out: those of `.gitmodules`, if nobody has said `none`. A
 /// folder with a repository of its own that was committed by mistake is none.
 fn submodules(repo: &Repo, commit: &Sha, files: &HashMap<String, Entry>) -> Result<Vec<(String, Sha)>, Lost> {
-    let is_link = |entry: &&Entry| entry.mode == "160000";
-    if !files.values().any(|entry| is_link(&entry)) {
+    if !files.values().any(Entry::is_submodule) {
         return Ok(Vec::new());
     }
     let settings = repo.modules(commit)?;
@@ -78,7 +77,7 @@ fn submodules(repo: &Repo, commit: &Sha, files: &HashMap<String, Entry>) -> Resu
         let Some(name) = key.strip_prefix("submodule.").and_then(|k| k.strip_suffix(".path")) else {
             continue;
         };
-        if let Some(entry) = files.get(path).filter(is_link)
+        if let Some(entry) = files.get(path).filter(|entry| entry.is_submodule())
             && of(name, "update") != Some("none")
         {
             found.push((path.clone(), entry.blob.clone()));

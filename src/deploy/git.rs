@@ -1,10 +1,16 @@
 //! The developer's checkout: what it is at, and what its history says of a file's bytes.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 
 use sha2::{Digest as _, Sha256};
 
-use super::transport::{Local, Lost};
+use super::{
+    modules::Clones,
+    transport::{Local, Lost},
+};
 use crate::protocol::{Bytes, Digest, Here, LedgerFile, Refused, Relation, Sha, Tip, Upstream};
 
 /// A git repository on this machine.
@@ -13,6 +19,8 @@ pub(super) struct Repo {
     at: Local,
     toplevel: String,
     git_dir: String,
+    /// Those of submodules, as far as a commit that was looked at has any.
+    pub(super) clones: RefCell<Clones>,
 }
 
 /// A file of a commit.
@@ -23,6 +31,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a submodule, of which git has the commit only.
+    pub(super) fn is_submodule(&self) -> bool {
+        self.mode == "160000"
+    }
+
     /// Whether it is a plain file: no link and no submodule.
     pub(super) fn is_file(&self) -> bool {
         matches!(self.mode.as_str(), "100644" | "100755")
@@ -57,7 +70,8 @@ impl Repo {
             Err(Refused::new("no-repository", format!("not a git checkout: {}", words(&errors))))
         };
         let toplevel: String = ask("--show-toplevel")?;
-        Ok(Self { at: Local::new(&toplevel), git_dir: ask("--absolute-git-dir")?, toplevel })
+        let git_dir = ask("--absolute-git-dir")?;
+        Ok(Self { at: Local::new(&toplevel), git_dir, toplevel, clones: RefCell::default() })
     }
 
     /// Its top folder.
@@ -65,8 +79,25 @@ impl Repo {
         &self.toplevel
     }
 
+    /// Its own folder.
+    pub(super) fn git_dir(&self) -> &str {
+        &self.git_dir
+    }
+
     fn ask(&self, words: &[&str], stdin: &[u8]) -> Result<Option<Vec<u8>>, Lost> {
-        let argv: Vec<&str> = ["git"].iter().chain(words).copied().collect();
+        self.ask_with(&["git"], words, stdin)
+    }
+
+    /// As [`Repo::ask`], with the objects of the submodules. Not for names of commits: a short one could mean two.
+    fn ask_all(&self, words: &[&str], stdin: &[u8]) -> Result<Option<Vec<u8>>, Lost> {
+        match self.clones.borrow().prefix() {
+            Some(prefix) => self.ask_with(&prefix.each_ref().map(String::as_str), words, stdin),
+            None => self.ask(words, stdin),
+        }
+    }
+
+    fn ask_with(&self, git: &[&str], words: &[&str], stdin: &[u8]) -> Result<Option<Vec<u8>>, Lost> {
+        let argv: Vec<&str> = git.iter().chain(words).copied().collect();
         let (code, out, _) = self.at.output(&argv, stdin)?;
         Ok((code == 0).then_some(out))
     }
@@ -209,10 +240,10 @@ impl Repo {
         LedgerFile { folder: folder.is_dir(), lines: text.lines().map(str::to_owned).collect() }
     }
 
-    /// Everything in a commit: files, links and submodules.
-    pub(super) fn files(&self, commit: &Sha) -> Result<HashMap<String, Entry>, Lost> {
-        let out =
-            self.ask(&["ls-tree", "-r", "-z", "--full-tree", commit.as_str()], b"")?.unwrap_or_default();
+    /// What git itself has in a commit: files, links and submodules. Nothing, if it does not have the commit.
+    pub(super) fn tree(&self, commit: &Sha) -> Result<HashMap<String, Entry>, Lost> {
+        let words = ["ls-tree", "-r", "-z", "--full-tree", commit.as_str()];
+        let out = self.ask_all(&words, b"")?.unwrap_or_default();
         let mut files = HashMap::new();
         for line in strings(&out) {
             let Some((meta, path)) = line.split_once('\t') else { continue };
@@ -226,21 +257,42 @@ impl Repo {
         Ok(files)
     }
 
-    /// Content of blobs, through one process; what `of` makes of each.
+    /// Content of blobs; what `of` makes of each that is here.
     pub(super) fn blobs<T>(&self, wanted: &[&Sha], of: impl Fn(&[u8]) -> T) -> Result<HashMap<Sha, T>, Lost> {
-        let input = wanted.iter().flat_map(|s| [s.as_str(), "\n"]).collect::<String>();
-        let out = self.ask(&["cat-file", "--batch"], input.as_bytes())?.unwrap_or_default();
-        let (mut found, mut rest) = (HashMap::new(), out.as_slice());
+        let names: Vec<&str> = wanted.iter().map(|sha| sha.as_str()).collect();
+        let contents = self.contents(&names, of)?;
+        let found = wanted.iter().zip(contents);
+        Ok(found.filter_map(|(sha, content)| Some(((*sha).clone(), content?))).collect())
+    }
+
+    /// Content of what git names, through one process; what `of` makes of each, `None` for what is not here. A name has no
+    /// newline.
+    pub(super) fn contents<T>(
+        &self,
+        names: &[impl AsRef<str>],
+        of: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<Option<T>>, Lost> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let input = names.iter().flat_map(|name| [name.as_ref(), "\n"]).collect::<String>();
+        let out = self.ask_all(&["cat-file", "--batch"], input.as_bytes())?.unwrap_or_default();
+        let (mut found, mut rest) = (Vec::new(), out.as_slice());
         while let Some(end) = rest.iter().position(|&b| b == b'\n') {
             let header = String::from_utf8_lossy(&rest[..end]).into_owned();
             rest = &rest[end + 1..];
-            let words: Vec<&str> = header.split(' ').collect();
-            let [sha, "blob", size] = words[..] else { continue };
-            let (Some(sha), Ok(size)) = (Sha::parse(sha), size.parse::<usize>()) else { continue };
+            let mut words = header.rsplit(' ');
+            let (size, kind) = (words.next().and_then(|size| size.parse::<usize>().ok()), words.next());
+            let Some(size) = size else {
+                // `… missing`, or a name that means several.
+                found.push(None);
+                continue;
+            };
             let Some(content) = rest.get(..size) else { break };
-            found.insert(sha, of(content));
+            found.push((kind == Some("blob")).then(|| of(content)));
             rest = rest.get(size + 1..).unwrap_or_default();
         }
+        found.resize_with(names.len(), || None);
         Ok(found)
     }
 
@@ -322,12 +374,26 @@ impl Repo {
         paths: &[&str],
         server_converts: bool,
     ) -> Result<HashSet<String>, Lost> {
+        let mut converted = HashSet::new();
+        for of in self.by_commit(commit, paths)? {
+            let all = self.converted_of(&of.commit, &of.paths, server_converts)?;
+            converted.extend(all.into_iter().map(|path| of.before.clone() + &path));
+        }
+        Ok(converted)
+    }
+
+    fn converted_of(
+        &self,
+        commit: &Sha,
+        paths: &[&str],
+        server_converts: bool,
+    ) -> Result<HashSet<String>, Lost> {
         let input: Vec<u8> = paths.iter().flat_map(|p| p.bytes().chain([0])).collect();
         let names = ["filter", "ident", "working-tree-encoding", "eol", "text", "crlf"];
         let source = format!("--source={commit}");
         let mut words = vec!["check-attr", "-z", "--stdin", &source];
         words.extend(names);
-        let mut out = self.ask(&words, &input)?;
+        let mut out = self.ask_all(&words, &input)?;
         if out.is_none() {
             // git before 2.40 reads the attributes of the work tree only.
             words.remove(3);
@@ -375,6 +441,9 @@ impl Repo {
             "--name-only",
         ];
         let mut names = strings(&self.ask(&words, &commits)?.unwrap_or_default());
+        if let Some(base) = base {
+            names.extend(self.deleted_in_modules(tip, base)?);
+        }
         names.sort_unstable();
         names.dedup();
         names.truncate(DELETED);
@@ -388,6 +457,20 @@ impl Repo {
         path: &str,
         wanted: &HashSet<Digest>,
     ) -> Result<HashMap<Digest, Sha>, Lost> {
+        let revisions = self.revisions(tip, path)?;
+        let blobs: Vec<&Sha> = revisions.iter().map(|(_, b)| b).collect();
+        let digests = self.blobs(&blobs, digest)?;
+        let mut found = self.older_in_module(tip, path, wanted)?;
+        for (commit, blob) in revisions {
+            if let Some(digest) = digests.get(&blob).filter(|d| wanted.contains(d)) {
+                found.entry(digest.clone()).or_insert(commit);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The commits that changed a path, the newest first, and what each has there.
+    pub(super) fn revisions(&self, tip: &str, path: &str) -> Result<Vec<(Sha, Sha)>, Lost> {
         let max = format!("--max-count={HISTORY}");
         let literal = format!(":(top,literal){path}");
         let words = [
@@ -415,15 +498,7 @@ impl Repo {
                 revisions.extend(blob.map(|b| (commit.clone(), b)));
             }
         }
-        let blobs: Vec<&Sha> = revisions.iter().map(|(_, b)| b).collect();
-        let digests = self.blobs(&blobs, digest)?;
-        let mut found = HashMap::new();
-        for (commit, blob) in revisions {
-            if let Some(digest) = digests.get(&blob).filter(|d| wanted.contains(d)) {
-                found.entry(digest.clone()).or_insert(commit);
-            }
-        }
-        Ok(found)
+        Ok(revisions)
     }
 }
 

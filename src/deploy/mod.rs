@@ -11,6 +11,7 @@ mod hosts;
 mod http;
 mod interrupt;
 mod ledger;
+mod modules;
 mod observe;
 mod resume;
 mod rollback;
