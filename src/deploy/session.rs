@@ -16,9 +16,10 @@ use super::{
 };
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Compose, Container, Deploying, Desired, Event, Found,
-    Health, Holder, ImageId, Judgement, Needed, Observed, Options, Place, Plan, Question, Reach, Refused,
-    Relation, Sample, Server, Sha, Target, Unsettled, below, is_looping, judge, judge_image, judge_returned,
-    kept, last_verified, locked, plan, refuse_content, refuse_service, unsettled,
+    Health, Holder, ImageId, Judgement, LedgerFile, Needed, Observed, Options, Place, Plan, Question, Reach,
+    Refused, Relation, Sample, Server, Sha, Target, Unsettled, below, is_looping, judge, judge_image,
+    judge_returned, kept, last_verified, locked, plan, refuse_content, refuse_service, unsettled,
+    verified_images,
 };
 
 /// What is seen of one service.
@@ -411,13 +412,24 @@ impl<'a> Session<'a> {
         from: Option<&Sha>,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(Judgement, Option<Sample>), Stop> {
+        self.judge_as(commit, from, None, on)
+    }
+
+    /// As [`Self::judge`]; the image is what came back from a deploy of another commit.
+    fn judge_as(
+        &mut self,
+        commit: &Sha,
+        from: Option<&Sha>,
+        back: Option<ImageId>,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(Judgement, Option<Sample>), Stop> {
         let check = self.http_check()?;
         self.find_maker(&self.service.clone())?;
         let candidates = self.files(Some(commit))?;
         let unsettled = self.settle(on)?;
         self.look(&FOR_A_VERDICT)?;
         self.check_docker()?;
-        let back = self.returned(commit);
+        let back = back.or_else(|| self.returned(commit));
         let (base, kind) = match &back {
             // What tells it from the commit that it went back from.
             Some(_) => (self.seen.server.git().and_then(|git| git.head.clone()), Base::Guessed),
@@ -527,18 +539,30 @@ impl<'a> Session<'a> {
                 "which commit the image of before was built from is not recorded",
             ));
         };
-        Ok(self.judge(&commit, None, on)?.0)
+        // Where the deploy was left before it kept the image, only the tag names it.
+        let server = &self.seen.server;
+        let elsewhere = server.git().is_some_and(|git| git.head.as_ref() != Some(&commit));
+        let tag = server.compose().map(|compose| compose.tag.as_str());
+        let back = tag.and_then(|tag| server.image(tag)).filter(|_| elsewhere).map(|image| image.id.clone());
+        Ok(self.judge_as(&commit, None, back, on)?.0)
     }
 
-    /// The kept image of that commit, if the service went back to it: the server's checkout stayed where it was.
+    /// The image of that commit, kept or verified by a deploy, if the service went back to it: the server's checkout stayed
+    /// where it was.
     pub(super) fn returned(&self, commit: &Sha) -> Option<ImageId> {
         let server = &self.seen.server;
         if server.git()?.head.as_ref() == Some(commit) {
             return None;
         }
-        let kept = kept(&self.seen, server.compose()?, &self.service);
-        let one = kept.into_iter().find(|one| one.current && one.commit.as_ref() == Some(commit))?;
-        Some(one.image)
+        let compose = server.compose()?;
+        let kept = kept(&self.seen, compose, &self.service);
+        if let Some(one) = kept.into_iter().find(|one| one.current && one.commit.as_ref() == Some(commit)) {
+            return Some(one.image);
+        }
+        let tagged = &server.image(&compose.tag)?.id;
+        let ledgers = [&server.ledger, &self.seen.here.ledger];
+        let verified = |ledger: &LedgerFile| verified_images(&ledger.lines, &self.service, commit);
+        ledgers.into_iter().flatten().flat_map(verified).any(|id| id == tagged.0).then(|| tagged.clone())
     }
 
     /// The commit to compare with: the last verified one, else the server's before this deploy, else the parent; an ancestor in any case.

@@ -275,7 +275,7 @@ fn decide(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> (V
         ));
     }
     if fresh.is_empty() && !evidence.unproven.is_empty() {
-        let what = format!("`{name}` runs the image of {commit} again, unchanged since it was verified");
+        let what = format!("`{name}` runs the image of {commit}, unchanged since it was verified");
         return (Verdict::Verified, what);
     }
     if fresh.is_empty() {
@@ -289,6 +289,6 @@ fn decide(evidence: &Evidence, replica: &ReplicaEvidence, image: &ImageId) -> (V
     };
     (
         Verdict::Verified,
-        format!("`{name}` runs the image of {commit} again, and {files} from the newer commit {are}"),
+        format!("`{name}` runs the image of {commit}, and {files} from the newer commit {are}"),
     )
 }
