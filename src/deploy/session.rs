@@ -519,32 +519,32 @@ impl<'a> Session<'a> {
         Some(trees::Wish { compose, maker, cache_bust: look.cache_bust.as_deref() })
     }
 
-    /// The verdict on what runs after a deploy was taken back: is it what ran before? `from` is the server's commit before
+    /// The verdict on what runs after a deploy was taken back, and the commit that it is about: is it what ran before? `from` is the server's commit before
     /// the deploy, for an image of which no ledger says more.
     pub(super) fn judge_what_runs(
         &mut self,
         from: Option<&Sha>,
         on: &mut dyn FnMut(&Event<'_>),
-    ) -> Result<Judgement, Stop> {
+    ) -> Result<(Judgement, Option<Sha>), Stop> {
         // The checkout that a stage would be built from is not the one of what came back.
         self.stages = None;
         self.refresh(&AT_FIRST)?;
+        let unmeasured = |why: &str| Ok((Judgement::unmeasured(why), None));
         let Some(compose) = self.seen.server.compose() else {
-            return Ok(Judgement::unmeasured("compose does not answer on the server"));
+            return unmeasured("compose does not answer on the server");
         };
         let current = kept(&self.seen, compose, &self.service).into_iter().find(|kept| kept.current);
         // What the server's checkout was at is a claim, as what the ledger says: the bytes tell.
         let Some(commit) = current.and_then(|kept| kept.commit).or_else(|| from.cloned()) else {
-            return Ok(Judgement::unmeasured(
-                "which commit the image of before was built from is not recorded",
-            ));
+            return unmeasured("which commit the image of before was built from is not recorded");
         };
         // Where the deploy was left before it kept the image, only the tag names it.
         let server = &self.seen.server;
         let elsewhere = server.git().is_some_and(|git| git.head.as_ref() != Some(&commit));
         let tag = server.compose().map(|compose| compose.tag.as_str());
         let back = tag.and_then(|tag| server.image(tag)).filter(|_| elsewhere).map(|image| image.id.clone());
-        Ok(self.judge_as(&commit, None, back, on)?.0)
+        let judgement = self.judge_as(&commit, None, back, on)?.0;
+        Ok((judgement, Some(commit)))
     }
 
     /// The image of that commit, kept or verified by a deploy, if the service went back to it: the server's checkout stayed

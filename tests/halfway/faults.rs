@@ -223,12 +223,15 @@ fn strike(lab: &Lab, running: &mut Running, fault: Fault) {
     match fault {
         Fault::Client => running.kill(),
         Fault::Connection => running.kill_connection(),
-        Fault::Worker => kill_worker(lab),
+        Fault::Worker => running.held(|| kill_worker(lab)),
         Fault::Docker | Fault::Machine => {
-            let killed = lab.engine.kill();
-            if fault == Fault::Machine {
-                lab.ssh("kill -KILL $(cat .git/unstale/runs/*/pid)");
-            }
+            let killed = running.held(|| {
+                let killed = lab.engine.kill();
+                if fault == Fault::Machine {
+                    kill_worker(lab);
+                }
+                killed
+            });
             std::thread::sleep(Duration::from_secs(2));
             killed.start();
         }
@@ -244,6 +247,15 @@ fn after(lab: &Lab, way: Way, what: &str) -> String {
     let mut running = Running::start(lab, args);
     let (document, code) = ended(&mut running);
     assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
+    let ago = match way {
+        Way::Resume => "HEAD",
+        Way::Rollback => "HEAD~1",
+    };
+    assert_eq!(
+        document["expected"].as_str(),
+        Some(&*lab.git(&["rev-parse", ago]).ok()),
+        "{what}: {document:#}"
+    );
     if way == Way::Resume {
         let planned = document["steps"].as_array().unwrap().iter().any(|s| s["state"] == "planned");
         assert!(!planned, "{what}: {document:#}");

@@ -71,7 +71,19 @@ impl Running {
 
     /// As the terminal does it.
     pub(crate) fn interrupt(&self) {
-        Ran::new(Command::new("kill").args(["-INT", &self.child.id().to_string()])).ok();
+        self.signal("-INT");
+    }
+
+    /// Holds it while something happens, so that it is at the step that it was at.
+    pub(crate) fn held<T>(&self, during: impl FnOnce() -> T) -> T {
+        self.signal("-STOP");
+        let result = during();
+        self.signal("-CONT");
+        result
+    }
+
+    fn signal(&self, name: &str) {
+        Ran::new(Command::new("kill").args([name, &self.child.id().to_string()])).ok();
     }
 
     /// As if a cable were pulled: the process that holds the connection is gone.

@@ -6,8 +6,8 @@ use super::{Failure, Run, text, whole_millis};
 use crate::{
     deploy::{Stop, transport::Finished},
     protocol::{
-        Actor, Carried, Event, Judgement, Outcome, Phase, Place, Probe, Question, Refused, State, Step, Task,
-        Treatment, Undo, When,
+        Actor, Carried, Event, Judgement, Outcome, Phase, Place, Probe, Question, Refused, Sha, State, Step,
+        Task, Treatment, Undo, When,
     },
 };
 
@@ -36,7 +36,9 @@ impl Run<'_, '_> {
     /// After a way back: whether what runs is what ran before.
     pub(in crate::deploy) fn judge_what_runs(&mut self, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Stop> {
         if !self.open {
-            self.outcome = Some(Outcome::Judged(self.judged_after_the_way_back(on)?));
+            let (judgement, commit) = self.judged_after_the_way_back(on)?;
+            self.outcome = Some(Outcome::Judged(judgement));
+            self.commit = commit;
         }
         Ok(())
     }
@@ -44,13 +46,18 @@ impl Run<'_, '_> {
     pub(super) fn judged_after_the_way_back(
         &mut self,
         on: &mut dyn FnMut(&Event<'_>),
-    ) -> Result<Judgement, Stop> {
-        let mut judged = Vec::new();
+    ) -> Result<(Judgement, Option<Sha>), Stop> {
+        let (mut judged, mut commits) = (Vec::new(), Vec::new());
         for service in &self.plan.services {
             self.session.turn_to(service)?;
-            judged.push((service.as_str(), self.session.judge_what_runs(self.from.as_ref(), on)?));
+            let (judgement, commit) = self.session.judge_what_runs(self.from.as_ref(), on)?;
+            judged.push((service.as_str(), judgement));
+            commits.push(commit);
         }
-        Ok(Judgement::of_all(judged.iter().map(|(service, one)| (*service, one))))
+        commits.dedup();
+        // Of several services each may have been at a commit of its own.
+        let commit = if commits.len() == 1 { commits.pop().flatten() } else { None };
+        Ok((Judgement::of_all(judged.iter().map(|(service, one)| (*service, one))), commit))
     }
 
     /// Ends before a step. Where the server still runs and holds what it did before, nobody has to go on with it.
@@ -103,7 +110,7 @@ impl Run<'_, '_> {
             let undo =
                 self.plan.steps[..=index].iter().rev().find_map(Step::undo_of).map(|u| self.by_hand(u));
             let undo = undo.map(|line| format!("; to bring the old image back: {line}")).unwrap_or_default();
-            format!("what runs on the server is not known; look with `docker ps` when it answers again{undo}")
+            format!("what runs on the server is not known; look there with `docker ps`{undo}")
         } else {
             self.take_back(index, on)
         };

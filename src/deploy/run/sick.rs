@@ -92,7 +92,7 @@ impl Run<'_, '_> {
             return now;
         }
         let returned = match self.judged_after_the_way_back(on) {
-            Ok(returned) => returned,
+            Ok((returned, _)) => returned,
             Err(Stop::Refused(refused)) => Judgement::unmeasured(refused.message),
             Err(Stop::Lost(lost)) => Judgement::unmeasured(lost.0),
         };
