@@ -260,6 +260,25 @@ fn content_that_is_not_real_is_refused_where_it_is_needed() {
 }
 
 #[test]
+fn a_deploy_needs_what_any_of_its_services_needs() {
+    let one = |path: &str| (path.to_owned(), sha(NEW));
+    let mut all = Needed { submodules: vec![one("lib")], moved: vec![one("docs")], ..Needed::default() };
+    all.join(Needed {
+        submodules: vec![one("docs"), one("lib")],
+        lfs: vec!["model.bin".into()],
+        unsaved: true,
+        ..Needed::default()
+    });
+    let want = Needed {
+        submodules: vec![one("lib"), one("docs")],
+        moved: vec![],
+        unsaved: true,
+        lfs: vec!["model.bin".into()],
+    };
+    assert_eq!(all, want);
+}
+
+#[test]
 fn submodules_are_checked_out_after_the_merge_in_both_orders() {
     let step = |seen: &Observed, order| {
         let desired = Desired { order, ..Desired::new("web", None) };

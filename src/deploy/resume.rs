@@ -80,9 +80,7 @@ fn go_on(
     session.worker = Some(worker);
     let commit = commit_of(&mut session, deploying.plan.commit.as_ref())?;
     session.set_commit(Some(commit.clone()));
-    // A project that cannot be read any more says nothing of what it needs, and stops nothing that was begun.
-    let candidates = session.files(Some(&commit)).unwrap_or_default();
-    session.seen.needed = session.needed(&candidates).unwrap_or_default();
+    session.needed_by_all(&commit)?;
     let back = journal.taken_back();
     let idle = journal.tasks.is_empty();
     let mut run = Run::new(&mut session, &deploying, journal, alive);

@@ -5,7 +5,7 @@ use super::{
     session::{Session, View},
     transport::Lost,
 };
-use crate::protocol::{BuildSource, Compose, Desired, Plan, Question, Refused, together};
+use crate::protocol::{BuildSource, Compose, Desired, Needed, Plan, Question, Refused, Sha, together};
 
 /// A service, the tag of its image, and what it builds.
 type Image = (String, String, Option<BuildSource>);
@@ -80,7 +80,7 @@ impl Session<'_> {
     /// The plan for all services, or the first refusal.
     pub(super) fn prepare_all(&mut self, how: &How<'_>, id: &str) -> Result<Plan, Stop> {
         self.choose(how)?;
-        let mut plans = Vec::new();
+        let (mut plans, mut needed) = (Vec::new(), Needed::default());
         for service in self.services.clone() {
             self.turn_to(&service)?;
             let maker = self.find_maker(&service)?;
@@ -93,8 +93,23 @@ impl Session<'_> {
             let desired = Desired::new(service, how.message);
             let desired = Desired { order: how.order, cache: how.cache, maker, ..desired };
             plans.push(self.prepare(&desired, id)?);
+            needed.join(std::mem::take(&mut self.seen.needed));
         }
+        self.seen.needed = needed;
         Ok(Plan { keeps_sick: how.if_sick == IfSick::Keep, ..together(&plans, &self.seen) })
+    }
+
+    /// What the services need of a commit that is deployed already. A project that cannot be read any more says nothing of
+    /// it, and stops nothing that was begun.
+    pub(super) fn needed_by_all(&mut self, commit: &Sha) -> Result<(), Lost> {
+        let mut needed = Needed::default();
+        for service in self.services.clone() {
+            self.turn_to(&service)?;
+            let candidates = self.files(Some(commit)).unwrap_or_default();
+            needed.join(self.needed(&candidates).unwrap_or_default());
+        }
+        self.seen.needed = needed;
+        Ok(())
     }
 
     /// The images of all services of the project. Without a readable project there is none: what is asked next says why.

@@ -2,7 +2,7 @@
 
 use super::names::Sha;
 
-/// What of the deployed commit gets into the service's image or container and does not come with `git merge` alone.
+/// What of the deployed commit gets into the images or containers of services and does not come with `git merge` alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needed {
     /// Submodules, from the repository's top, and the commit that is recorded for each.
@@ -41,6 +41,22 @@ impl Needed {
     /// The submodules that a deploy checks out, each at the commit that it records.
     pub fn to_update(&self) -> Vec<(String, Sha)> {
         self.submodules.iter().chain(&self.moved).cloned().collect()
+    }
+
+    /// Adds what another service of the same deploy needs.
+    pub fn join(&mut self, other: Self) {
+        fn add<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {
+            for one in more {
+                if !all.contains(&one) {
+                    all.push(one);
+                }
+            }
+        }
+        add(&mut self.submodules, other.submodules);
+        add(&mut self.moved, other.moved);
+        add(&mut self.lfs, other.lfs);
+        self.moved.retain(|one| !self.submodules.contains(one));
+        self.unsaved |= other.unsaved;
     }
 }
 
