@@ -106,10 +106,12 @@ fn table(lab: &Lab, fault: Fault, ways: &[Way]) {
     assert!(not_survived.is_empty(), "{not_survived:#?}");
 }
 
-/// The ids of the plan's steps.
+/// The ids of the plan's steps, whether there is something to deploy or not.
 fn steps(lab: &Lab, deploy: &[&str]) -> Vec<String> {
-    let (planned, _) = ended(&mut Running::start(lab, &[deploy, &["--dry-run"]].concat()));
-    planned["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+    let (planned, _) = ended(&mut Running::start(lab, &[deploy, &["--dry-run", "--force"]].concat()));
+    let steps = planned["steps"].as_array().unwrap();
+    assert!(!steps.is_empty(), "{planned:#}");
+    steps.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Pushes the version after that which is committed, and names both.
