@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     bytes::{self, Seen},
-    git::Entry,
+    git::{Commits, Digests, Entry},
     stages,
     transport::Lost,
     trees::{Ask, Trees, Wanted, file},
@@ -120,7 +120,7 @@ fn in_order(wanted: &[Wanted]) -> Vec<&str> {
 
 /// Finds the commit that the differing bytes come from. Bytes that git converts are compared with the base only.
 fn older(ask: &Ask<'_>, mut all: Vec<&mut FileEvidence>, convert: &HashSet<String>) -> Result<(), Lost> {
-    let mut different: HashMap<String, HashSet<Digest>> = HashMap::new();
+    let mut different = Digests::new();
     all.retain(|file| differs(file));
     all.sort_by_key(|file| !file.changed);
     for file in all.iter().take(SEARCHED) {
@@ -128,22 +128,21 @@ fn older(ask: &Ask<'_>, mut all: Vec<&mut FileEvidence>, convert: &HashSet<Strin
             different.entry(file.path.clone()).or_default().insert(digest.clone());
         }
     }
-    let (mut history, mut elsewhere) = (HashMap::new(), HashMap::new());
-    for (path, digests) in &different {
-        let found = ask.repo.older(ask.commit.as_str(), path, digests)?;
-        let left: HashSet<Digest> = digests.iter().filter(|d| !found.contains_key(d)).cloned().collect();
+    let history = ask.repo.older(ask.commit.as_str(), &different)?;
+    let mut left = Digests::new();
+    for (path, digests) in different {
+        let found = &history[&path];
+        let digests: HashSet<Digest> = digests.into_iter().filter(|d| !found.contains_key(d)).collect();
         // Every branch is a long way: a few files are enough to tell.
-        if !left.is_empty() && elsewhere.len() < LOOKED_INTO {
-            elsewhere.insert(path.clone(), ask.repo.older("--all", path, &left)?);
+        if !digests.is_empty() && left.len() < LOOKED_INTO {
+            left.insert(path, digests);
         }
-        history.insert(path.clone(), found);
     }
+    let elsewhere = if left.is_empty() { Commits::new() } else { ask.repo.older("--all", &left)? };
     for file in all {
         let Some(digest) = file.actual.digest() else { continue };
         let of_base = (file.before.digest() == Some(digest)).then(|| ask.base.cloned()).flatten();
-        let of = |all: &HashMap<String, HashMap<Digest, Sha>>| {
-            all.get(&file.path).and_then(|h| h.get(digest)).cloned()
-        };
+        let of = |all: &Commits| all.get(&file.path).and_then(|h| h.get(digest)).cloned();
         let (older, foreign) = (of(&history).or(of_base), of(&elsewhere));
         file.foreign = foreign.filter(|_| older.is_none());
         file.older = older;

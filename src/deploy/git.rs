@@ -51,6 +51,11 @@ pub(super) enum Remote {
     Leave,
 }
 
+/// What bytes of files are looked for, by the path.
+pub(super) type Digests = HashMap<String, HashSet<Digest>>;
+/// The commit of each, by the path.
+pub(super) type Commits = HashMap<String, HashMap<Digest, Sha>>;
+
 /// How many commits are looked through for the bytes of one file.
 const HISTORY: usize = 500;
 /// How many deleted files are looked for.
@@ -450,52 +455,64 @@ impl Repo {
         Ok(names)
     }
 
-    /// The newest commit, from `tip` back (`--all`: from every branch and tag), in which the file had one of the wanted digests, for each of them.
-    pub(super) fn older(
-        &self,
-        tip: &str,
-        path: &str,
-        wanted: &HashSet<Digest>,
-    ) -> Result<HashMap<Digest, Sha>, Lost> {
-        let revisions = self.revisions(tip, path)?;
-        let blobs: Vec<&Sha> = revisions.iter().map(|(_, b)| b).collect();
-        let digests = self.blobs(&blobs, digest)?;
-        let mut found = self.older_in_module(tip, path, wanted)?;
-        for (commit, blob) in revisions {
-            if let Some(digest) = digests.get(&blob).filter(|d| wanted.contains(d)) {
-                found.entry(digest.clone()).or_insert(commit);
+    /// The newest commit, from `tip` back (`--all`: from every branch and tag), in which each file had one of the wanted
+    /// digests, for each of them.
+    pub(super) fn older(&self, tip: &str, wanted: &Digests) -> Result<Commits, Lost> {
+        let paths: Vec<&str> = wanted.keys().map(String::as_str).collect();
+        let mut found = Commits::new();
+        for path in &paths {
+            found.insert((*path).to_owned(), self.older_in_module(tip, path, &wanted[*path])?);
+        }
+        // All at once first: what changed lately is found in one walk, and only for what is older each file has its own.
+        self.find(tip, &paths, wanted, &mut found)?;
+        if let [_, _, ..] = paths[..] {
+            for path in paths {
+                if wanted[path].iter().any(|digest| !found[path].contains_key(digest)) {
+                    self.find(tip, &[path], wanted, &mut found)?;
+                }
             }
         }
         Ok(found)
     }
 
-    /// The commits that changed a path, the newest first, and what each has there.
-    pub(super) fn revisions(&self, tip: &str, path: &str) -> Result<Vec<(Sha, Sha)>, Lost> {
+    fn find(&self, tip: &str, paths: &[&str], wanted: &Digests, found: &mut Commits) -> Result<(), Lost> {
+        let revisions = self.revisions(tip, paths)?;
+        let blobs: HashSet<&Sha> = revisions.iter().map(|(_, _, blob)| blob).collect();
+        let digests = self.blobs(&blobs.into_iter().collect::<Vec<_>>(), digest)?;
+        for (commit, path, blob) in revisions {
+            let digest =
+                digests.get(&blob).filter(|digest| wanted.get(&path).is_some_and(|all| all.contains(digest)));
+            if let (Some(digest), Some(found)) = (digest, found.get_mut(&path)) {
+                found.entry(digest.clone()).or_insert(commit);
+            }
+        }
+        Ok(())
+    }
+
+    /// The commits that changed one of the paths, the newest first, and what each has there.
+    pub(super) fn revisions(&self, tip: &str, paths: &[&str]) -> Result<Vec<(Sha, String, Sha)>, Lost> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
         let max = format!("--max-count={HISTORY}");
-        let literal = format!(":(top,literal){path}");
-        let words = [
-            "log",
-            &max,
-            "--format=%x01%H",
-            "--raw",
-            "--no-abbrev",
-            "--no-renames",
-            "-m",
-            "-z",
-            tip,
-            "--",
-            &literal,
-        ];
+        let literals: Vec<String> = paths.iter().map(|path| format!(":(top,literal){path}")).collect();
+        let mut words =
+            vec!["log", &max, "--format=%x01%H", "--raw", "--no-abbrev", "--no-renames", "-m", "-z"];
+        words.extend([tip, "--"]);
+        words.extend(literals.iter().map(String::as_str));
         let out = self.ask(&words, b"")?.unwrap_or_default();
-        let mut revisions: Vec<(Sha, Sha)> = Vec::new();
+        let mut revisions: Vec<(Sha, String, Sha)> = Vec::new();
         let mut commit = None;
-        for part in out.split(|b| matches!(b, 0 | b'\n')) {
+        let mut parts = out.split(|&b| b == 0);
+        while let Some(part) = parts.next() {
             let text = String::from_utf8_lossy(part);
+            let text = text.trim_start_matches('\n');
             if let Some(sha) = text.strip_prefix('\u{1}') {
                 commit = Sha::parse(sha);
-            } else if let (Some(meta), Some(commit)) = (text.strip_prefix(':'), &commit) {
+            } else if let Some(meta) = text.strip_prefix(':') {
+                let path = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
                 let blob = meta.split(' ').nth(3).and_then(Sha::parse);
-                revisions.extend(blob.map(|b| (commit.clone(), b)));
+                revisions.extend(commit.clone().zip(blob).map(|(commit, blob)| (commit, path, blob)));
             }
         }
         Ok(revisions)

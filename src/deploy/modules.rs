@@ -162,10 +162,10 @@ impl Repo {
             self.clones.borrow().paths.iter().filter(|m| is_inside(path, m)).cloned().collect();
         for module in modules.iter().filter(|_| !path.contains('\n')) {
             let inside = below(path, module).unwrap_or(path);
-            let recorded = self.revisions(tip, module)?;
-            let names: Vec<String> = recorded.iter().map(|(_, sha)| format!("{sha}:{inside}")).collect();
+            let recorded = self.revisions(tip, &[module])?;
+            let names: Vec<String> = recorded.iter().map(|(.., sha)| format!("{sha}:{inside}")).collect();
             let digests = self.contents(&names, digest)?;
-            for ((commit, _), digest) in recorded.into_iter().zip(digests) {
+            for ((commit, ..), digest) in recorded.into_iter().zip(digests) {
                 if let Some(digest) = digest.filter(|digest| wanted.contains(digest)) {
                     found.entry(digest).or_insert(commit);
                 }
@@ -312,8 +312,12 @@ mod tests {
             "by the attributes of the submodule only"
         );
         let wanted = HashSet::from([digest(b"old"), digest(b"new")]);
-        let older = repo.older(two.as_str(), "a lib/b.md", &wanted).unwrap();
-        assert_eq!(older, HashMap::from([(digest(b"old"), one.clone()), (digest(b"new"), two.clone())]));
+        let wanted = HashMap::from([("a lib/b.md".to_owned(), wanted)]);
+        let older = repo.older(two.as_str(), &wanted).unwrap();
+        assert_eq!(
+            older["a lib/b.md"],
+            HashMap::from([(digest(b"old"), one.clone()), (digest(b"new"), two.clone())])
+        );
         let gone = repo.deleted(&two, Some(&one)).unwrap();
         assert!(gone.contains(&"a lib/in/deep/gone.txt".to_owned()), "{gone:?}");
     }
