@@ -1,5 +1,7 @@
 //! What goes away at a step of the plan, and what becomes of the deploy: a table that is generated from the plan.
 
+#![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
+
 use std::{
     fmt::Write as _,
     io::Write as _,
@@ -10,7 +12,7 @@ use std::{
 use serde_json::Value;
 
 use super::{all, kill_worker, lab, nothing_is_left};
-use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines};
+use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines, write_executable};
 
 /// What goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ const ORDERS: [(&str, &[&str]); 2] = [
     ("build-first", &["deploy", "web", "--order", "build-first", "--cache", "verified"]),
 ];
 
-on_real_engines!(corners: client, connection, worker, docker, machine);
+on_real_engines!(corners: client, connection, worker, docker, machine, back_at_once);
 
 fn client(engine: Engine, builder: Builder) {
     table(&lab(engine, builder, 3), Fault::Client, &[Way::Resume, Way::Rollback]);
@@ -60,6 +62,29 @@ fn docker(engine: Engine, builder: Builder) {
 
 fn machine(engine: Engine, builder: Builder) {
     table(&lab(engine, builder, 3), Fault::Machine, &[Way::Resume, Way::Rollback]);
+}
+
+/// Docker goes away under a command, and is back before anybody asks: what the command said tells it.
+fn back_at_once(engine: Engine, builder: Builder) {
+    let lab = lab(engine, builder, 0);
+    let docker = lab.engine.bin.join("docker");
+    let once = lab.folder().join("once");
+    let shim = format!(
+        "#!/bin/sh\n[ \"$1 $2\" != 'builder prune' ] || ! rm {once} 2>/dev/null || {{\n\
+         exec {docker} -H unix:///nowhere.sock \"$@\"\n}}\nexec {docker} \"$@\"\n",
+        once = once.display(),
+        docker = docker.display(),
+    );
+    write_executable(&lab.server_bin().join("docker"), shim.as_bytes());
+    std::fs::write(&once, "").unwrap();
+    push_next(&lab, "next");
+    let mut running = Running::start(&lab, &["deploy", "web"]);
+    let (document, code) = ended(&mut running);
+    assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{document:#}");
+    assert!(!once.exists(), "it was asked");
+    let told = told(&mut running, &document);
+    assert!(told.contains("docker did not answer on the server at `prune`"), "{told}");
+    nothing_is_left(&lab);
 }
 
 /// Whether a row is looked at every time: the steps at which it hurts most. `UNSTALE_HARD=all` looks at all, and
@@ -198,7 +223,7 @@ fn survives(lab: &Lab, deploy: &[&str], id: &str, fault: Fault, way: Way) -> Str
         if fault != Fault::Client {
             assert_eq!((code, document["verdict"].as_str()), (3, Some("stopped")), "{what}: {document:#}");
             let next = document["next"][0].as_str().unwrap();
-            assert!(next.starts_with("unstale resume --host testhost --dir "), "{what}: {next}");
+            assert!(next.starts_with("unstale resume --host testhost --dir "), "{what}: {document:#}");
             assert_ne!(next.find(&lab.server().display().to_string()), None);
         }
         if way == Way::Rollback {

@@ -12,6 +12,16 @@ use crate::{
 /// before it answers.
 const AWAY: Duration = Duration::from_mins(1);
 
+/// What the docker CLI, docker-compose 1 and BuildKit's client say when nobody answers them, or no more. It may be back
+/// when it is asked. No words that a program within a build could say of something else.
+const SAID: [&str; 5] = [
+    "Cannot connect to the Docker daemon",
+    "error during connect: ",
+    "Couldn't connect to Docker daemon",
+    "Error while fetching server API version",
+    "error reading from server: EOF",
+];
+
 /// The containers that run beside the service's.
 pub(super) fn of_others(server: &Server) -> Vec<String> {
     let ours = |name: &String| server.replicas().any(|container| container.name == *name);
@@ -28,7 +38,8 @@ impl Run<'_, '_> {
             Ok(()) | Err(Failure::Gone(_)) => return result,
             Err(Failure::Said(why) | Failure::Sick(SickEnd { why, .. })) => format!(": {why}"),
         };
-        if self.docker_answers()? && !self.session.docker_was_away {
+        let was_away = self.session.docker_was_away || SAID.iter().any(|words| why.contains(words));
+        if self.docker_answers()? && !was_away {
             return result;
         }
         let step = self.plan.steps[index].id().to_owned();
