@@ -11,7 +11,6 @@ mod hosts;
 mod http;
 mod interrupt;
 mod ledger;
-mod modules;
 mod observe;
 mod resume;
 mod rollback;

@@ -1,44 +1,20 @@
 //! The files of submodules: git's objects of them lie in clones of their own, and the commit of the whole records only theirs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Component, Path, PathBuf},
 };
 
-use super::{
-    git::{Entry, Repo, digest},
-    transport::Lost,
+use super::repo::{Entry, Repo, digest};
+use crate::{
+    deploy::transport::Lost,
+    protocol::{Digest, Sha, below},
 };
-use crate::protocol::{Digest, Sha, below};
 
 /// How many submodules of a commit are looked into, those in submodules with them.
 const MOST: usize = 1000;
 /// How deep clones are looked for below git's own folder of them: a submodule's name may have slashes.
 const DEEP: usize = 8;
-
-/// What a checkout has of its submodules, as far as a commit that was looked at has any.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Clones {
-    /// The folders of objects of all clones.
-    objects: BTreeSet<PathBuf>,
-    /// The paths of the submodules of the whole, without those in submodules.
-    paths: BTreeSet<String>,
-}
-
-impl Clones {
-    /// The words before git's own, so that it finds the objects in all of them; none where there are none.
-    pub(super) fn prefix(&self) -> Option<[String; 5]> {
-        const SCRIPT: &str = "a=$1; shift; GIT_ALTERNATE_OBJECT_DIRECTORIES=$a${GIT_ALTERNATE_OBJECT_DIRECTORIES:+:$GIT_ALTERNATE_OBJECT_DIRECTORIES} exec git \"$@\"";
-        let quoted = |path: &PathBuf| {
-            let path = path.to_str()?;
-            let plain = !path.contains([':', '"', '\\', '\n']);
-            // By git(1), which reads the quotes of C.
-            Some(if plain { path.to_owned() } else { format!("{path:?}") })
-        };
-        let all: Vec<String> = self.objects.iter().filter_map(quoted).collect();
-        (!all.is_empty()).then(|| ["sh", "-c", SCRIPT, "git", &all.join(":")].map(str::to_owned))
-    }
-}
 
 /// A commit with all that its submodules hold.
 #[derive(Debug, Default)]
@@ -49,19 +25,19 @@ struct Whole {
 }
 
 /// Files of one commit, of a submodule or of the whole.
-pub(super) struct OfCommit<'p> {
+pub(in crate::deploy) struct OfCommit<'p> {
     /// The commit.
-    pub(super) commit: Sha,
+    pub(in crate::deploy) commit: Sha,
     /// What stands before the paths, seen from the top of the whole.
-    pub(super) before: String,
+    pub(in crate::deploy) before: String,
     /// From the commit's own top.
-    pub(super) paths: Vec<&'p str>,
+    pub(in crate::deploy) paths: Vec<&'p str>,
 }
 
 impl Repo {
     /// Everything in a commit: files and links, those in the submodules with them. Only a submodule whose commit no clone
     /// here has stays what it is for git, one entry.
-    pub(super) fn files(&self, commit: &Sha) -> Result<HashMap<String, Entry>, Lost> {
+    pub(in crate::deploy) fn files(&self, commit: &Sha) -> Result<HashMap<String, Entry>, Lost> {
         Ok(self.whole(commit)?.files)
     }
 
@@ -115,7 +91,11 @@ impl Repo {
     }
 
     /// The paths by the commit that has them: of a submodule, or of the whole.
-    pub(super) fn by_commit<'p>(&self, commit: &Sha, paths: &[&'p str]) -> Result<Vec<OfCommit<'p>>, Lost> {
+    pub(in crate::deploy) fn by_commit<'p>(
+        &self,
+        commit: &Sha,
+        paths: &[&'p str],
+    ) -> Result<Vec<OfCommit<'p>>, Lost> {
         if self.has_none() {
             return Ok(vec![OfCommit {
                 commit: commit.clone(),
@@ -139,7 +119,7 @@ impl Repo {
     }
 
     /// Files that submodules had at `base` and have no more at `tip`.
-    pub(super) fn deleted_in_modules(&self, tip: &Sha, base: &Sha) -> Result<Vec<String>, Lost> {
+    pub(in crate::deploy) fn deleted_in_modules(&self, tip: &Sha, base: &Sha) -> Result<Vec<String>, Lost> {
         if self.has_none() {
             return Ok(Vec::new());
         }
@@ -151,7 +131,7 @@ impl Repo {
     }
 
     /// As [`Repo::older`], for a file of a submodule: the newest commit of the whole that recorded a commit with such bytes.
-    pub(super) fn older_in_module(
+    pub(in crate::deploy) fn older_in_module(
         &self,
         tip: &str,
         path: &str,
