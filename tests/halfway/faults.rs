@@ -3,16 +3,18 @@
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     io::Write as _,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     time::Duration,
 };
 
 use serde_json::Value;
 
 use super::{all, kill_worker, lab, nothing_is_left};
-use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines, write_executable};
+use crate::support::{Builder, Engine, Lab, Ran, Running, ended, on_real_engines, write_executable};
 
 /// What goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,11 @@ const ORDERS: [(&str, &[&str]); 2] = [
     ("protocol", &["deploy", "web"]),
     ("build-first", &["deploy", "web", "--order", "build-first", "--cache", "verified"]),
 ];
+/// A deploy that has something to do at every step there is, and those that no other one has.
+const COMMITS: (&str, &[&str]) = ("commit", &["deploy", "web", "-m", "Next"]);
+const ITS_OWN: [&str; 4] = ["commit", "push", "submodules", "thin"];
 
-on_real_engines!(corners: client, connection, worker, docker, machine, back_at_once);
+on_real_engines!(corners: client, connection, worker, docker, machine, all_steps, back_at_once);
 
 fn client(engine: Engine, builder: Builder) {
     table(&lab(engine, builder, 3), Fault::Client, &[Way::Resume, Way::Rollback]);
@@ -64,6 +69,40 @@ fn machine(engine: Engine, builder: Builder) {
     table(&lab(engine, builder, 3), Fault::Machine, &[Way::Resume, Way::Rollback]);
 }
 
+/// The steps that not every deploy has: the commit, what submodules hold, and what becomes of kept images.
+fn all_steps(engine: Engine, builder: Builder) {
+    use Fault::{Client, Connection, Docker, Worker};
+    use Way::{Resume, Rollback};
+    let lab = lab(engine, builder, 1);
+    let library = lab.folder().join("library");
+    std::fs::create_dir(&library).unwrap();
+    let at = |folder: &Path, script: &str| {
+        Ran::new(lab.in_dev("sh").args(["-ec", script]).current_dir(folder)).ok();
+    };
+    at(&library, "git init -q; echo 1 > lib.txt; git add .; git commit -q -m 1");
+    lab.ssh("git config --global protocol.file.allow always").ok();
+    at(&lab.dev(), &format!("git submodule --quiet add {} lib", library.display()));
+    at(&lab.dev(), "printf '[deploy]\\nkeep = 1\\n' > unstale.toml");
+    lab.commit_and_push("A library");
+    for _ in 0..2 {
+        let (document, code) = ended(&mut Running::start(&lab, &["deploy", "web", "--force"]));
+        assert_eq!(code, 0, "{document:#}");
+    }
+    let faults =
+        [(Client, Resume), (Client, Rollback), (Connection, Resume), (Worker, Resume), (Docker, Resume)];
+    let plan: BTreeSet<String> = steps(&lab, COMMITS.1).into_iter().collect();
+    assert!(["push", "submodules", "thin"].iter().all(|id| plan.contains(*id)), "{plan:?}");
+    let mut rows = Rows::new(&lab);
+    for id in ITS_OWN {
+        for (fault, way) in faults {
+            if all() || (fault, way) == (Client, Resume) {
+                rows.add(COMMITS, id, fault, way);
+            }
+        }
+    }
+    rows.end();
+}
+
 /// Docker goes away under a command, and is back before anybody asks: what the command said tells it.
 fn back_at_once(engine: Engine, builder: Builder) {
     let lab = lab(engine, builder, 0);
@@ -77,7 +116,7 @@ fn back_at_once(engine: Engine, builder: Builder) {
     );
     write_executable(&lab.server_bin().join("docker"), shim.as_bytes());
     std::fs::write(&once, "").unwrap();
-    push_next(&lab, "next");
+    push_next(&lab, "next", true);
     let mut running = Running::start(&lab, &["deploy", "web"]);
     let (document, code) = ended(&mut running);
     assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{document:#}");
@@ -101,36 +140,55 @@ fn hurts(lab: &Lab, fault: Fault, way: Way, order: &str, step: &str) -> bool {
     }
 }
 
-/// Goes through the plans, and writes a row for each fault. One that is not survived does not hide the next ones.
+/// Goes through the plans.
 fn table(lab: &Lab, fault: Fault, ways: &[Way]) {
     let only = std::env::var("UNSTALE_STEP").ok();
-    let on = format!("{} {:?}", lab.engine.name, lab.builder);
-    let mut not_survived = Vec::new();
-    for (order, deploy) in ORDERS {
+    let mut rows = Rows::new(lab);
+    for order in ORDERS {
         // The way back to a build without cache is not gone here.
-        let ids = steps(lab, deploy).into_iter().filter(|id| !id.ends_with("-again"));
+        let ids = steps(lab, order.1).into_iter().filter(|id| !id.ends_with("-again"));
         for id in ids.filter(|id| only.as_ref().is_none_or(|only| only == id)) {
             for &way in ways {
-                if !all() && !hurts(lab, fault, way, order, &id) {
-                    continue;
-                }
-                let survived = catch_unwind(AssertUnwindSafe(|| survives(lab, deploy, &id, fault, way)));
-                let row = survived.as_deref().unwrap_or("NOT SURVIVED");
-                let row = format!("| {on} | {order} | {fault:?} | {id} | {row} |\n");
-                // Not `eprintln!`: the harness hides what a test that passes prints through it.
-                let _ = std::io::stderr().write_all(row.as_bytes());
-                if let Err(why) = survived {
-                    let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
-                    let _ = std::io::stderr().write_all(why.as_bytes());
-                    not_survived.push(row);
-                    for args in [&["resume"][..], &["deploy", "web", "--force"]] {
-                        let _ = ended(&mut Running::start(lab, args));
-                    }
+                if all() || hurts(lab, fault, way, order.0, &id) {
+                    rows.add(order, &id, fault, way);
                 }
             }
         }
     }
-    assert!(not_survived.is_empty(), "{not_survived:#?}");
+    rows.end();
+}
+
+/// A row for each fault. One that is not survived does not hide the next ones.
+struct Rows<'a> {
+    lab: &'a Lab,
+    not_survived: Vec<String>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(lab: &'a Lab) -> Self {
+        Self { lab, not_survived: Vec::new() }
+    }
+
+    fn add(&mut self, (order, deploy): (&str, &[&str]), id: &str, fault: Fault, way: Way) {
+        let lab = self.lab;
+        let survived = catch_unwind(AssertUnwindSafe(|| survives(lab, deploy, id, fault, way)));
+        let row = survived.as_deref().unwrap_or("NOT SURVIVED");
+        let row = format!("| {} {:?} | {order} | {fault:?} | {id} | {row} |\n", lab.engine.name, lab.builder);
+        // Not `eprintln!`: the harness hides what a test that passes prints through it.
+        let _ = std::io::stderr().write_all(row.as_bytes());
+        if let Err(why) = survived {
+            let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
+            let _ = std::io::stderr().write_all(why.as_bytes());
+            self.not_survived.push(row);
+            for args in [&["resume"][..], &["deploy", "web", "--force"]] {
+                let _ = ended(&mut Running::start(lab, args));
+            }
+        }
+    }
+
+    fn end(self) {
+        assert!(self.not_survived.is_empty(), "{:#?}", self.not_survived);
+    }
 }
 
 /// The ids of the plan's steps, whether there is something to deploy or not.
@@ -141,8 +199,9 @@ fn steps(lab: &Lab, deploy: &[&str]) -> Vec<String> {
     steps.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Pushes the version after that which is committed, and names both.
-fn push_next(lab: &Lab, what: &str) -> (String, String) {
+/// Pushes the version after that which is committed, and names both. What the deploy commits itself is left as it is, with
+/// a submodule that has moved.
+fn push_next(lab: &Lab, what: &str, is_committed: bool) -> (String, String) {
     let (mut before, mut after) = (String::new(), String::new());
     lab.edit("frontend/templates/index.html", |page| {
         let (_, rest) = page.split_once("/scichart/v").unwrap();
@@ -150,7 +209,14 @@ fn push_next(lab: &Lab, what: &str) -> (String, String) {
         (before, after) = (format!("v{old}"), format!("v{}", old + 1));
         page.replace(&format!("/{before}/"), &format!("/{after}/"))
     });
-    lab.commit_and_push(what);
+    if is_committed {
+        lab.commit_and_push(what);
+    } else {
+        let script = format!(
+            "cd ../library; echo {after} > lib.txt; git commit -q -a -m {after}; cd ../dev/lib; git pull -q"
+        );
+        Ran::new(lab.in_dev("sh").args(["-ec", &script])).ok();
+    }
     (before, after)
 }
 
@@ -186,7 +252,7 @@ fn survives(lab: &Lab, deploy: &[&str], id: &str, fault: Fault, way: Way) -> Str
     let what = format!("{fault:?} at {id} of {deploy:?}, then {way:?}");
     let aside = (fault == Fault::Docker).then(|| Aside::start(lab));
     let runs = lab.serves();
-    let (_, new) = push_next(lab, &what);
+    let (_, new) = push_next(lab, &what, deploy != COMMITS.1);
     let old = lab.containers("web");
     let mut running = Running::start(lab, deploy);
     running.wait_for(&format!("] {id} ("));

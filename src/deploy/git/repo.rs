@@ -109,12 +109,7 @@ impl Repo {
         }
     }
 
-    fn ask_with(
-        &self,
-        git: &[&str],
-        words: &[&str],
-        stdin: &[u8],
-    ) -> Result<Option<Vec<u8>>, Lost> {
+    fn ask_with(&self, git: &[&str], words: &[&str], stdin: &[u8]) -> Result<Option<Vec<u8>>, Lost> {
         let argv: Vec<&str> = git.iter().chain(words).copied().collect();
         let (code, out, _) = self.at.output(&argv, stdin)?;
         Ok((code == 0).then_some(out))
