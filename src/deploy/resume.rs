@@ -78,13 +78,23 @@ fn go_on(
     let worker = begin(to.as_ref(), &git_dir, &job, &deploying.holder, on)?;
     let mut session = Session::over(to, &job, &AT_FIRST)?;
     session.worker = Some(worker);
-    let commit = commit_of(&mut session, deploying.plan.commit.as_ref())?;
-    session.set_commit(Some(commit.clone()));
-    session.needed_by_all(&commit)?;
+    let commit = match commit_of(&mut session, deploying.plan.commit.as_ref()) {
+        Ok(commit) => commit,
+        Err(stop) => {
+            if let Some(worker) = &session.worker {
+                drop(worker.leave(session.to.as_ref()));
+            }
+            return Err(stop);
+        }
+    };
+    if commit.is_some() {
+        session.set_commit(commit.clone());
+    }
+    session.needed_by_all()?;
     let back = journal.taken_back();
     let idle = journal.tasks.is_empty();
     let mut run = Run::new(&mut session, &deploying, journal, alive);
-    run.made(Some(commit))?;
+    run.made(commit)?;
     match (way, back) {
         // It was on its way back when its client went.
         (Way::On, Some(index)) => run.go_back(index, on),
@@ -108,23 +118,19 @@ fn go_on(
     Ok(report)
 }
 
-/// The commit that is deployed; the deploy may have been left before it was written down.
-fn commit_of(session: &mut Session<'_>, planned: Option<&Sha>) -> Result<Sha, Stop> {
-    let commit = if let Some(commit) = planned {
-        commit.clone()
-    } else {
+/// The commit that is deployed; the deploy may have been left before it was written down, or before its step made it: then
+/// there is none yet.
+fn commit_of(session: &mut Session<'_>, planned: Option<&Sha>) -> Result<Option<Sha>, Stop> {
+    let Some(commit) = planned else {
         session.refresh(&[Question::Here])?;
         let here = &session.seen.here;
-        here.head.clone().filter(|_| here.modified.is_empty()).ok_or_else(|| {
-            let message = "the deploy was left before its commit was made, and files are changed here: commit, and resume again";
-            Refused::new("dirty", message)
-        })?
+        return Ok(here.head.clone().filter(|_| here.modified.is_empty()));
     };
     if session.repo.commit(commit.as_str())?.is_none() {
         let message = format!("this checkout does not know {}: `git fetch` first", commit.short());
         return Err(Refused::new("unknown-revision", message).into());
     }
-    Ok(commit)
+    Ok(Some(commit.clone()))
 }
 
 /// Finds the deploy.

@@ -5,7 +5,7 @@ use super::{
     session::{Session, View},
     transport::Lost,
 };
-use crate::protocol::{BuildSource, Compose, Desired, Needed, Plan, Question, Refused, Sha, together};
+use crate::protocol::{BuildSource, Compose, Desired, Needed, Plan, Question, Refused, together};
 
 /// A service, the tag of its image, and what it builds.
 type Image = (String, String, Option<BuildSource>);
@@ -99,13 +99,13 @@ impl Session<'_> {
         Ok(Plan { keeps_sick: how.if_sick == IfSick::Keep, ..together(&plans, &self.seen) })
     }
 
-    /// What the services need of a commit that is deployed already. A project that cannot be read any more says nothing of
+    /// What the services need of the commit, where a deploy of it goes on. A project that cannot be read any more says nothing of
     /// it, and stops nothing that was begun.
-    pub(super) fn needed_by_all(&mut self, commit: &Sha) -> Result<(), Lost> {
+    pub(super) fn needed_by_all(&mut self) -> Result<(), Lost> {
         let mut needed = Needed::default();
         for service in self.services.clone() {
             self.turn_to(&service)?;
-            let candidates = self.files(Some(commit)).unwrap_or_default();
+            let candidates = self.files(self.commit.as_ref()).unwrap_or_default();
             needed.join(self.needed(&candidates).unwrap_or_default());
         }
         self.seen.needed = needed;

@@ -84,6 +84,13 @@ fn all_steps(engine: Engine, builder: Builder) {
     at(&lab.dev(), &format!("git submodule --quiet add {} lib", library.display()));
     at(&lab.dev(), "printf '[deploy]\\nkeep = 1\\n' > unstale.toml");
     lab.commit_and_push("A library");
+    not_committed(&lab);
+    if !all() {
+        let mut rows = Rows::new(&lab);
+        rows.add(COMMITS, "submodules", Client, Resume);
+        return rows.end();
+    }
+    // So that an image is kept beyond the one that stays.
     for _ in 0..2 {
         let (document, code) = ended(&mut Running::start(&lab, &["deploy", "web", "--force"]));
         assert_eq!(code, 0, "{document:#}");
@@ -95,12 +102,27 @@ fn all_steps(engine: Engine, builder: Builder) {
     let mut rows = Rows::new(&lab);
     for id in ITS_OWN {
         for (fault, way) in faults {
-            if all() || (fault, way) == (Client, Resume) {
-                rows.add(COMMITS, id, fault, way);
-            }
+            rows.add(COMMITS, id, fault, way);
         }
     }
     rows.end();
+}
+
+/// The client goes before git has made the commit: who goes on makes it, and who goes back needs none.
+fn not_committed(lab: &Lab) {
+    let hook = lab.dev().join(".git/hooks/pre-commit");
+    let (before, after) = push_next(lab, "", false);
+    for (args, serves) in [(&["rollback", "web"][..], before), (&["resume"], after)] {
+        write_executable(&hook, b"#!/bin/sh\nkill -KILL $(ps -o ppid= -p $PPID)\nexit 1\n");
+        let (document, _) = ended(&mut Running::start(lab, COMMITS.1));
+        assert!(document.is_null(), "{document:#}");
+        std::fs::remove_file(&hook).unwrap();
+        let (document, code) = ended(&mut Running::start(lab, args));
+        assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{args:?}: {document:#}");
+        assert_eq!(lab.serves(), serves);
+        nothing_is_left(lab);
+    }
+    assert_eq!(lab.git(&["log", "-1", "--format=%s"]).ok(), "Next");
 }
 
 /// Docker goes away under a command, and is back before anybody asks: what the command said tells it.

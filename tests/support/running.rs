@@ -51,10 +51,11 @@ impl Running {
     #[track_caller]
     pub(crate) fn wait_for(&mut self, what: &str) {
         loop {
-            let line = self
-                .lines
-                .recv_timeout(Duration::from_mins(2))
-                .unwrap_or_else(|_| panic!("{what} is not said: {:#?}", self.said));
+            let Ok(line) = self.lines.recv_timeout(Duration::from_mins(2)) else {
+                let said = std::mem::take(&mut self.said);
+                self.kill();
+                panic!("{what} is not said: {said:#?}\n{:#?}", ended(self));
+            };
             let found = line.contains(what);
             self.said.push(line);
             if found {
