@@ -10,7 +10,7 @@ use super::{
     transport::{Transport, word},
     worker::{self, Begun, Unfinished, Worker},
 };
-use crate::protocol::{Event, Lock, Question, Refused, Report, Sha, locked};
+use crate::protocol::{Deploying, Event, Lock, Question, Refused, Report, Sha, locked};
 
 /// How long the server may take to see that a client is gone.
 const LEASH: Duration = Duration::from_secs(5);
@@ -78,8 +78,10 @@ fn go_on(
     let worker = begin(to.as_ref(), &git_dir, &job, &deploying.holder, on)?;
     let mut session = Session::over(to, &job, &AT_FIRST)?;
     session.worker = Some(worker);
-    let commit = match commit_of(&mut session, deploying.plan.commit.as_ref()) {
+    let commit = match commit_of(&mut session, &deploying) {
         Ok(commit) => commit,
+        // Who goes back needs none.
+        Err(Stop::Refused(_)) if way == Way::Back => None,
         Err(stop) => {
             if let Some(worker) = &session.worker {
                 drop(worker.leave(session.to.as_ref()));
@@ -119,12 +121,26 @@ fn go_on(
 }
 
 /// The commit that is deployed; the deploy may have been left before it was written down, or before its step made it: then
-/// there is none yet.
-fn commit_of(session: &mut Session<'_>, planned: Option<&Sha>) -> Result<Option<Sha>, Stop> {
-    let Some(commit) = planned else {
+/// there is none yet, and who began it makes it of what it was to be made of.
+fn commit_of(session: &mut Session<'_>, deploying: &Deploying) -> Result<Option<Sha>, Stop> {
+    let Some(commit) = &deploying.plan.commit else {
         session.refresh(&[Question::Here])?;
-        let here = &session.seen.here;
-        return Ok(here.head.clone().filter(|_| here.modified.is_empty()));
+        let head = session.seen.here.head.clone();
+        let parent = session.repo.commit("HEAD^")?;
+        let Some(planned) = &deploying.unsaved else {
+            return Err(Refused::new("dirty", "which commit is deployed was not written down").into());
+        };
+        if head.is_some() && parent == planned.head {
+            return Ok(head);
+        }
+        if session.unsaved() == *planned && session.repo.who_and_where()? == deploying.holder.who {
+            return Ok(None);
+        }
+        let message = format!(
+            "the deploy of {} was left before its commit was made, and this is not the checkout that it was to be made of, or not as it was: commit, push, and deploy",
+            deploying.holder.who
+        );
+        return Err(Refused::new("dirty", message).into());
     };
     if session.repo.commit(commit.as_str())?.is_none() {
         let message = format!("this checkout does not know {}: `git fetch` first", commit.short());

@@ -17,9 +17,9 @@ use super::{
 use crate::protocol::{
     Base, BuildSource, Built, Candidate, Checkouts, Compose, Container, Deploying, Desired, Event, Found,
     Health, Holder, ImageId, Judgement, LedgerFile, Needed, Observed, Options, Place, Plan, Question, Reach,
-    Refused, Relation, Sample, Server, Sha, Target, Unsettled, below, is_looping, judge, judge_image,
-    judge_returned, kept, last_verified, locked, plan, refuse_content, refuse_service, unsettled,
-    verified_images,
+    Refused, Relation, Sample, Server, Sha, Target, Unsaved, Unsettled, below, is_looping, judge,
+    judge_image, judge_returned, kept, last_verified, locked, plan, refuse_content, refuse_service,
+    unsettled, verified_images,
 };
 
 /// What is seen of one service.
@@ -168,6 +168,7 @@ impl<'a> Session<'a> {
             from: self.seen.server.git().and_then(|g| g.head.clone()),
             expect: self.expect.map(|e| (e.text.clone(), e.path.clone())),
             holder,
+            unsaved: plan.commit.is_none().then(|| self.unsaved()),
             plan,
             sick: Vec::new(),
         });
@@ -182,6 +183,12 @@ impl<'a> Session<'a> {
             self.worker = Some(worker);
         }
         written
+    }
+
+    /// What a commit would be made of here.
+    pub(super) fn unsaved(&self) -> Unsaved {
+        let here = &self.seen.here;
+        Unsaved { head: here.head.clone(), modified: here.modified.clone() }
     }
 
     /// A worker in the place of one that was killed between two tasks.

@@ -25,6 +25,18 @@ pub struct Deploying {
     /// The sick containers for which it is taken back, once that is begun.
     #[serde(default)]
     pub sick: Vec<Sick>,
+    /// What its own commit is to be made of, where it makes one.
+    #[serde(default)]
+    pub unsaved: Option<Unsaved>,
+}
+
+/// A checkout whose changed files a deploy is to commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsaved {
+    /// The commit below the one that is to be made.
+    pub head: Option<Sha>,
+    /// The changed files, from the repository's top.
+    pub modified: Vec<String>,
 }
 
 /// A command that the worker was told to run.

@@ -44,7 +44,7 @@ pub use evidence::{
 pub use hosts::Hosts;
 pub use http::{HttpAnswer, HttpCheck, HttpJudged, HttpReply, judge_http};
 pub use image::{ImageEvidence, judge_image};
-pub use journal::{Carried, Deploying, Journal, Task};
+pub use journal::{Carried, Deploying, Journal, Task, Unsaved};
 pub use ledger::{LedgerEntry, LedgerStep, Recorded, bust_of, last_verified, verified_images};
 pub use lock::{Holder, Lock};
 pub use moves::stage_tag;

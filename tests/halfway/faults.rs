@@ -117,6 +117,13 @@ fn not_committed(lab: &Lab) {
         let (document, _) = ended(&mut Running::start(lab, COMMITS.1));
         assert!(document.is_null(), "{document:#}");
         std::fs::remove_file(&hook).unwrap();
+        if args[0] == "resume" {
+            // Nobody else's changes are taken for those that were to be deployed.
+            lab.edit("app.py", |text| format!("{text}\n# of somebody else\n"));
+            let (refused, code) = ended(&mut Running::start(lab, args));
+            assert_eq!((code, refused["class"].as_str()), (2, Some("dirty")), "{refused:#}");
+            lab.git(&["checkout", "-q", "app.py"]).ok();
+        }
         let (document, code) = ended(&mut Running::start(lab, args));
         assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{args:?}: {document:#}");
         assert_eq!(lab.serves(), serves);
