@@ -14,7 +14,9 @@ use std::{
 use serde_json::Value;
 
 use super::{all, kill_worker, lab, nothing_is_left};
-use crate::support::{Builder, Engine, Lab, Ran, Running, ended, on_real_engines, write_executable};
+use crate::support::{
+    Builder, Engine, Lab, Ran, Running, elsewhere, ended, on_real_engines, write_executable,
+};
 
 /// What goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +64,16 @@ fn worker(engine: Engine, builder: Builder) {
 }
 
 fn docker(engine: Engine, builder: Builder) {
+    if elsewhere(&engine, builder, "e26", Builder::BuildKit) {
+        return;
+    }
     table(&lab(engine, builder, 3), Fault::Docker, &[Way::Resume]);
 }
 
 fn machine(engine: Engine, builder: Builder) {
+    if elsewhere(&engine, builder, "e20", Builder::Classic) {
+        return;
+    }
     table(&lab(engine, builder, 3), Fault::Machine, &[Way::Resume, Way::Rollback]);
 }
 
@@ -158,13 +166,12 @@ fn back_at_once(engine: Engine, builder: Builder) {
 /// Whether a row is looked at every time: the steps at which it hurts most. `UNSTALE_HARD=all` looks at all, and
 /// `UNSTALE_STEP=build` with it at those of one step.
 fn hurts(lab: &Lab, fault: Fault, way: Way, order: &str, step: &str) -> bool {
-    let buildkit = lab.builder == Builder::BuildKit;
     match (fault, way, order) {
         (Fault::Client | Fault::Connection | Fault::Worker, Way::Resume, "protocol") => step == "build",
         (Fault::Client, Way::Resume, "build-first") => step == "check-image",
-        (Fault::Worker, Way::Rollback, "protocol") => step == "up" && buildkit,
-        (Fault::Docker, Way::Resume, "protocol") => ["build", "verify"].contains(&step) && buildkit,
-        (Fault::Machine, Way::Resume, "protocol") => step == "build" && !buildkit,
+        (Fault::Worker, Way::Rollback, "protocol") => step == "up" && lab.builder == Builder::BuildKit,
+        (Fault::Docker, Way::Resume, "protocol") => ["build", "verify"].contains(&step),
+        (Fault::Machine, Way::Resume, "protocol") => step == "build",
         _ => false,
     }
 }
