@@ -167,11 +167,10 @@ fn back_at_once(engine: Engine, builder: Builder) {
 /// `UNSTALE_STEP=build` with it at those of one step.
 fn hurts(lab: &Lab, fault: Fault, way: Way, order: &str, step: &str) -> bool {
     match (fault, way, order) {
-        (Fault::Client | Fault::Connection | Fault::Worker, Way::Resume, "protocol") => step == "build",
+        (Fault::Docker, Way::Resume, "protocol") => ["build", "verify"].contains(&step),
+        (_, Way::Resume, "protocol") => step == "build",
         (Fault::Client, Way::Resume, "build-first") => step == "check-image",
         (Fault::Worker, Way::Rollback, "protocol") => step == "up" && lab.builder == Builder::BuildKit,
-        (Fault::Docker, Way::Resume, "protocol") => ["build", "verify"].contains(&step),
-        (Fault::Machine, Way::Resume, "protocol") => step == "build",
         _ => false,
     }
 }
