@@ -213,7 +213,7 @@ impl<'a> Rows<'a> {
         let _ = std::io::stderr().write_all(row.as_bytes());
         if let Err(why) = survived {
             let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
-            let _ = std::io::stderr().write_all(why.as_bytes());
+            let _ = std::io::stderr().write_all(format!("{why}\n").as_bytes());
             self.not_survived.push(row);
             for args in [&["resume"][..], &["deploy", "web", "--force"]] {
                 let _ = ended(&mut Running::start(lab, args));
@@ -286,7 +286,7 @@ impl Drop for Aside<'_> {
 fn survives(lab: &Lab, deploy: &[&str], id: &str, fault: Fault, way: Way) -> String {
     let what = format!("{fault:?} at {id} of {deploy:?}, then {way:?}");
     let aside = (fault == Fault::Docker).then(|| Aside::start(lab));
-    let runs = lab.serves();
+    let (runs, before) = (lab.serves(), lab.git(&["rev-parse", "HEAD"]).ok());
     let (_, new) = push_next(lab, &what, deploy != COMMITS.1);
     let old = lab.containers("web");
     let mut running = Running::start(lab, deploy);
@@ -330,7 +330,7 @@ fn survives(lab: &Lab, deploy: &[&str], id: &str, fault: Fault, way: Way) -> Str
         if way == Way::Rollback {
             expected = &runs;
         }
-        row.push_str(&after(lab, way, &what));
+        row.push_str(&after(lab, way, &before, &what));
     }
     if matches!(fault, Fault::Docker | Fault::Machine) && lab.containers("web").is_empty() {
         // It was verified, and went after that: who was stopped by a signal from Docker does not come back by itself.
@@ -372,8 +372,8 @@ fn strike(lab: &Lab, running: &mut Running, fault: Fault) {
     }
 }
 
-/// Goes on, or back.
-fn after(lab: &Lab, way: Way, what: &str) -> String {
+/// Goes on, or back to the commit of before.
+fn after(lab: &Lab, way: Way, before: &str, what: &str) -> String {
     let args: &[&str] = match way {
         Way::Resume => &["resume"],
         Way::Rollback => &["rollback", "web"],
@@ -381,15 +381,11 @@ fn after(lab: &Lab, way: Way, what: &str) -> String {
     let mut running = Running::start(lab, args);
     let (document, code) = ended(&mut running);
     assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{what}: {document:#}");
-    let ago = match way {
-        Way::Resume => "HEAD",
-        Way::Rollback => "HEAD~1",
+    let expected = match way {
+        Way::Resume => lab.git(&["rev-parse", "HEAD"]).ok(),
+        Way::Rollback => before.to_owned(),
     };
-    assert_eq!(
-        document["expected"].as_str(),
-        Some(&*lab.git(&["rev-parse", ago]).ok()),
-        "{what}: {document:#}"
-    );
+    assert_eq!(document["expected"].as_str(), Some(&*expected), "{what}: {document:#}");
     if way == Way::Resume {
         let planned = document["steps"].as_array().unwrap().iter().any(|s| s["state"] == "planned");
         assert!(!planned, "{what}: {document:#}");
