@@ -348,7 +348,7 @@ fn survives(lab: &Lab, deploy: &[&str], id: &str, fault: Fault, way: Way) -> Str
     nothing_is_left(lab);
     written_once(lab, &what, fault, id);
     // The next deploy finds nothing in its way.
-    let (planned, code) = ended(&mut Running::start(lab, &["deploy", "web", "--dry-run"]));
+    let (planned, code) = ended(&mut Running::start(lab, &[deploy, &["--dry-run"]].concat()));
     assert_eq!(code, 0, "{what}: {planned:#}");
     row
 }
