@@ -124,8 +124,12 @@ impl Repo {
             return Ok(Vec::new());
         }
         let (now, old) = (self.whole(tip)?, self.whole(base)?);
+        // Of one whose commit is not here nobody knows what it has no more.
+        let unknown: Vec<String> = submodules(&now.files).into_iter().map(|(path, _)| path).collect();
         let gone = |path: &&String| {
-            !now.files.contains_key(*path) && old.modules.keys().any(|module| is_inside(path, module))
+            !now.files.contains_key(*path)
+                && old.modules.keys().any(|module| is_inside(path, module))
+                && !unknown.iter().any(|module| is_inside(path, module))
         };
         Ok(old.files.keys().filter(gone).cloned().collect())
     }
@@ -314,5 +318,18 @@ mod tests {
         assert_eq!(files.len(), 3);
         fs::write(top.join("bare/a lib/.git"), "gitdir: ../../nowhere\n").unwrap();
         assert!(repo.files(&two).unwrap()["a lib"].is_submodule());
+
+        // What is not known is not deleted.
+        sh(
+            top,
+            "git clone -q --recurse-submodules whole behind
+             cd lib; echo 3 >a.txt; git commit -qam 3
+             cd '../whole/a lib'; git pull -q; cd ..; git commit -qam 3; cd ../behind; git fetch -q --no-recurse-submodules",
+        );
+        let three = sha(&sh(&top.join("whole"), "git rev-parse HEAD"));
+        let repo = Repo::open(top.join("behind").to_str().unwrap()).unwrap();
+        assert!(!repo.files(&two).unwrap().contains_key("a lib"));
+        assert!(repo.files(&three).unwrap()["a lib"].is_submodule());
+        assert_eq!(repo.deleted(&three, Some(&two)).unwrap(), Vec::<String>::new());
     }
 }
