@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     bytes::{self, Seen},
-    git::{Entry, Repo, known},
+    git::{Entry, Repo, known, may_have},
     transport::{Lost, Transport},
 };
 use crate::protocol::{
@@ -139,7 +139,11 @@ impl<'a> Trees<'a> {
             changed: self.changed(path),
             executable: mode_only.map(|(now, _)| now.mode == "100755"),
             expected: self.bytes(now, path, Some(self.ask.commit)),
-            before: self.bytes(old, path, self.ask.base.or(Some(self.ask.commit))),
+            before: if old.is_none() && may_have(&self.old, path) {
+                Bytes::Unknown("the submodule's commit of before is not here".into())
+            } else {
+                self.bytes(old, path, self.ask.base.or(Some(self.ask.commit)))
+            },
         }
     }
 

@@ -7,6 +7,7 @@ mod repo;
 use std::collections::{HashMap, HashSet};
 
 pub(super) use history::{Commits, Digests};
+pub(super) use modules::may_have;
 pub(super) use repo::{Entry, Repo, digest, known};
 use repo::{HISTORY, strings};
 
