@@ -199,7 +199,10 @@ fn header(line: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::transport::Local, *};
+    use super::{
+        super::transport::{Heard, Local},
+        *,
+    };
 
     #[test]
     fn the_first_answer_that_is_one_counts() {
@@ -249,7 +252,7 @@ mod tests {
             self.0.script(&format!("PATH={}\n{text}", self.1.path().display()))
         }
 
-        fn follow(&self, _: &str, _: &str, _: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost> {
+        fn follow(&self, _: &str, _: &str, _: &mut dyn FnMut(Heard<'_>)) -> Result<Vec<u8>, Lost> {
             unreachable!("nothing is followed")
         }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     frames::{Answers, Questions},
-    transport::{Finished, Lost, Transport, keep, nonce, word},
+    transport::{Finished, Heard, Lost, Transport, keep, nonce, word},
 };
 use crate::protocol::{Deploying, Holder, Journal, Lock, Task};
 
@@ -128,7 +128,7 @@ impl Worker {
         argv: &[String],
         stdin: &str,
         mut then: Questions,
-        on_line: &mut dyn FnMut(&str),
+        on: &mut dyn FnMut(Heard<'_>),
     ) -> Result<Carrying, Lost> {
         let mark = nonce();
         let words = argv.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ");
@@ -161,9 +161,9 @@ impl Worker {
             then = then.text(),
         );
         let mut tail = Vec::new();
-        let rest = to.follow(&text, &mark, &mut |line| {
-            keep(&mut tail, line);
-            on_line(line);
+        let rest = to.follow(&text, &mark, &mut |heard| {
+            keep(&mut tail, heard);
+            on(heard);
         })?;
         let code = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let code = String::from_utf8_lossy(code).trim().to_owned();

@@ -1,13 +1,13 @@
 //! Deploys that lose their client, their connection or their worker at a step of the plan, on real engines over real ssh.
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
-use std::{fs, time::Duration};
+use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
 mod faults;
 
-use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines};
+use crate::support::{Builder, Engine, Lab, Ran, Running, ended, on_real_engines, write_executable};
 
 on_real_engines!(corners: second_deploy, interrupted, back);
 
@@ -18,9 +18,9 @@ fn all() -> bool {
 
 /// One deploy at a time: the second one is told who is at it, changes nothing, and may wait.
 fn second_deploy(engine: Engine, builder: Builder) {
-    // Long enough for the others to look, whatever else the machine does.
-    let lab = lab(engine, builder, 20);
+    let lab = lab(engine, builder, 0);
     lab.push_v4();
+    let gate = Gate::before("build", &lab);
     let mut first = Running::start(&lab, &["deploy", "web"]);
     first.wait_for("build (server)");
     // Those of the project: the builder has containers of its own.
@@ -41,6 +41,7 @@ fn second_deploy(engine: Engine, builder: Builder) {
     assert_eq!((code, resumed["class"].as_str()), (2, Some("locked")), "somebody is at it: {resumed:#}");
     let mut third = Running::start(&lab, &["deploy", "web", "--wait"]);
     third.wait_for("waiting for the other deploy");
+    gate.open();
     let (done, code) = ended(&mut first);
     assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
     let (done, code) = ended(&mut third);
@@ -54,33 +55,62 @@ fn second_deploy(engine: Engine, builder: Builder) {
 /// Ctrl-C before the server changed leaves nothing. Later it lets the build end, and no more; nobody deploys over what is
 /// not done.
 fn interrupted(engine: Engine, builder: Builder) {
-    let lab = lab(engine, builder, 3);
+    let lab = lab(engine, builder, 0);
     lab.push_v4();
     let old = lab.containers("web");
-    // Long enough to meet.
-    lab.git(&["config", "remote.origin.uploadpack", "sleep 1; git-upload-pack"]).ok();
+    // What ran is kept for a way back, and is not needed then.
+    let gate = Gate::before("tag", &lab);
+    let mut first = Running::start(&lab, &["deploy", "web"]);
+    first.wait_for("retain (server)");
+    first.interrupt();
+    first.wait_for("stopping after this step");
+    gate.open();
+    let (refused, code) = ended(&mut first);
+    assert_eq!((code, refused["class"].as_str()), (2, Some("interrupted")), "{refused:#}");
+    let kept = ["images", "--quiet", &format!("unstale-retained/{}-web", lab.project())];
+    assert_eq!(lab.engine.docker(&kept).ok(), "");
+    nothing_is_left(&lab);
+
+    // The checkout is as it was after a fetch, too.
+    let gate = Gate::shut(&lab);
+    let server = lab.server().display().to_string();
+    let uploadpack = format!("{}; git-upload-pack", gate.wait());
+    let git = |args: &[&str]| lab.git(&[&["-C", &server], args].concat()).ok();
+    git(&["config", "remote.origin.uploadpack", &uploadpack]);
+    let mut first = Running::start(&lab, &["deploy", "web", "--order", "build-first"]);
+    first.wait_for("fetch (server)");
+    first.interrupt();
+    first.wait_for("stopping after this step");
+    gate.open();
+    let (refused, code) = ended(&mut first);
+    assert_eq!((code, refused["class"].as_str()), (2, Some("interrupted")), "{refused:#}");
+    git(&["config", "--unset", "remote.origin.uploadpack"]);
+    nothing_is_left(&lab);
+
+    let gate = Gate::shut(&lab);
+    let hook = lab.dev().join(".git/hooks/pre-push");
+    let waits = format!("#!/bin/sh\necho $$ >>.git/pushing\n{}\n", gate.wait());
+    write_executable(&hook, waits.as_bytes());
+    lab.edit("app.py", |text| format!("{text}\n# pushed\n"));
+    lab.git(&["commit", "-qam", "pushed"]).ok();
     let at_push = || {
         let mut running = Running::start(&lab, &["deploy", "web"]);
         running.wait_for("push (here)");
         running
     };
-    let mut first = at_push();
-    first.interrupt();
-    let (refused, code) = ended(&mut first);
-    assert_eq!((code, refused["class"].as_str()), (2, Some("interrupted")), "{refused:#}");
-    nothing_is_left(&lab);
     let mut killed = at_push();
+    let sh = |script: &str| Ran::new(lab.in_dev("sh").args(["-c", script])).ok();
+    sh("until [ -s .git/pushing ]; do sleep 0.1; done");
     killed.kill();
     let _ = ended(&mut killed);
+    // Two that push at once could be in each other's way.
+    sh("kill -KILL $(cat .git/pushing)");
     kill_worker(&lab);
-    lab.git(&["config", "--unset", "remote.origin.uploadpack"]).ok();
     // What is pushed cannot be taken back, and needs nobody either.
-    let hook = lab.dev().join(".git/hooks/pre-push");
-    crate::support::write_executable(&hook, b"#!/bin/sh\nsleep 1\n");
-    lab.edit("app.py", |text| format!("{text}\n# pushed\n"));
-    lab.git(&["commit", "-qam", "pushed"]).ok();
     let mut first = at_push();
     first.interrupt();
+    first.wait_for("once more ends `unstale` at once");
+    gate.open();
     let (stopped, code) = ended(&mut first);
     assert_eq!((code, stopped["verdict"].as_str()), (3, Some("stopped")), "{stopped:#}");
     assert!(stopped["reason"].as_str().unwrap().contains("what is pushed stays pushed"), "{stopped:#}");
@@ -89,9 +119,11 @@ fn interrupted(engine: Engine, builder: Builder) {
     nothing_is_left(&lab);
     fs::remove_file(hook).unwrap();
 
+    let gate = Gate::before("build", &lab);
     let mut first = Running::start(&lab, &["deploy", "web"]);
     first.wait_for("build (server)");
     first.interrupt();
+    gate.open();
     let (stopped, code) = ended(&mut first);
     assert_eq!((code, stopped["verdict"].as_str()), (3, Some("stopped")), "{stopped:#}");
     let reason = stopped["reason"].as_str().unwrap();
@@ -111,12 +143,14 @@ fn interrupted(engine: Engine, builder: Builder) {
         return;
     }
     // The second one ends it at once, and the server ends the build alone.
+    let gate = Gate::shut(&lab);
     let mut twice = Running::start(&lab, &["deploy", "web", "--force"]);
     twice.wait_for("build (server)");
     twice.interrupt();
-    std::thread::sleep(Duration::from_millis(300));
+    twice.wait_for("stopping after this step");
     twice.interrupt();
     let (document, code) = ended(&mut twice);
+    gate.open();
     assert_eq!((code, &document), (-1, &Value::Null), "by the signal: {document:#}");
     let (done, code) = ended(&mut Running::start(&lab, &["resume"]));
     assert_eq!((code, done["verdict"].as_str()), (0, Some("verified")), "{done:#}");
@@ -125,7 +159,7 @@ fn interrupted(engine: Engine, builder: Builder) {
 
 /// The image of before comes back: after a deploy that was left half-way, and any time later.
 fn back(engine: Engine, builder: Builder) {
-    let lab = lab(engine, builder, 3);
+    let lab = lab(engine, builder, 0);
     let roll = |args: &[&str]| ended(&mut Running::start(&lab, &[&["rollback", "web"], args].concat()));
     let (refused, code) = roll(&[]);
     assert_eq!((code, refused["class"].as_str()), (2, Some("nothing-retained")), "{refused:#}");
@@ -135,10 +169,12 @@ fn back(engine: Engine, builder: Builder) {
     let new = lab.push_v4();
 
     // The client goes while the service is down. The next deploy says what to do, and going back is one command.
+    let gate = Gate::before("build", &lab);
     let mut running = Running::start(&lab, &["deploy", "web"]);
     running.wait_for("build (server)");
     running.kill();
     let _ = ended(&mut running);
+    gate.open();
     assert_eq!(lab.containers("web").len(), 0);
     let (stopped, code) = roll(&[]);
     assert_eq!((code, stopped["verdict"].as_str()), (0, Some("verified")), "{stopped:#}");
@@ -187,6 +223,43 @@ fn back(engine: Engine, builder: Builder) {
     let (forward, code) = roll(&["--to", &new[..12]]);
     assert_eq!(lab.serves(), "v4");
     assert_eq!((code, forward["verdict"].as_str()), (0, Some("verified")), "{forward:#}");
+}
+
+/// Holds back what a test wants to meet: no wait of a fixed time is long enough on a busy machine.
+struct Gate(PathBuf);
+
+impl Gate {
+    fn shut(lab: &Lab) -> Self {
+        let path = lab.folder().join("shut");
+        fs::write(&path, "").unwrap();
+        Self(path)
+    }
+
+    /// A gate before a command of Docker or Compose on the server: `build`, `tag`.
+    fn before(command: &str, lab: &Lab) -> Self {
+        let gate = Self::shut(lab);
+        for program in ["docker", "docker-compose"].map(|name| lab.engine.bin.join(name)) {
+            let shim = format!(
+                "#!/bin/sh\ncase \" $* \" in *' {command} '*) {} ;; esac\nexec {} \"$@\"\n",
+                gate.wait(),
+                program.display()
+            );
+            if program.exists() {
+                let name = program.file_name().unwrap();
+                write_executable(&lab.server_bin().join(name), shim.as_bytes());
+            }
+        }
+        gate
+    }
+
+    /// The words of a shell that stands before it.
+    fn wait(&self) -> String {
+        format!("while [ -e {} ]; do sleep 0.1; done", self.0.display())
+    }
+
+    fn open(self) {
+        fs::remove_file(self.0).unwrap();
+    }
 }
 
 /// The incident's project, deployed once, with a build that takes a while.

@@ -61,13 +61,14 @@ impl Run<'_, '_> {
     }
 
     /// Ends before a step. Where the server still runs and holds what it did before, nobody has to go on with it.
-    pub(super) fn interrupted(&mut self, index: usize) -> Outcome {
+    pub(super) fn interrupted(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Outcome {
         let why = format!("interrupted before `{}`", self.plan.steps[index].id());
         let begun = |c: &Carried| !matches!(self.plan.steps[c.task.index].id(), "retain" | "fetch");
         if self.journal.tasks.iter().any(begun) {
             let now = "what is done stays done, and the rest is for `resume`".to_owned();
             return Outcome::Stopped { why, now };
         }
+        self.untag(on);
         self.open = false;
         let here = self.steps.iter().any(|s| s.record.state == State::Done && s.step.place() == Place::Here);
         let now = "the server runs what it ran before, and its checkout is as it was";
@@ -75,6 +76,21 @@ impl Run<'_, '_> {
             return Outcome::Stopped { why, now: format!("what is pushed stays pushed; {now}") };
         }
         Outcome::Refused(Refused::new("interrupted", format!("{why}; {now}")))
+    }
+
+    /// Removes the tags that keep what ran: nothing of it was taken away, and no ledger will know them.
+    fn untag(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
+        for index in 0..self.plan.steps.len() {
+            let step = self.plan.steps[index].clone();
+            let (true, Probe::Tagged { tag, .. }) = (self.journal.of_step(index).is_some(), step.post())
+            else {
+                continue;
+            };
+            let argv = ["docker", "rmi", tag].map(str::to_owned);
+            // Docker refuses for the only tag of an image that runs: then it stays, and does no harm.
+            drop(self.watch(&Task { index, nth: 0, undo: true }, &step, &argv, "", on));
+            self.steps[index].record.state = State::Undone;
+        }
     }
 
     pub(super) fn fail(&mut self, index: usize, failure: Failure, on: &mut dyn FnMut(&Event<'_>)) {

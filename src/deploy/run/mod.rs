@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Session, StageLook, Stop, interrupt,
-    transport::{Finished, Lost},
+    transport::{Finished, Heard, Lost},
     worker::Carrying,
 };
 use crate::protocol::{
@@ -148,7 +148,7 @@ impl<'a, 'b> Run<'a, 'b> {
             // A verdict is worth its line in the ledger.
             let to_do = self.outcome.is_none() || self.is_due(&self.plan.steps[index]);
             if interrupt::seen() && to_do {
-                self.outcome = Some(self.interrupted(index));
+                self.outcome = Some(self.interrupted(index, on));
                 return;
             }
             if let Err(failure) = self.step_over(index, on) {
@@ -239,7 +239,7 @@ impl Run<'_, '_> {
         let finished = match step.place() {
             Place::Here => {
                 self.session.outdate(Place::Here, true);
-                self.session.local.run(&argv, &stdin, &mut |text: &str| on(&Event::Line(text)))?
+                self.session.local.run(&argv, &stdin, &mut hearing(Place::Here, on))?
             }
             Place::Server => {
                 let task = self.journal.next(index);
@@ -322,21 +322,14 @@ impl Run<'_, '_> {
         stdin: &str,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Finished, Failure> {
-        let mut told = interrupt::seen();
-        let mut line = |text: &str| {
-            if !told && interrupt::seen() {
-                told = true;
-                on(&Event::Note("stopping after this step; once more, and the server goes on with it alone"));
-            }
-            on(&Event::Line(text));
-        };
+        let mut hear = hearing(Place::Server, on);
         self.session.outdate(Place::Server, matches!(step.phase(), Phase::Pull | Phase::Source));
         let about = self.asked_after(task);
         let began = self.session.seen.server.answered;
         let finished = loop {
             let then = self.session.questions(&about);
             let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
-            match worker.carry_out(self.session.to.as_ref(), task, argv, stdin, then, &mut line)? {
+            match worker.carry_out(self.session.to.as_ref(), task, argv, stdin, then, &mut hear)? {
                 Carrying::Ended(finished, answers) => {
                     self.session.understand(&answers, &about)?;
                     break Some(finished);
@@ -571,6 +564,24 @@ impl Run<'_, '_> {
         report.next.extend(ways_on);
         report.next.extend(self.starts_them());
         report
+    }
+}
+
+/// Hands on what a step's command prints; and that it is the last one, to whoever interrupts it, even if it prints nothing.
+fn hearing(place: Place, on: &mut dyn FnMut(&Event<'_>)) -> impl FnMut(Heard<'_>) {
+    let mut told = interrupt::seen();
+    let note = match place {
+        Place::Here => "stopping after this step; once more ends `unstale` at once",
+        Place::Server => "stopping after this step; once more, and the server goes on with it alone",
+    };
+    move |heard| {
+        if !told && interrupt::seen() {
+            told = true;
+            on(&Event::Note(note));
+        }
+        if let Heard::Line(text) = heard {
+            on(&Event::Line(text));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use super::{Finished, Lost, Transport, apart, capture, keep, program, stream};
+use super::{Finished, Heard, Lost, Transport, apart, capture, keep, program, stream};
 
 /// A folder of this machine.
 #[derive(Debug)]
@@ -44,15 +44,15 @@ impl Local {
         &self,
         argv: &[String],
         stdin: &str,
-        on_line: &mut dyn FnMut(&str),
+        on: &mut dyn FnMut(Heard<'_>),
     ) -> Result<Finished, Lost> {
         let (name, words) = argv.split_first().expect("a command has a program");
         let mut tail = Vec::new();
         let mut command = apart(name);
         command.args(words).current_dir(&self.dir).env("GIT_TERMINAL_PROMPT", "0");
-        let ended = stream(&mut command, Stdio::piped(), stdin.as_bytes(), None, &mut |line| {
-            keep(&mut tail, &line);
-            on_line(&line);
+        let ended = stream(&mut command, Stdio::piped(), stdin.as_bytes(), None, &mut |heard| {
+            keep(&mut tail, heard);
+            on(heard);
         });
         let lost = |e: std::io::Error| Lost(format!("`{name}` cannot be started: {e}"));
         ended.map(|(code, _)| Finished { code, tail }).map_err(lost)
@@ -65,10 +65,9 @@ impl Transport for Local {
         capture(apart("sh").arg("-s"), text.as_bytes()).map(|(_, out, _)| out).map_err(lost)
     }
 
-    fn follow(&self, text: &str, end: &str, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost> {
+    fn follow(&self, text: &str, end: &str, on: &mut dyn FnMut(Heard<'_>)) -> Result<Vec<u8>, Lost> {
         let lost = |e: std::io::Error| Lost(format!("`sh` cannot be started: {e}"));
-        let mut hand_on = |line: String| on_line(&line);
-        let ended = stream(apart("sh").arg("-s"), Stdio::piped(), text.as_bytes(), Some(end), &mut hand_on);
+        let ended = stream(apart("sh").arg("-s"), Stdio::piped(), text.as_bytes(), Some(end), on);
         ended.map(|(_, rest)| rest).map_err(lost)
     }
 

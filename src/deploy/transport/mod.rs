@@ -9,7 +9,8 @@ pub(crate) use ssh::Ssh;
 use std::{
     io::{BufRead as _, BufReader, Read, Write as _},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
 };
 
 /// The machine could not be asked. What it did is not known.
@@ -25,6 +26,15 @@ pub(crate) struct Finished {
     pub(crate) tail: Vec<String>,
 }
 
+/// What is heard of a command that runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Heard<'l> {
+    /// One line of its output or its errors.
+    Line(&'l str),
+    /// Nothing for a moment: the time to look whether somebody wants it to stop.
+    Nothing,
+}
+
 /// A machine with a folder. Behind ssh, a connection that is lost is made again, and what was asked is asked again: so
 /// every script has to be one that may run twice.
 pub(crate) trait Transport {
@@ -34,7 +44,7 @@ pub(crate) trait Transport {
     /// Runs a script, and hands on each line as it comes, up to the one that begins with `end`; what comes after that word
     /// is given as it is. A script that is started again starts with its first line again, and lines that were handed on
     /// are not handed on twice.
-    fn follow(&self, text: &str, end: &str, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost>;
+    fn follow(&self, text: &str, end: &str, on: &mut dyn FnMut(Heard<'_>)) -> Result<Vec<u8>, Lost>;
 
     /// Has a shell on that machine run a line; the shell lives as long as this process is connected, and no longer.
     fn hold(&self, line: &str) -> Result<(), Lost>;
@@ -44,6 +54,9 @@ pub(crate) trait Transport {
 const TAIL: usize = 40;
 /// Longer lines are cut: a build may print without newlines.
 const LINE: u64 = 4096;
+
+/// How long a command may say nothing before that is told.
+const MOMENT: Duration = Duration::from_millis(200);
 
 /// A word for a POSIX shell, byte for byte (the version for people would rewrite control characters).
 pub(crate) fn word(text: &str) -> String {
@@ -85,7 +98,7 @@ fn stream(
     errors: Stdio,
     input: &[u8],
     end: Option<&str>,
-    on_line: &mut dyn FnMut(String),
+    on: &mut dyn FnMut(Heard<'_>),
 ) -> std::io::Result<(i32, Vec<u8>)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn()?;
     let (sender, lines) = mpsc::channel();
@@ -103,10 +116,12 @@ fn stream(
     drop(sender);
     feed(&mut child, input.to_vec());
     let mut rest = Vec::new();
-    for printed in lines {
-        match printed {
-            Printed::Line(line) => on_line(line),
-            Printed::Rest(bytes) => rest = bytes,
+    loop {
+        match lines.recv_timeout(MOMENT) {
+            Ok(Printed::Line(line)) => on(Heard::Line(&line)),
+            Ok(Printed::Rest(bytes)) => rest = bytes,
+            Err(RecvTimeoutError::Timeout) => on(Heard::Nothing),
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     for reader in readers {
@@ -161,7 +176,8 @@ fn code(status: std::process::ExitStatus) -> i32 {
 }
 
 /// Keeps the last lines.
-pub(crate) fn keep(tail: &mut Vec<String>, line: &str) {
+pub(crate) fn keep(tail: &mut Vec<String>, heard: Heard<'_>) {
+    let Heard::Line(line) = heard else { return };
     if line.trim().is_empty() {
         return;
     }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Lost, Transport, apart, capture, nonce, stream};
+use super::{Heard, Lost, Transport, apart, capture, nonce, stream};
 use crate::protocol::{Refused, unreachable};
 
 /// A machine behind ssh, over one connection that ends with this process.
@@ -185,7 +185,7 @@ impl Transport for Ssh {
         Ok(answer)
     }
 
-    fn follow(&self, text: &str, end: &str, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>, Lost> {
+    fn follow(&self, text: &str, end: &str, on: &mut dyn FnMut(Heard<'_>)) -> Result<Vec<u8>, Lost> {
         let mark = nonce();
         let text = marked(text, &mark);
         let end_of_all = format!("\n{mark}\n");
@@ -195,7 +195,8 @@ impl Transport for Ssh {
             let log = self.folder.join("errors");
             let lost = |e: std::io::Error| Lost(format!("`ssh` cannot be started: {e}"));
             let errors = create(&log)?.into();
-            let ended = stream(&mut self.session(), errors, text.as_bytes(), Some(end), &mut |line| {
+            let ended = stream(&mut self.session(), errors, text.as_bytes(), Some(end), &mut |heard| {
+                let Heard::Line(line) = heard else { return on(heard) };
                 if line == mark {
                     whole = true;
                     return;
@@ -203,7 +204,7 @@ impl Transport for Ssh {
                 at += 1;
                 if at > known {
                     known = at;
-                    on_line(&line);
+                    on(heard);
                 }
             });
             let (_, mut rest) = ended.map_err(lost)?;
