@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Running, ended, on_real_engines};
+use crate::support::{Builder, Engine, Gate, Lab, Running, ended, on_real_engines};
 
 on_real_engines!(corners: build_first, with_cache);
 
@@ -54,9 +54,11 @@ fn build_first(engine: Engine, builder: Builder) {
     assert_eq!(downtime(&first), 0, "nothing ran before");
     lab.push_v4();
     let old = lab.containers("web");
+    let gate = Gate::before("build", &lab);
     let mut running = Running::start(&lab, &FIRST);
     running.wait_for("build (server)");
     assert_eq!((lab.containers("web"), lab.serves()), (old, "v3".to_owned()), "the old one serves meanwhile");
+    gate.open();
     let (second, code) = ended(&mut running);
     assert_eq!((second["verdict"].as_str(), code), (Some("verified"), 0), "{second:#}");
     assert_eq!(lab.serves(), "v4");
@@ -150,9 +152,11 @@ fn with_cache(engine: Engine, builder: Builder) {
     // With the build first it is seen before anything is taken down.
     moves_to(3);
     let old = lab.containers("web");
+    let gate = Gate::before("build --no-cache", &lab);
     let mut running = Running::start(&lab, &both);
     running.wait_for("build-again (server)");
     assert_eq!((lab.containers("web"), version()), (old, "2".to_owned()));
+    gate.open();
     let (first, code) = ended(&mut running);
     assert_eq!((first["verdict"].as_str(), code), (Some("verified"), 0), "{first:#}");
     assert_eq!((state(&first, "check-image"), state(&first, "check-image-again")), ("failed", "done"));

@@ -13,7 +13,7 @@ use unstale::protocol::{
 
 use crate::{
     protocol::{NEW, container, evidence, fresh, planned, seen, sha, stale, target},
-    support::{Builder, Engine, Lab, Running, ended, on_real_engines},
+    support::{Builder, Engine, Gate, Lab, Running, ended, on_real_engines},
 };
 
 /// As a container can be seen.
@@ -299,6 +299,7 @@ fn does_not_stay_up(engine: Engine, builder: Builder) {
     assert!(next.starts_with("unstale deploy web "), "{next}");
 
     // Killed on the way back: whoever goes on with it knows why, and counts the downtime.
+    let gate = Gate::before("rm -s -f", &lab);
     let mut killed = Running::start(&lab, &["deploy", "web"]);
     killed.wait_for("taking back `remove`");
     let runs = lab.server().join(".git/unstale/runs");
@@ -315,6 +316,7 @@ fn does_not_stay_up(engine: Engine, builder: Builder) {
     }
     killed.kill();
     let (nothing, _) = ended(&mut killed);
+    gate.open();
     assert!(nothing.is_null(), "{nothing:#}");
     let (resumed, code) = ended(&mut Running::start(&lab, &["resume"]));
     assert_eq!((resumed["verdict"].as_str(), code), (Some("stopped"), 3), "{resumed:#}");

@@ -1,13 +1,13 @@
 //! Deploys that lose their client, their connection or their worker at a step of the plan, on real engines over real ssh.
 #![expect(clippy::disallowed_methods, reason = "the tests drive real programs on real files")]
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde_json::Value;
 
 mod faults;
 
-use crate::support::{Builder, Engine, Lab, Ran, Running, ended, on_real_engines, write_executable};
+use crate::support::{Builder, Engine, Gate, Lab, Ran, Running, ended, on_real_engines, write_executable};
 
 on_real_engines!(corners: second_deploy, interrupted, back);
 
@@ -223,43 +223,6 @@ fn back(engine: Engine, builder: Builder) {
     let (forward, code) = roll(&["--to", &new[..12]]);
     assert_eq!(lab.serves(), "v4");
     assert_eq!((code, forward["verdict"].as_str()), (0, Some("verified")), "{forward:#}");
-}
-
-/// Holds back what a test wants to meet: no wait of a fixed time is long enough on a busy machine.
-struct Gate(PathBuf);
-
-impl Gate {
-    fn shut(lab: &Lab) -> Self {
-        let path = lab.folder().join("shut");
-        fs::write(&path, "").unwrap();
-        Self(path)
-    }
-
-    /// A gate before a command of Docker or Compose on the server: `build`, `tag`.
-    fn before(command: &str, lab: &Lab) -> Self {
-        let gate = Self::shut(lab);
-        for program in ["docker", "docker-compose"].map(|name| lab.engine.bin.join(name)) {
-            let shim = format!(
-                "#!/bin/sh\ncase \" $* \" in *' {command} '*) {} ;; esac\nexec {} \"$@\"\n",
-                gate.wait(),
-                program.display()
-            );
-            if program.exists() {
-                let name = program.file_name().unwrap();
-                write_executable(&lab.server_bin().join(name), shim.as_bytes());
-            }
-        }
-        gate
-    }
-
-    /// The words of a shell that stands before it.
-    fn wait(&self) -> String {
-        format!("while [ -e {} ]; do sleep 0.1; done", self.0.display())
-    }
-
-    fn open(self) {
-        fs::remove_file(self.0).unwrap();
-    }
 }
 
 /// The incident's project, deployed once, with a build that takes a while.

@@ -5,6 +5,7 @@ mod command;
 mod crash;
 mod dice;
 mod engine;
+mod gate;
 mod lab;
 mod proof;
 mod running;
@@ -16,6 +17,7 @@ pub(crate) use dice::Dice;
 pub(crate) use engine::{
     Builder, Engine, SmallEngine, elsewhere, engines, run_on, run_on_all_of, skipped, write_executable,
 };
+pub(crate) use gate::Gate;
 pub(crate) use lab::{Lab, OtherHost};
 pub(crate) use running::{Running, ended};
 pub(crate) use sshd::HOST;

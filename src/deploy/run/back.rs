@@ -68,6 +68,7 @@ impl Run<'_, '_> {
             let now = "what is done stays done, and the rest is for `resume`".to_owned();
             return Outcome::Stopped { why, now };
         }
+        self.told = true;
         self.untag(on);
         self.open = false;
         let here = self.steps.iter().any(|s| s.record.state == State::Done && s.step.place() == Place::Here);

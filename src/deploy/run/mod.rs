@@ -48,6 +48,8 @@ pub(super) struct Run<'a, 'b> {
     down: Vec<String>,
     sick: Sickness,
     treated: Option<Treatment>,
+    /// Whether who interrupted it was told what that does.
+    told: bool,
 }
 
 /// What is known of one service.
@@ -125,6 +127,7 @@ impl<'a, 'b> Run<'a, 'b> {
             down: Vec::new(),
             sick: Sickness::default(),
             treated: None,
+            told: false,
             deploying,
             plan,
             id: &deploying.holder.id,
@@ -239,7 +242,7 @@ impl Run<'_, '_> {
         let finished = match step.place() {
             Place::Here => {
                 self.session.outdate(Place::Here, true);
-                self.session.local.run(&argv, &stdin, &mut hearing(Place::Here, on))?
+                self.session.local.run(&argv, &stdin, &mut hearing(Place::Here, &mut self.told, on))?
             }
             Place::Server => {
                 let task = self.journal.next(index);
@@ -322,10 +325,10 @@ impl Run<'_, '_> {
         stdin: &str,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Finished, Failure> {
-        let mut hear = hearing(Place::Server, on);
         self.session.outdate(Place::Server, matches!(step.phase(), Phase::Pull | Phase::Source));
         let about = self.asked_after(task);
         let began = self.session.seen.server.answered;
+        let mut hear = hearing(Place::Server, &mut self.told, on);
         let finished = loop {
             let then = self.session.questions(&about);
             let worker = self.session.worker.as_ref().expect("the plan is carried out with the lock");
@@ -568,15 +571,14 @@ impl Run<'_, '_> {
 }
 
 /// Hands on what a step's command prints; and that it is the last one, to whoever interrupts it, even if it prints nothing.
-fn hearing(place: Place, on: &mut dyn FnMut(&Event<'_>)) -> impl FnMut(Heard<'_>) {
-    let mut told = interrupt::seen();
+fn hearing(place: Place, told: &mut bool, on: &mut dyn FnMut(&Event<'_>)) -> impl FnMut(Heard<'_>) {
     let note = match place {
         Place::Here => "stopping after this step; once more ends `unstale` at once",
         Place::Server => "stopping after this step; once more, and the server goes on with it alone",
     };
     move |heard| {
-        if !told && interrupt::seen() {
-            told = true;
+        if !*told && interrupt::seen() {
+            *told = true;
             on(&Event::Note(note));
         }
         if let Heard::Line(text) = heard {
