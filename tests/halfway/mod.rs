@@ -9,7 +9,7 @@ mod faults;
 
 use crate::support::{Builder, Engine, Gate, Lab, Ran, Running, ended, on_real_engines, write_executable};
 
-on_real_engines!(corners: second_deploy, interrupted, back);
+on_real_engines!(corners: second_deploy, interrupted, back, gone_at_the_end);
 
 /// Whether everything is asked for, however long it takes.
 fn all() -> bool {
@@ -223,6 +223,56 @@ fn back(engine: Engine, builder: Builder) {
     let (forward, code) = roll(&["--to", &new[..12]]);
     assert_eq!(lab.serves(), "v4");
     assert_eq!((code, forward["verdict"].as_str()), (0, Some("verified")), "{forward:#}");
+}
+
+/// Something happens to the container while the verdict is written down: it is looked at once more, and what is written is
+/// true in the end.
+fn gone_at_the_end(engine: Engine, builder: Builder) {
+    let lab = lab(engine, builder, 0);
+    lab.push_v4();
+    let page = "frontend/templates/index.html";
+    let old = lab.folder().join("old.html");
+    fs::write(&old, fs::read_to_string(lab.dev().join(page)).unwrap().replace("/v4/", "/v3/")).unwrap();
+    let once = lab.folder().join("once");
+    let docker = lab.engine.bin.join("docker").display().to_string();
+    let happens = |what: &str| {
+        let shim = format!(
+            "#!/bin/sh\nif rm {once}; then\n\
+             c=$({docker} ps -q --filter label=com.docker.compose.project={project})\n{docker} kill $c\n{what}\n\
+             fi >/dev/null 2>&1\nexec /usr/bin/tee \"$@\"\n",
+            once = once.display(),
+            project = lab.project(),
+        );
+        write_executable(&lab.server_bin().join("tee"), shim.as_bytes());
+        fs::write(&once, "").unwrap();
+        let mut running = Running::start(&lab, &["deploy", "web", "--force"]);
+        let (document, code) = ended(&mut running);
+        assert!(!once.exists(), "it happened");
+        let told = running.said().iter().any(|line| line.contains("does not run any more"));
+        assert!(told, "{:#?}", running.said());
+        nothing_is_left(&lab);
+        let of_last = |folder: std::path::PathBuf| {
+            let ledger = fs::read_to_string(folder.join(".git/unstale/ledger.ndjson")).unwrap();
+            let entries: Vec<Value> =
+                ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let last = &entries.last().unwrap()["id"];
+            entries.iter().filter(|entry| entry["id"] == *last).count()
+        };
+        let both = [lab.server(), lab.dev()].map(of_last);
+        (document, code, both)
+    };
+    let (document, code, lines) = happens("");
+    assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{document:#}");
+    assert_eq!((lab.serves().as_str(), lines), ("v4", [1, 1]));
+
+    let (document, code, lines) = happens(&format!("{docker} cp {} $c:/app/{page}", old.display()));
+    assert_eq!((code, document["verdict"].as_str()), (1, Some("stale")), "{document:#}");
+    assert_eq!(lines, [2, 2], "the one that was not true in the end, and the true one");
+    let mut history = lab.in_dev(env!("CARGO_BIN_EXE_unstale"));
+    let history = history.args(["history", "--format", "json"]).output().unwrap().stdout;
+    let history: Value = serde_json::from_slice(&history).unwrap();
+    let last = history["deploys"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["verdict"], document["verdict"], "{history:#}");
 }
 
 /// The incident's project, deployed once, with a build that takes a while.

@@ -42,10 +42,23 @@ impl Run<'_, '_> {
         if self.docker_answers()? && !was_away {
             return result;
         }
-        let step = self.plan.steps[index].id().to_owned();
-        on(&Event::Note(&format!("docker did not answer on the server at `{step}`; waiting for it")));
+        let at = format!("at `{}`", self.plan.steps[index].id());
+        self.wait_for_docker(&at, &why, on)?;
+        self.once_more(index, on)
+    }
+
+    /// Waits until Docker answers again; `at` is when it did not. Says which containers of others it did not start.
+    pub(super) fn wait_for_docker(
+        &mut self,
+        at: &str,
+        why: &str,
+        on: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(), Failure> {
+        on(&Event::Note(&format!("docker did not answer on the server {at}; waiting for it")));
         if !self.docker_comes_back(on)? {
-            return Err(Failure::Gone(format!("docker does not answer on the server since `{step}`{why}")));
+            return Err(Failure::Gone(format!(
+                "docker does not answer on the server; it went away {at}{why}"
+            )));
         }
         let running = self.session.seen.server.running.clone().unwrap_or_default();
         self.down = self.others.iter().filter(|name| !running.contains(name)).cloned().collect();
@@ -55,13 +68,24 @@ impl Run<'_, '_> {
             down => format!("; `{down}` ran before and does not now"),
         };
         on(&Event::Note(&format!("docker answers again{down}; once more")));
-        // A container without a restart policy does not come back by itself.
-        let up = (0..index).rev().find(|n| {
-            let Logged { step, record, .. } = &self.steps[*n];
-            step.phase() == Phase::Up && !step.removes() && record.state.ran()
-        });
-        if let Some(up) = up {
-            self.step(up, on)?;
+        Ok(())
+    }
+
+    /// A step once more. A container without a restart policy does not come back by itself.
+    pub(super) fn once_more(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
+        let of = self.plan.steps[index].service().map(str::to_owned);
+        for service in self.plan.services.clone() {
+            if of.as_ref().is_some_and(|of| *of != service) {
+                continue;
+            }
+            let up = (0..index).rev().find(|n| {
+                let Logged { step, record, .. } = &self.steps[*n];
+                let starts = step.phase() == Phase::Up && !step.removes();
+                starts && step.concerns(&service) && record.state.ran()
+            });
+            if let Some(up) = up {
+                self.step(up, on)?;
+            }
         }
         self.step(index, on)
     }
@@ -78,7 +102,7 @@ impl Run<'_, '_> {
         matches!(&self.outcome, Some(Outcome::Judged(judgement)) if judgement.verdict == Verdict::Verified)
     }
 
-    fn docker_answers(&mut self) -> Result<bool, Failure> {
+    pub(super) fn docker_answers(&mut self) -> Result<bool, Failure> {
         self.session.refresh(&[Question::Engine])?;
         Ok(self.session.seen.server.engine().is_some())
     }

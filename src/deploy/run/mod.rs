@@ -2,12 +2,15 @@
 
 mod away;
 mod back;
+mod last;
 mod sick;
 
 use std::{
     collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
+
+use last::LastLook;
 
 use super::{
     Session, StageLook, Stop, interrupt,
@@ -50,6 +53,7 @@ pub(super) struct Run<'a, 'b> {
     treated: Option<Treatment>,
     /// Whether who interrupted it was told what that does.
     told: bool,
+    last: LastLook,
 }
 
 /// What is known of one service.
@@ -128,6 +132,7 @@ impl<'a, 'b> Run<'a, 'b> {
             sick: Sickness::default(),
             treated: None,
             told: false,
+            last: LastLook::default(),
             deploying,
             plan,
             id: &deploying.holder.id,
@@ -146,6 +151,11 @@ impl<'a, 'b> Run<'a, 'b> {
 
     /// Every step, and if one fails, back.
     pub(super) fn go(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
+        self.go_through(on);
+        self.look_back(on);
+    }
+
+    fn go_through(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
         interrupt::watch();
         for index in 0..self.plan.steps.len() {
             // A verdict is worth its line in the ledger.
@@ -196,7 +206,9 @@ impl Run<'_, '_> {
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(State, String), Failure> {
         let before = self.journal.of_step(index).cloned();
+        let again = self.last == LastLook::Contradicts && step.stdin() == Stdin::LedgerLine;
         match &before {
+            _ if again => {}
             // Another client had it done.
             Some(Carried { code: Some(0), .. }) if self.is_to_be_repeated(index, step) => {}
             Some(Carried { code: Some(0), began, .. }) => {
@@ -214,7 +226,7 @@ impl Run<'_, '_> {
             }
             _ => {}
         }
-        if step.again() == Again::UnlessDone && self.ask(step.post())? == Holds::Yes {
+        if step.again() == Again::UnlessDone && !again && self.ask(step.post())? == Holds::Yes {
             return Ok((State::Already, String::new()));
         }
         if let Some(pre) = step.pre_probe()
@@ -326,7 +338,11 @@ impl Run<'_, '_> {
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Finished, Failure> {
         self.session.outdate(Place::Server, matches!(step.phase(), Phase::Pull | Phase::Source));
-        let about = self.asked_after(task);
+        let mut about = self.asked_after(task);
+        if !task.undo && self.is_last_on_server(task.index) {
+            self.last = LastLook::Asked;
+            about.push(Question::Engine);
+        }
         let began = self.session.seen.server.answered;
         let mut hear = hearing(Place::Server, &mut self.told, on);
         let finished = loop {
