@@ -5,9 +5,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Builder, Engine, Lab, Ran, Running, ended, on_real_engines};
+use crate::support::{Builder, Engine, Lab, Ran, Running, elsewhere, ended, on_real_engines};
 
-on_real_engines!(corners: together);
+on_real_engines!(corners: together, docker_goes);
 
 /// A web server, a worker that runs the image which the web server builds, and a stranger.
 const COMPOSE: &str = "\
@@ -49,13 +49,39 @@ fn told(document: &Value) -> (Vec<&str>, Vec<String>) {
     (replicas, steps.map(step).collect())
 }
 
-/// What runs one image goes together: down, built once, up, each verified; and back together, if it cannot be built.
-fn together(engine: Engine, builder: Builder) {
+fn seeded(engine: Engine, builder: Builder) -> Lab {
     let lab = Lab::seeded(engine, builder, |dev| {
         fs::write(dev.join("compose.yaml"), COMPOSE).unwrap();
         fs::write(dev.join("worker.sh"), "exec python worker\n").unwrap();
     });
     lab.deploy_naively().ok();
+    lab
+}
+
+/// Docker is killed when the first of them is verified: neither has a restart policy, and both run in the end.
+fn docker_goes(engine: Engine, builder: Builder) {
+    if elsewhere(&engine, builder, "e26", Builder::BuildKit) {
+        return;
+    }
+    let lab = seeded(engine, builder);
+    lab.push_v4();
+    let mut running = Running::start(&lab, &["deploy", "web", "worker"]);
+    running.wait_for("] verify (here)");
+    running.held(|| lab.engine.kill()).start();
+    let (document, code) = ended(&mut running);
+    assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{document:#}");
+    let down = format!("{}-other-1", lab.project());
+    let next: Vec<&str> = document["next"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let named = next.iter().any(|next| next.contains(&format!("docker start {down}'")));
+    assert_eq!(named, lab.containers("other").is_empty(), "{next:?}");
+    assert_eq!(next.len(), usize::from(named), "none of the deploy's own: {next:?}");
+    assert_eq!(["web", "worker"].map(|service| lab.containers(service).len()), [1, 1]);
+    assert_eq!(lab.serves(), "v4");
+}
+
+/// What runs one image goes together: down, built once, up, each verified; and back together, if it cannot be built.
+fn together(engine: Engine, builder: Builder) {
+    let lab = seeded(engine, builder);
     let before = ["web", "worker", "other"].map(|service| lab.containers(service));
     assert!(before.iter().all(|ids| ids.len() == 1), "{before:?}");
     lab.push_v4();

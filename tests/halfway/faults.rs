@@ -366,7 +366,6 @@ fn strike(lab: &Lab, running: &mut Running, fault: Fault) {
                 }
                 killed
             });
-            std::thread::sleep(Duration::from_secs(2));
             killed.start();
         }
     }

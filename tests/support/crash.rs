@@ -79,8 +79,9 @@ fn lives(pid: &str) -> bool {
 }
 
 impl Killed<'_> {
-    /// Starts it, and waits until it answers.
+    /// Starts it after the two seconds that systemd waits, and waits until it answers.
     pub(crate) fn start(self) {
+        std::thread::sleep(Duration::from_secs(2));
         drop(self);
     }
 }

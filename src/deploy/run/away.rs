@@ -1,11 +1,11 @@
 //! What a run does when Docker goes away under a step: waits until it answers again, and does once more what was cut off.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use super::{Failure, PAUSE, Run, sick::SickEnd};
 use crate::{
-    deploy::interrupt,
-    protocol::{Event, Logged, Outcome, Phase, Probe, Question, Server, State, Verdict},
+    deploy::{Session, interrupt},
+    protocol::{Event, Logged, Outcome, Phase, Probe, Question, State, Verdict},
 };
 
 /// How long an engine may take to come back: systemd starts it again after two seconds, and it starts its containers
@@ -22,10 +22,16 @@ const SAID: [&str; 5] = [
     "error reading from server: EOF",
 ];
 
-/// The containers that run beside the service's.
-pub(super) fn of_others(server: &Server) -> Vec<String> {
-    let ours = |name: &String| server.replicas().any(|container| container.name == *name);
-    server.running.iter().flatten().filter(|name| !ours(name)).cloned().collect()
+/// The containers that run beside those of the services.
+pub(super) fn of_others(session: &Session<'_>) -> Vec<String> {
+    let server = &session.seen.server;
+    let project = server.compose().map(|compose| compose.project.as_str());
+    // What was seen of services that are not deployed does not count.
+    let views = session.views.iter().filter(|(service, _)| session.services.contains(service));
+    let seen = views.map(|(_, view)| &view.containers).chain([&server.containers]);
+    let ours = seen.flatten().flatten().filter(|container| Some(container.project.as_str()) == project);
+    let ours: HashSet<&String> = ours.map(|container| &container.name).collect();
+    server.running.iter().flatten().filter(|name| !ours.contains(name)).cloned().collect()
 }
 
 impl Run<'_, '_> {
@@ -71,13 +77,9 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// A step once more. A container without a restart policy does not come back by itself.
+    /// A step once more, with all of the services: a container without a restart policy does not come back by itself.
     pub(super) fn once_more(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
-        let of = self.plan.steps[index].service().map(str::to_owned);
         for service in self.plan.services.clone() {
-            if of.as_ref().is_some_and(|of| *of != service) {
-                continue;
-            }
             let up = (0..index).rev().find(|n| {
                 let Logged { step, record, .. } = &self.steps[*n];
                 let starts = step.phase() == Phase::Up && !step.removes();

@@ -125,7 +125,7 @@ impl<'a, 'b> Run<'a, 'b> {
             record: Record::planned(),
         };
         let steps = plan.steps.iter().map(logged).collect();
-        let others = away::of_others(&session.seen.server);
+        let others = away::of_others(session);
         Self {
             others,
             down: Vec::new(),
