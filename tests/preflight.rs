@@ -395,10 +395,10 @@ fn the_server_checkout_says_what_is_wrong_with_it() {
 #[test]
 fn every_class_stands_in_the_readme() {
     let sources = [
-        include_str!("../src/protocol/preflight/mod.rs"),
-        include_str!("../src/protocol/preflight/content.rs"),
-        include_str!("../src/protocol/preflight/host.rs"),
-        include_str!("../src/protocol/preflight/site.rs"),
+        include_str!("../src/protocol/plan/preflight/mod.rs"),
+        include_str!("../src/protocol/plan/preflight/content.rs"),
+        include_str!("../src/protocol/plan/preflight/host.rs"),
+        include_str!("../src/protocol/plan/preflight/site.rs"),
     ];
     let class = regex::Regex::new(r#"(?:Refused::new|refuse)\(\s*"([a-z-]+)""#).unwrap();
     let readme = include_str!("../README.md");

@@ -1,6 +1,6 @@
 //! What happens while a plan is carried out, step by step.
 
-use super::step::Step;
+use super::plan::step::Step;
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    quote::visible,
     report::{Outcome, Report},
-    show::{Target, visible},
+    target::Target,
 };
 
 /// The reports of several hosts.

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    lock::Holder,
     names::{Moment, Sha},
+    observed::lock::Holder,
     plan::Plan,
-    sick::Sick,
+    verdict::sick::Sick,
 };
 
 /// Everything that another client needs to go on with a deploy.

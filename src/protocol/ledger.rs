@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     event::State,
     names::{Moment, Sha},
-    plan::{Cache, Order},
+    plan::desired::{Cache, Order},
     report::{Logged, Outcome, Report},
-    show::Target,
-    sick::Ailment,
-    step::Place,
-    verdict::{Judged, Verdict},
+    target::{Place, Target},
+    verdict::{
+        ailment::Ailment,
+        judgement::{Judged, Verdict},
+    },
 };
 
 /// What a line says beside the report.

@@ -6,13 +6,11 @@ use serde::Serialize;
 
 use super::{
     event::Record,
-    http::HttpJudged,
     names::Sha,
-    preflight::Refused,
-    show::{quote, visible},
+    plan::{preflight::Refused, step::Step},
+    quote::{quote, visible},
     sickness::{Sickness, WireReturned, WireSick},
-    step::Step,
-    verdict::{Judged, Judgement, Verdict},
+    verdict::judgement::{HttpJudged, Judged, Judgement, Verdict},
 };
 
 /// How it ended. The exit code and the words of the report follow from this alone, so they cannot contradict.

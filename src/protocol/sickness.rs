@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{
+use super::verdict::{
+    judgement::Judgement,
     sick::{LastWords, Sick},
-    verdict::Judgement,
 };
 
 /// The sick containers of a report, and the way back.

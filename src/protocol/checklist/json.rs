@@ -7,8 +7,9 @@ use super::{
     look::{Expect, Look},
 };
 use crate::protocol::{
-    show::{NEW_COMMIT, quote, title},
-    step::{Arg, When},
+    plan::{show::title, step::When},
+    quote::quote,
+    target::{Arg, NEW_COMMIT},
 };
 
 #[derive(Serialize)]

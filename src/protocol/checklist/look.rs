@@ -2,10 +2,11 @@
 
 use super::{Checklist, Mark};
 use crate::protocol::{
-    http::{HttpCheck, Part},
     names::Sha,
     observed::{Compose, Container},
-    step::{Arg, Argv, Place, Probe, Step},
+    plan::step::{Probe, Step},
+    target::{Arg, Argv, Place},
+    verdict::http::{HttpCheck, Part},
 };
 
 /// What a command must show.

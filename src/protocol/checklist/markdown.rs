@@ -7,8 +7,12 @@ use super::{
     look::{Expect, Look, See},
 };
 use crate::protocol::{
-    show::{quote, title, visible},
-    step::{Arg, Phase, Step, When},
+    plan::{
+        show::title,
+        step::{Phase, Step, When},
+    },
+    quote::{quote, visible},
+    target::Arg,
 };
 
 impl Checklist<'_> {

@@ -6,16 +6,20 @@ mod markdown;
 mod script;
 mod unique;
 
+pub use unique::unique;
+
 use super::{
-    http::{HttpCheck, Part, SHORT},
     names::Sha,
     observed::Observed,
-    plan::Plan,
-    show::{Quote, Target, quote},
-    step::{Argv, Phase, Place, Stdin, Step},
+    plan::{
+        Plan,
+        step::{Phase, Stdin, Step},
+    },
+    quote::{Quote, quote},
+    target::{Argv, Place, Target},
+    verdict::http::{HttpCheck, Part, SHORT},
 };
 use look::{Look, See};
-pub use unique::unique;
 
 /// Something of this change that can be looked for in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +147,8 @@ impl<'a> Checklist<'a> {
 
     /// Whether a person cannot do it: only the program knows what it writes.
     fn left_out(step: &Step) -> bool {
-        step.stdin() == Stdin::LedgerLine || matches!(step.post(), super::step::Probe::LedgerFolder { .. })
+        step.stdin() == Stdin::LedgerLine
+            || matches!(step.post(), super::plan::step::Probe::LedgerFolder { .. })
     }
 
     /// The command line that makes this list anew.

@@ -7,9 +7,13 @@ use super::{
     look::{Expect, Look, See},
 };
 use crate::protocol::{
-    http::{Part, SHORT},
-    show::{NEW_COMMIT, quote_for_script as word, title, visible},
-    step::{Actor, Again, Arg, Step},
+    plan::{
+        show::title,
+        step::{Actor, Again, Step},
+    },
+    quote::{quote_for_script as word, visible},
+    target::{Arg, NEW_COMMIT},
+    verdict::http::{Part, SHORT},
 };
 
 /// What every script begins with, below its own words.

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Deploy, Ledger};
-use crate::protocol::{ledger::LedgerEntry, names::Moment, show::Target, step::Place};
+use crate::protocol::{
+    ledger::LedgerEntry,
+    names::Moment,
+    target::{Place, Target},
+};
 
 /// A longer line is none of ours.
 const LINE: usize = 16_384;

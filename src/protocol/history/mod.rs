@@ -5,10 +5,11 @@ mod merge;
 mod since;
 mod text;
 
+pub use since::since;
+
 use std::collections::{BTreeMap, HashSet};
 
-use super::{ledger::LedgerEntry, names::Moment, show::Target, verdict::Verdict};
-pub use since::since;
+use super::{ledger::LedgerEntry, names::Moment, target::Target, verdict::judgement::Verdict};
 
 /// A ledger as it was read.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Cost, Deploy, History, INCONCLUSIVE, Incident, Rates, Totals, VERIFIED};
-use crate::protocol::{names::Moment, show::visible};
+use crate::protocol::{names::Moment, quote::visible};
 
 /// The widest cell: a name that is longer is cut.
 const WIDEST: usize = 48;

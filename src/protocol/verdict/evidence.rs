@@ -1,15 +1,16 @@
 //! What was measured after a deploy: bytes in git, in the checkout, in the image and in the process's view.
 
-use super::{
-    compiled::Compiled,
-    names::{Moment, Sha},
-    observed::{Builder, Compose, Container, Image, Relation},
-    show::Target,
-    sick::Unsettled,
-};
-use crate::analysis::{
-    route::{Route, Verdict as End},
-    way::Way,
+use super::{ailment::Unsettled, compiled::Compiled, file::FileEvidence};
+use crate::{
+    analysis::{
+        route::{Route, Verdict as End},
+        way::Way,
+    },
+    protocol::{
+        names::{Moment, Sha},
+        observed::{Builder, Compose, Container, Image, Relation},
+        target::Target,
+    },
 };
 
 /// Whether and where a file of the repository lies in the container.
@@ -81,87 +82,6 @@ impl Candidate {
         };
         Self { path: path.into(), reach }
     }
-}
-
-/// The SHA-256 of some bytes, in lower-case hex.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Digest(pub String);
-
-/// The content of a file somewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bytes {
-    /// Known.
-    Known {
-        /// Its digest.
-        digest: Digest,
-        /// Its length, where that was asked.
-        len: Option<u64>,
-    },
-    /// There is no such file.
-    Missing,
-    /// It could not be told, and why.
-    Unknown(String),
-}
-
-impl Bytes {
-    /// The digest, where it is known.
-    pub fn digest(&self) -> Option<&Digest> {
-        if let Self::Known { digest, .. } = self { Some(digest) } else { None }
-    }
-
-    fn len(&self) -> Option<u64> {
-        if let Self::Known { len, .. } = self { *len } else { None }
-    }
-
-    /// Whether both are known to have the same length.
-    pub fn same_len(&self, other: &Self) -> bool {
-        self.len().is_some() && self.len() == other.len()
-    }
-}
-
-/// What the file system says of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stat {
-    /// How many names it has; 0 for a file that was replaced while something holds it.
-    pub links: u64,
-    /// Device and inode.
-    pub inode: String,
-    /// The latest moment at which its inode can have changed, by the server's clock.
-    pub changed: Moment,
-    /// Whether its owner may execute it, where that was asked.
-    pub executable: Option<bool>,
-}
-
-/// One file at one path of one container.
-#[derive(Debug, Clone)]
-pub struct FileEvidence {
-    /// Path in the repository.
-    pub path: String,
-    /// Path in the container.
-    pub at: String,
-    /// Whether git's bytes changed since the last verified deploy.
-    pub changed: bool,
-    /// What git says it should be, as a checkout on the server writes it; missing for a file that was deleted.
-    pub expected: Bytes,
-    /// What it was at the last verified deploy.
-    pub before: Bytes,
-    /// What the process sees.
-    pub actual: Bytes,
-    /// The newest commit of the past that has these very bytes, when they are not the expected ones.
-    pub older: Option<Sha>,
-    /// A commit outside of the expected one's history that has these very bytes, when no commit of the history does.
-    pub foreign: Option<Sha>,
-    /// The file as the process sees it.
-    pub seen: Option<Stat>,
-    /// What the image that the service's tag points at holds; asked only when something differs.
-    pub image: Option<Bytes>,
-    /// Whether the checkout's file is younger than the last build, as far as the image's tag tells; asked only when
-    /// something differs.
-    pub unbuilt: bool,
-    /// The file in the server's checkout; asked only when something differs.
-    pub checkout: Option<(Bytes, Stat)>,
-    /// The host's file behind a bind mount; asked only when something differs.
-    pub host: Option<Stat>,
 }
 
 /// Whether the text of `--expect` is there.

@@ -5,13 +5,16 @@ mod host;
 mod site;
 
 pub use content::refuse_content;
-pub(super) use content::{not_real, submodule};
+pub(in crate::protocol) use content::{not_real, submodule};
 pub use host::unreachable;
-pub(super) use site::refuse_taken;
+pub(in crate::protocol) use site::refuse_taken;
 
-use super::{
-    lock::{Holder, Lock},
-    observed::{Checkouts, Compose, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream},
+use crate::protocol::{
+    observed::{
+        Checkouts, Compose, Engine, Here, Observed, Relation, ServerGit, Tip, Upstream,
+        lock::{Holder, Lock},
+    },
+    quote::list,
 };
 
 /// Why nothing was done. Nothing is changed anywhere.
@@ -64,7 +67,10 @@ pub fn locked(holder: Option<&Holder>, at: Option<&str>) -> String {
     )
 }
 
-pub(super) fn refuse_here<'a>(here: &'a Here, message: Option<&str>) -> Result<&'a Upstream, Refused> {
+pub(in crate::protocol) fn refuse_here<'a>(
+    here: &'a Here,
+    message: Option<&str>,
+) -> Result<&'a Upstream, Refused> {
     if here.head.is_none() {
         return Err(Refused::new("no-commit", "this repository has no commit yet; commit first"));
     }
@@ -107,7 +113,7 @@ pub(super) fn refuse_here<'a>(here: &'a Here, message: Option<&str>) -> Result<&
     }
 }
 
-pub(super) fn refuse_server<'a>(
+pub(in crate::protocol) fn refuse_server<'a>(
     seen: &'a Observed,
     service: &str,
     maker: Option<&str>,
@@ -243,12 +249,4 @@ fn foreign_owner(why: &str) -> String {
         "the server's checkout belongs to another user than the one who deploys, and git does not trust it; deploy as its owner, or give it to this user with `chown -R`, or do what git says if you trust everybody who can write there: {}",
         words.join(" ")
     )
-}
-
-/// Names for a message: at most five, in backticks.
-pub(super) fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(5).map(|n| format!("`{}`", n.replace('\n', "\\n"))).collect();
-    let more = names.len().saturating_sub(5);
-    let tail = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("{}{tail}", shown.join(", "))
 }

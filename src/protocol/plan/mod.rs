@@ -1,99 +1,32 @@
 //! The protocol: from what is wanted and what was seen to the list of steps, or to a refusal.
 
+pub(super) mod deployed;
+pub(super) mod desired;
+pub(super) mod moves;
+pub(super) mod preflight;
+pub(super) mod retained;
+pub(super) mod rollback;
+pub(super) mod show;
+pub(super) mod step;
+pub(super) mod thin;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use desired::{Cache, Desired, Options, Order};
+use moves::Moves;
+use preflight::{Refused, refuse_here, refuse_lock, refuse_server};
+use step::{Phase, Probe, Step, When};
+use thin::thin;
+
 use super::{
     ledger::LedgerEntry,
-    moves::Moves,
     names::Sha,
     observed::{Observed, ServerGit, Upstream},
-    preflight::{Refused, refuse_here, refuse_lock, refuse_server},
-    sick::{Ailment, sick_before},
-    step::{Argv, Phase, Place, Probe, Step, When},
-    thin::thin,
+    target::{Argv, Place},
+    verdict::ailment::{Ailment, sick_before},
 };
-
-/// What the user asks for.
-#[derive(Debug, Clone)]
-pub struct Desired {
-    /// The service.
-    pub service: String,
-    /// The service of the same deploy that builds its image, if it does not itself.
-    pub maker: Option<String>,
-    /// The message of the commit that is to be made, if there is something to commit.
-    pub message: Option<String>,
-    /// What comes first.
-    pub order: Order,
-    /// What the build may use.
-    pub cache: Cache,
-}
-
-impl Desired {
-    /// By the user's own protocol.
-    pub fn new(service: impl Into<String>, message: Option<&str>) -> Self {
-        let (order, cache) = (Order::default(), Cache::default());
-        Self { service: service.into(), maker: None, message: message.map(str::to_owned), order, cache }
-    }
-}
-
-/// What comes first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Order {
-    /// The old container goes first: what is built can only be tried by starting it.
-    #[default]
-    Protocol,
-    /// The build: the service is down only from the removal to the start, and a failed build takes nothing down.
-    BuildFirst,
-}
-
-impl Order {
-    /// The word of the command line and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Protocol => "protocol",
-            Self::BuildFirst => "build-first",
-        }
-    }
-}
-
-/// What a build may use of earlier ones.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Cache {
-    /// Nothing.
-    #[default]
-    Fresh,
-    /// All but the snapshots of the context. If what comes out is stale, it is built again without.
-    Verified,
-}
-
-impl Cache {
-    /// The word of the command line and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Verified => "verified",
-        }
-    }
-}
-
-/// How it is to be done.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The deploy's id; part of a tag, so lower-case letters, digits and `-` only.
-    pub id: String,
-    /// The value of `CACHE_BUST` for the build.
-    pub cache_bust: String,
-    /// The words that name the target on the command line of `unstale verify`.
-    pub target_words: Vec<String>,
-    /// The words that name the text that proves it; none without one.
-    pub expect_words: Vec<String>,
-    /// How many images of before stay kept after a verified deploy.
-    pub keep: usize,
-    /// Whether the stages of the build have to be looked into: something changed that only the build reads.
-    pub stages: bool,
-}
 
 /// The steps, in the order in which they are shown, run, logged and taken back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -251,7 +184,7 @@ fn goes_down(steps: &[Step], service: &str) -> bool {
 
 /// From the removal to the start, by what each of these steps took when it last ran for its service on this server. What
 /// does not run then is left out.
-pub(super) fn downtime(steps: &[Step], service: &str, seen: &Observed) -> Option<u64> {
+pub(in crate::protocol) fn downtime(steps: &[Step], service: &str, seen: &Observed) -> Option<u64> {
     let from = steps.iter().position(|step| step.removes() && step.concerns(service))?;
     let starts = |step: &Step| matches!(step.post(), Probe::Running { .. }) && step.concerns(service);
     let to = from + steps[from..].iter().position(starts)?;

@@ -1,33 +1,30 @@
 //! The steps of one service, whatever the order in which a plan puts them.
 
 use super::{
-    names::ImageId,
+    desired::Options,
+    step::{Phase, Probe, STAGES, Stdin, Step, Undo},
+};
+use crate::protocol::{
+    names::{ImageId, RETAINED},
     observed::{Builder, Checkouts, Compose, Container, Observed},
-    plan::Options,
-    preflight::list,
-    step::{Argv, Phase, Place, Probe, Stdin, Step, Undo},
+    quote::list,
+    target::{Argv, Place},
 };
 
-/// The repository of the tags that keep the images of before.
-pub(super) const RETAINED: &str = "unstale-retained";
-
-/// Has `unstale verify` look into the stages of the build.
-pub(super) const STAGES: &str = "--stages";
-
 /// Makes the steps of a service.
-pub(super) struct Moves<'a> {
+pub(in crate::protocol) struct Moves<'a> {
     service: &'a str,
     options: &'a Options,
     seen: &'a Observed,
     compose: &'a Compose,
     old: Vec<&'a Container>,
     /// How many containers there will be.
-    pub(super) replicas: usize,
+    pub(in crate::protocol) replicas: usize,
 }
 
 impl<'a> Moves<'a> {
     /// For what runs now.
-    pub(super) fn new(
+    pub(in crate::protocol) fn new(
         service: &'a str,
         options: &'a Options,
         seen: &'a Observed,
@@ -39,7 +36,7 @@ impl<'a> Moves<'a> {
     }
 
     /// The images that run, each once.
-    pub(super) fn running(&self) -> Vec<&'a ImageId> {
+    pub(in crate::protocol) fn running(&self) -> Vec<&'a ImageId> {
         let mut images: Vec<&ImageId> = Vec::new();
         for container in self.old.iter().filter(|c| c.runs()) {
             if !images.contains(&&container.image) {
@@ -56,7 +53,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Keeps the images that run.
-    pub(super) fn retain(&self, phase: Phase) -> Vec<Step> {
+    pub(in crate::protocol) fn retain(&self, phase: Phase) -> Vec<Step> {
         let cause = "a failed build or start puts this image back";
         let keep = |(n, image): (usize, &ImageId)| {
             let tag = self.retained_tag(n);
@@ -73,7 +70,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Removes the old containers; what ran can be put back.
-    pub(super) fn remove(&self, phase: Phase) -> Option<Step> {
+    pub(in crate::protocol) fn remove(&self, phase: Phase) -> Option<Step> {
         if self.old.is_empty() {
             return None;
         }
@@ -101,7 +98,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Prunes all that nothing uses, and builds without a cache.
-    pub(super) fn fresh_build(&self, builder: Builder) -> Vec<Step> {
+    pub(in crate::protocol) fn fresh_build(&self, builder: Builder) -> Vec<Step> {
         let cause = match builder {
             Builder::BuildKit => {
                 "BuildKit keeps a snapshot of the context in which a file of equal size and mtime stays old, and `--no-cache` does not clear it"
@@ -121,7 +118,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Prunes the snapshots of the context, and builds with what else there is.
-    pub(super) fn cached_build(&self) -> Vec<Step> {
+    pub(in crate::protocol) fn cached_build(&self) -> Vec<Step> {
         vec![
             prune(
                 "prune",
@@ -137,7 +134,7 @@ impl<'a> Moves<'a> {
     }
 
     /// The same without a cache, for the case that the build with cache came out stale.
-    pub(super) fn build_again(&self) -> Vec<Step> {
+    pub(in crate::protocol) fn build_again(&self) -> Vec<Step> {
         vec![
             prune("prune-again", "the build with cache came out stale: now without", &[]).if_stale(),
             self.build("build-again", "runs every instruction again", &["--no-cache"]).if_stale(),
@@ -158,7 +155,7 @@ impl<'a> Moves<'a> {
     }
 
     /// A build that is taken back while the old container still runs: only the tag has moved.
-    pub(super) fn put_tag_back(&self, step: Step) -> Step {
+    pub(in crate::protocol) fn put_tag_back(&self, step: Step) -> Step {
         if !step.builds() || self.running().is_empty() {
             return step;
         }
@@ -167,7 +164,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Looks into the new image, while the old container still runs.
-    pub(super) fn check_image(&self, id: &'static str) -> Step {
+    pub(in crate::protocol) fn check_image(&self, id: &'static str) -> Step {
         let words = self.verify_words().into_iter().chain(["--image", "--rev"].map(str::to_owned));
         let argv = Argv::new(words).commit();
         let cause = "an image with old files is not worth taking the service down for";
@@ -189,13 +186,13 @@ impl<'a> Moves<'a> {
     }
 
     /// Starts it.
-    pub(super) fn start(&self, cause: &'static str) -> Step {
+    pub(in crate::protocol) fn start(&self, cause: &'static str) -> Step {
         let running = Probe::Running { replicas: self.replicas };
         Step::new("up", Phase::Up, Place::Server, cause, self.up(), running).of(self.service)
     }
 
     /// Replaces the container of a build that came out stale, and verifies once more.
-    pub(super) fn start_again(&self) -> Vec<Step> {
+    pub(in crate::protocol) fn start_again(&self) -> Vec<Step> {
         let remove = self.clear();
         let cause = "the container of the stale image keeps it";
         let remove = Step::new("remove-again", Phase::Up, Place::Server, cause, remove, Probe::NoContainers);
@@ -212,7 +209,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Verifies in the running container.
-    pub(super) fn verify(&self, id: &'static str) -> Step {
+    pub(in crate::protocol) fn verify(&self, id: &'static str) -> Step {
         let stages = self.options.stages.then(|| STAGES.to_owned());
         let words = self.verify_words().into_iter().chain(stages);
         let words = words.chain(self.options.expect_words.iter().cloned());
@@ -225,7 +222,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Writes the ledgers.
-    pub(super) fn record(&self) -> Vec<Step> {
+    pub(in crate::protocol) fn record(&self) -> Vec<Step> {
         let seen = self.seen;
         let server = seen.server.git().map(|git| (Place::Server, &git.git_dir, "ledger-folder", "record"));
         let here = (Place::Here, &seen.here.git_dir, "ledger-folder-here", "record-here");
@@ -262,7 +259,7 @@ pub fn stage_tag(compose: &Compose, service: &str, id: &str) -> String {
 }
 
 /// The repository of the tags that keep a service's images.
-pub(super) fn retained_name(compose: &Compose, service: &str) -> String {
+pub(in crate::protocol) fn retained_name(compose: &Compose, service: &str) -> String {
     format!("{RETAINED}/{}", image_name(&format!("{}-{service}", compose.project)))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     compiled::{Made, Taken},
-    evidence::Bytes,
+    file::Bytes,
 };
 use crate::analysis::{
     context::{Lands, is_glob, lands},

@@ -1,14 +1,17 @@
 //! Which kept images a verified deploy lets go: the oldest beyond a number, and none that may still be needed.
 
 use super::{
-    ledger::LedgerEntry,
+    desired::Options,
     moves::Moves,
+    retained::{Retained, kept, ledger_of},
+    step::{Phase, Probe, Step},
+};
+use crate::protocol::{
+    ledger::LedgerEntry,
     names::ImageId,
     observed::{Compose, Observed},
-    plan::Options,
-    rollback::{Retained, kept, ledger_of},
-    step::{Argv, Phase, Place, Probe, Step},
-    verdict::Verdict,
+    target::{Argv, Place},
+    verdict::judgement::Verdict,
 };
 
 /// The tags of the images that go, the newest first. `running` are those that this deploy keeps: they are the newest.
@@ -50,7 +53,7 @@ fn outlived(
 /// Measured on engines 20.10 and 26.1: `docker rmi` of a tag takes the tag alone while the image has another one, or a
 /// child of the classic builder; it refuses the last tag of an image that a running container uses, and goes on with the
 /// other tags. With `--no-prune` the intermediate images of the classic builder would stay, and their layers with them.
-pub(super) fn thin(
+pub(in crate::protocol) fn thin(
     moves: &Moves<'_>,
     service: &str,
     options: &Options,

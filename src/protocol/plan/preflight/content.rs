@@ -1,10 +1,13 @@
 //! Submodules and LFS files that would be missing, old, or a pointer in the build, although git is at the commit.
 
-use super::{Refused, list};
+use super::Refused;
 use crate::protocol::{
-    content::{Checked, Lfs, Submodule},
     names::Sha,
-    observed::{Checkouts, Observed, Relation, ServerGit},
+    observed::{
+        Checkouts, Observed, Relation, ServerGit,
+        content::{Checked, Lfs, Submodule},
+    },
+    quote::list,
 };
 
 /// Refuses content that the server does not have and that the deploy does not bring. What gets neither into the image

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use super::{
     cure::{Cause, Diagnosis},
-    names::Sha,
-    step::Place,
-    verdict::{Judgement, Verdict},
+    judgement::{HttpJudged, Judgement, Verdict},
 };
+use crate::protocol::{names::Sha, target::Place};
 
 /// What a service has to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +23,7 @@ pub struct HttpCheck {
 }
 
 /// How many digits `{short}` has: what `git rev-parse --short` prints begins with them, however long it is.
-pub(super) const SHORT: usize = 7;
+pub(in crate::protocol) const SHORT: usize = 7;
 
 /// The longest text of an answer that is shown, in characters.
 const SHOWN: usize = 120;
@@ -41,7 +40,7 @@ impl HttpCheck {
     }
 
     /// What the body must have, in parts, while the commit is not known yet; empty without a text.
-    pub(super) fn parts(&self) -> Vec<Part> {
+    pub(in crate::protocol) fn parts(&self) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut rest = self.contains.as_deref().unwrap_or_default();
         while !rest.is_empty() {
@@ -87,7 +86,7 @@ impl HttpCheck {
 
 /// A part of the text that a body must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::protocol) enum Part {
     /// As it is.
     Text(String),
     /// The commit.
@@ -137,23 +136,6 @@ impl HttpAnswer {
         let (name, value) = self.headers.iter().find(|(name, value)| says(name, value))?;
         Some(format!("{name}: {}", short(value.trim())))
     }
-}
-
-/// What the answer of one service says.
-#[derive(Debug, Clone)]
-pub struct HttpJudged {
-    /// The service.
-    pub service: String,
-    /// Where it was asked.
-    pub url: String,
-    /// The status of the answer, if there was one.
-    pub status: Option<u16>,
-    /// What it says.
-    pub verdict: Verdict,
-    /// Why, as a clause.
-    pub detail: String,
-    /// What is behind it, where it is stale.
-    pub diagnosis: Option<Diagnosis>,
 }
 
 /// What the answer says of the commit. `older` are commits before it. What is behind an old one, only the whole verdict

@@ -1,10 +1,11 @@
 //! The verdict on an image that nothing runs from yet: are the changed files in it those of the commit?
 
 use super::{
-    evidence::{Built, FileEvidence},
-    names::{ImageId, Sha},
-    verdict::{FileState, Judgement, Verdict, state_of},
+    evidence::Built,
+    file::{FileEvidence, FileState, state_of},
+    judgement::{Judgement, Verdict},
 };
+use crate::protocol::names::{ImageId, Sha};
 
 /// What was measured of an image.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::Sha;
+use crate::protocol::names::Sha;
 
 /// Who has the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

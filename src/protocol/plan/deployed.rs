@@ -1,9 +1,9 @@
 //! Whether there is anything to deploy: not where the last deploy was verified, and all is as it left it.
 
-use super::{
+use super::desired::Desired;
+use crate::protocol::{
     ledger::LedgerEntry,
     observed::{Health, Observed, Tip},
-    plan::Desired,
 };
 
 /// Whether what lies and runs on the server is what the last deploy of the service left there, verified, and is the commit

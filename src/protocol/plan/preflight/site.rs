@@ -1,9 +1,12 @@
 //! What on the server would stop a deploy half-way although the checkout is as it should be.
 
-use super::{Refused, list};
+use super::Refused;
 use crate::protocol::{
-    observed::{Checkouts, Compose, Generation, Here, Observed},
-    site::{Neighbour, Port, Room, Site},
+    observed::{
+        Checkouts, Compose, Generation, Here, Observed,
+        site::{Neighbour, Port, Room, Site},
+    },
+    quote::list,
 };
 
 /// Bytes that a build needs beside its layers: metadata, the context, the container's own layer. Below this no deploy

@@ -1,9 +1,11 @@
 //! Why a container is stale, and the commands that end it.
 
 use super::{
-    evidence::{Built, Bytes, Evidence, FileEvidence, ReplicaEvidence},
-    moves::RETAINED,
-    names::Sha,
+    evidence::{Built, Evidence, ReplicaEvidence},
+    file::{Bytes, FileEvidence},
+};
+use crate::protocol::{
+    names::{RETAINED, Sha},
     observed::{Builder, Image, Mount, MountSource},
 };
 
@@ -63,7 +65,7 @@ pub struct Diagnosis {
 }
 
 /// Names the cause for a container that does not have what it should, by the file that shows it, if one does.
-pub(super) fn diagnose(
+pub(in crate::protocol) fn diagnose(
     evidence: &Evidence,
     replica: &ReplicaEvidence,
     file: Option<&FileEvidence>,
@@ -109,7 +111,11 @@ fn not_made_anew(evidence: &Evidence, replica: &ReplicaEvidence, tagged_is_old: 
 }
 
 /// Names the cause for a container with something that was made from the old file of a stage, which was built just now.
-pub(super) fn of_stage(evidence: &Evidence, replica: &ReplicaEvidence, file: &FileEvidence) -> Diagnosis {
+pub(in crate::protocol) fn of_stage(
+    evidence: &Evidence,
+    replica: &ReplicaEvidence,
+    file: &FileEvidence,
+) -> Diagnosis {
     if let Some(diagnosis) = not_made_anew(evidence, replica, true) {
         return diagnosis;
     }
@@ -138,7 +144,7 @@ fn prune() -> Vec<String> {
 }
 
 /// A mount brought a new file to a process that started before.
-pub(super) fn restart(evidence: &Evidence, at: &str, known: bool) -> Diagnosis {
+pub(in crate::protocol) fn restart(evidence: &Evidence, at: &str, known: bool) -> Diagnosis {
     let detail = if known {
         format!("`{at}` is newer than the process, which may still hold the old one")
     } else {
@@ -149,7 +155,7 @@ pub(super) fn restart(evidence: &Evidence, at: &str, known: bool) -> Diagnosis {
 }
 
 /// The container is as it should be, and the tag is elsewhere.
-pub(super) fn moved(evidence: &Evidence, replica: &ReplicaEvidence) -> Diagnosis {
+pub(in crate::protocol) fn moved(evidence: &Evidence, replica: &ReplicaEvidence) -> Diagnosis {
     let container = &replica.container;
     let (name, tag, have) = (&container.name, &evidence.compose.tag, container.image.short());
     let on = evidence.tagged.as_ref().map_or("none", |i| i.id.short());
@@ -164,14 +170,14 @@ pub(super) fn moved(evidence: &Evidence, replica: &ReplicaEvidence) -> Diagnosis
 }
 
 /// The image has to be built again, and the container made from it.
-pub(super) fn rebuild(evidence: &Evidence, detail: String) -> Diagnosis {
+pub(in crate::protocol) fn rebuild(evidence: &Evidence, detail: String) -> Diagnosis {
     let build = evidence.compose.argv(&["build", &evidence.service]);
     let cure = run(evidence, &[build, up(evidence, &["--force-recreate"])]);
     Diagnosis { cause: Cause::Image, mechanism: Some("S01"), detail, cure }
 }
 
 /// The container has to be made again.
-pub(super) fn recreate(evidence: &Evidence, detail: String) -> Diagnosis {
+pub(in crate::protocol) fn recreate(evidence: &Evidence, detail: String) -> Diagnosis {
     let cure = run(evidence, &[up(evidence, &["--force-recreate"])]);
     Diagnosis { cause: Cause::Container, mechanism: None, detail, cure }
 }
@@ -182,12 +188,12 @@ pub fn retained(image: &Image) -> bool {
 }
 
 /// Whether the checkout on the server has what git says.
-pub(super) fn checkout_is_new(file: &FileEvidence) -> bool {
+pub(in crate::protocol) fn checkout_is_new(file: &FileEvidence) -> bool {
     file.checkout.as_ref().is_some_and(|(bytes, _)| bytes.digest() == file.expected.digest())
 }
 
 /// Whether `BuildKit` may have taken the file from its snapshot of the context: it compares size and mtime.
-pub(super) fn snapshot_may_be_old(evidence: &Evidence, file: &FileEvidence) -> bool {
+pub(in crate::protocol) fn snapshot_may_be_old(evidence: &Evidence, file: &FileEvidence) -> bool {
     evidence.built == Built::Unknown
         && evidence.builder != Some(Builder::Classic)
         && file.actual.same_len(&file.expected)
@@ -345,5 +351,5 @@ fn run(evidence: &Evidence, argvs: &[Vec<String>]) -> String {
 fn protocol(evidence: &Evidence) -> String {
     let mut words = vec!["unstale".to_owned(), "deploy".to_owned(), evidence.service.clone()];
     words.extend(evidence.target.words());
-    words.iter().map(|w| super::show::quote(w)).collect::<Vec<_>>().join(" ")
+    words.iter().map(|w| crate::protocol::quote::quote(w)).collect::<Vec<_>>().join(" ")
 }

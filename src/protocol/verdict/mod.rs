@@ -1,197 +1,30 @@
 //! From evidence to a verdict: verified, stale or inconclusive; unknown never turns into one of the first two.
 
-use std::collections::HashSet;
+pub(super) mod ailment;
+pub(super) mod compiled;
+pub(super) mod cure;
+pub(super) mod evidence;
+pub(super) mod file;
+pub(super) mod http;
+pub(super) mod image;
+pub(super) mod judgement;
+pub(super) mod returned;
+pub(super) mod said;
+pub(super) mod sick;
+pub(super) mod stages;
+pub(super) mod treatment;
+
+use cure::Diagnosis;
+use evidence::{Base, Built, Evidence, Found, Makes, ReplicaEvidence};
+use file::{Bytes, FileEvidence, FileState, state_of, why_open};
+use judgement::{Counts, Judged, Judgement, Verdict};
+use said::Said;
+use sick::Sick;
 
 use super::{
-    compiled::{self, Said},
-    cure::{self, Cause, Diagnosis},
-    evidence::{Base, Built, Bytes, Evidence, FileEvidence, Found, Makes, NotShipped, ReplicaEvidence},
-    http::HttpJudged,
     names::{Moment, Sha},
     observed::{Health, Mount, MountSource, Relation},
-    sick::Sick,
 };
-
-/// The only three verdicts. Ordered: worse is greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// What runs is what git says.
-    Verified,
-    /// It cannot be told.
-    Inconclusive,
-    /// Old code runs.
-    Stale,
-}
-
-impl Verdict {
-    /// The word of the command line and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Verified => "verified",
-            Self::Inconclusive => "inconclusive",
-            Self::Stale => "stale",
-        }
-    }
-}
-
-/// What one file says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileState<'a> {
-    /// It has the expected bytes.
-    Fresh,
-    /// It has the bytes of an older commit; `None`: it is not there, as before it was added.
-    Stale(Option<&'a Sha>),
-    /// It is not there.
-    Missing,
-    /// It has bytes that git never had, or could not be read.
-    Unknown,
-}
-
-/// What a file says about the deploy. A file that is not there, or not gone, is stale only where something tells that a
-/// build of this commit would put it there, or would not: a build can also remove files, and make files of its own.
-pub fn state_of(file: &FileEvidence) -> FileState<'_> {
-    let built = file.image.as_ref();
-    match (&file.expected, &file.actual) {
-        (Bytes::Known { digest: want, .. }, Bytes::Known { digest: have, .. }) => match &file.older {
-            _ if want == have => FileState::Fresh,
-            Some(older) => FileState::Stale(Some(older)),
-            None => FileState::Unknown,
-        },
-        (Bytes::Known { digest: want, .. }, Bytes::Missing) => {
-            let would_be = file.unbuilt || built.and_then(Bytes::digest) == Some(want);
-            if file.changed && would_be { FileState::Stale(None) } else { FileState::Missing }
-        }
-        (Bytes::Missing, Bytes::Missing) => FileState::Fresh,
-        (Bytes::Missing, Bytes::Known { .. }) => match &file.older {
-            Some(older) if built == Some(&Bytes::Missing) => FileState::Stale(Some(older)),
-            _ => FileState::Unknown,
-        },
-        _ => FileState::Unknown,
-    }
-}
-
-/// How many files said what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// All of them.
-    pub checked: usize,
-    /// With the expected bytes.
-    pub fresh: usize,
-    /// With older bytes.
-    pub stale: usize,
-    /// Not there.
-    pub missing: usize,
-    /// With bytes that git never had, or unreadable.
-    pub unknown: usize,
-    /// Beside them: in the repository, and neither in the image nor mounted.
-    pub not_shipped: usize,
-}
-
-impl Counts {
-    /// Of one container.
-    pub(super) fn of(evidence: &Evidence, replica: &ReplicaEvidence) -> Self {
-        let mut counts = Self { not_shipped: not_shipped(evidence, replica).count(), ..Self::default() };
-        for file in &replica.files {
-            counts.count(state_of(file));
-        }
-        counts
-    }
-
-    fn count(&mut self, state: FileState<'_>) {
-        self.checked += 1;
-        match state {
-            FileState::Fresh => self.fresh += 1,
-            FileState::Stale(_) => self.stale += 1,
-            FileState::Missing => self.missing += 1,
-            FileState::Unknown => self.unknown += 1,
-        }
-    }
-}
-
-/// Files that are in the repository and not in the container.
-fn not_shipped<'e>(
-    evidence: &'e Evidence,
-    replica: &'e ReplicaEvidence,
-) -> impl Iterator<Item = &'e NotShipped> {
-    let seen: HashSet<&str> = replica.files.iter().map(|file| file.path.as_str()).collect();
-    evidence.not_shipped.iter().filter(move |file| !seen.contains(file.path.as_str()))
-}
-
-/// The verdict on one container.
-#[derive(Debug, Clone)]
-pub struct Judged {
-    /// Its service.
-    pub service: String,
-    /// Name of the container.
-    pub container: String,
-    /// Its image.
-    pub image: String,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// What is behind it; `None` when verified.
-    pub diagnosis: Option<Diagnosis>,
-    /// The verdict in words.
-    pub detail: String,
-    /// Its files.
-    pub counts: Counts,
-    /// Whether it is sick, whatever its bytes are.
-    pub sick: Option<Sick>,
-}
-
-/// The verdict on a service: the worst of its containers.
-#[derive(Debug, Clone)]
-pub struct Judgement {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Why, in one clause.
-    pub reason: String,
-    /// Each container.
-    pub replicas: Vec<Judged>,
-    /// What was asked over HTTP.
-    pub http: Vec<HttpJudged>,
-}
-
-impl Judgement {
-    /// The verdict on several services: the worst of theirs.
-    pub fn of_all<'j>(each: impl IntoIterator<Item = (&'j str, &'j Self)>) -> Self {
-        let each: Vec<(&str, &Self)> = each.into_iter().collect();
-        let verdict = each.iter().map(|(_, one)| one.verdict).max().unwrap_or(Verdict::Inconclusive);
-        let reason = match &each[..] {
-            [] => "no service was looked at".to_owned(),
-            [(_, one)] => one.reason.clone(),
-            several => {
-                let worst = several.iter().filter(|(_, one)| one.verdict == verdict);
-                worst
-                    .map(|(service, one)| format!("`{service}`: {}", one.reason))
-                    .collect::<Vec<_>>()
-                    .join("; ")
-            }
-        };
-        let http = each.iter().flat_map(|(_, one)| one.http.clone()).collect();
-        let replicas = each.into_iter().flat_map(|(_, one)| one.replicas.clone()).collect();
-        Self { verdict, reason, replicas, http }
-    }
-
-    /// Whether old code runs for a cause that another build could end.
-    pub fn wants_a_build(&self) -> bool {
-        let by_build = |replica: &Judged| {
-            let cause = replica.diagnosis.as_ref().map(|diagnosis| diagnosis.cause);
-            replica.verdict == Verdict::Stale && cause.is_none_or(Cause::ends_with_a_build)
-        };
-        // An old answer of a container that could not be compared may well be an old image.
-        let unproven = |one: &HttpJudged| {
-            let mut own = self.replicas.iter().filter(|replica| replica.service == one.service);
-            one.verdict == Verdict::Stale && own.any(|replica| replica.verdict == Verdict::Inconclusive)
-        };
-        self.verdict == Verdict::Stale
-            && (self.replicas.iter().any(by_build) || self.http.iter().any(unproven))
-    }
-
-    /// Nothing could be measured, and why.
-    pub fn unmeasured(why: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Inconclusive, reason: why.into(), replicas: Vec::new(), http: Vec::new() }
-    }
-}
 
 /// Judges.
 pub fn judge(evidence: &Evidence) -> Judgement {
@@ -283,7 +116,7 @@ fn decide(
         return (Verdict::Stale, format!("{what}{more}: {}", diagnosis.detail), Some(diagnosis));
     }
     for path in &evidence.unproven {
-        if let Said::Stale { source, place } = compiled::said(evidence, replica, path) {
+        if let Said::Stale { source, place } = said::said(evidence, replica, path) {
             let diagnosis = cure::of_stage(evidence, replica, &source.file);
             let (at, of, older) = (&source.file.at, &source.stage, source.file.older.as_ref());
             let older = older.map(Sha::short).unwrap_or_default();
@@ -522,7 +355,7 @@ fn proof(
     }
     let (mut made, mut kept) = (MadeFiles::default(), 0);
     for path in &evidence.unproven {
-        match compiled::said(evidence, replica, path) {
+        match said::said(evidence, replica, path) {
             Said::Made { stages, places } => made.add(&stages, &places),
             Said::Kept => kept += 1,
             _ if expected => {}
@@ -622,24 +455,11 @@ fn also_differs(states: &[(&FileEvidence, FileState<'_>)]) -> String {
 
 /// What changed and is not in the container: who changed it may expect it there.
 fn also_left(evidence: &Evidence, replica: &ReplicaEvidence) -> String {
-    let mut files = not_shipped(evidence, replica).filter(|file| file.changed);
+    let mut files = judgement::not_shipped(evidence, replica).filter(|file| file.changed);
     let Some(first) = files.next() else { return String::new() };
     let more = files.count();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("; `{}`{more} changed and is not shipped: {}", first.path, first.why.as_str())
-}
-
-pub(super) fn why_open(file: &FileEvidence, state: FileState<'_>) -> String {
-    match (state, &file.expected, &file.actual) {
-        (FileState::Missing, ..) if file.image == Some(Bytes::Missing) => {
-            "is missing, and not in the image either: the build leaves it out".to_owned()
-        }
-        (FileState::Missing, ..) => "is missing".to_owned(),
-        (_, Bytes::Missing, _) => "was deleted in git, and is still there with its old bytes".to_owned(),
-        (_, Bytes::Unknown(why), _) | (_, _, Bytes::Unknown(why)) => format!("cannot be compared ({why})"),
-        _ => "has bytes that no commit up to this one had: the build or the running program changed it"
-            .to_owned(),
-    }
 }
 
 fn plural(n: usize, what: &str) -> String {

@@ -1,6 +1,6 @@
 //! Content that git keeps elsewhere, submodules and LFS files: what the commit needs of it, and what the server has.
 
-use super::names::Sha;
+use crate::protocol::names::Sha;
 
 /// What of the deployed commit gets into the images or containers of services and does not come with `git merge` alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,10 +4,14 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::protocol::{
     names::{ImageId, Sha},
     observed::{Container, Observed},
+    target::{Arg, Argv, Place},
 };
+
+/// Has `unstale verify` look into the stages of the build.
+pub(in crate::protocol) const STAGES: &str = "--stages";
 
 /// The user's seven phases, in the user's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,70 +36,6 @@ impl Phase {
     /// 1 to 7.
     pub fn number(self) -> u8 {
         self as u8
-    }
-}
-
-/// Where a step runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
-    /// In the developer's checkout.
-    Here,
-    /// In the server's checkout.
-    Server,
-}
-
-impl Place {
-    /// The word of JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Here => "here",
-            Self::Server => "server",
-        }
-    }
-}
-
-/// A word of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Arg {
-    /// As it is.
-    Text(String),
-    /// The commit that is deployed; not known before it is made.
-    Commit,
-}
-
-/// A command: a program and its words, never a shell string.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Argv(pub Vec<Arg>);
-
-impl Argv {
-    /// From plain words.
-    pub fn new<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Self {
-        Self(words.into_iter().map(|w| Arg::Text(w.into())).collect())
-    }
-
-    /// The same command with the deployed commit as its last word.
-    #[must_use]
-    pub fn commit(mut self) -> Self {
-        self.0.push(Arg::Commit);
-        self
-    }
-
-    /// The words; without a commit those that do not need it.
-    pub(super) fn words(&self, commit: Option<&Sha>) -> Vec<String> {
-        let word = |arg: &Arg| match arg {
-            Arg::Text(text) => Some(text.clone()),
-            Arg::Commit => commit.map(ToString::to_string),
-        };
-        self.0.iter().filter_map(word).collect()
-    }
-
-    /// The words, with the commit put in.
-    pub fn resolve(&self, commit: &Sha) -> Vec<String> {
-        let word = |arg: &Arg| match arg {
-            Arg::Text(text) => text.clone(),
-            Arg::Commit => commit.to_string(),
-        };
-        self.0.iter().map(word).collect()
     }
 }
 
@@ -294,11 +234,13 @@ impl Probe {
                 format!("`{}` has changes that are not committed", seen.here.modified[0])
             }),
             Self::Pushed => match &seen.here.tip {
-                Some(super::observed::Tip::At(sha, _)) => {
+                Some(crate::protocol::observed::Tip::At(sha, _)) => {
                     check(sha == commit, || format!("the remote's branch is at {}", sha.short()))
                 }
-                Some(super::observed::Tip::Absent) => Holds::No("the remote has no such branch".into()),
-                Some(super::observed::Tip::Unreachable(why)) => Holds::Unknown(why.clone()),
+                Some(crate::protocol::observed::Tip::Absent) => {
+                    Holds::No("the remote has no such branch".into())
+                }
+                Some(crate::protocol::observed::Tip::Unreachable(why)) => Holds::Unknown(why.clone()),
                 None => not_asked(),
             },
             Self::Tagged { tag, image } => match (&server.images, server.image(tag)) {
@@ -377,7 +319,7 @@ impl Probe {
         }
     }
 
-    fn holds_in_git(&self, git: &super::observed::ServerGit, commit: &Sha) -> Holds {
+    fn holds_in_git(&self, git: &crate::protocol::observed::ServerGit, commit: &Sha) -> Holds {
         if *self == Self::Fetched {
             return check(git.has_commit, || format!("the server lacks commit {}", commit.short()));
         }
@@ -613,7 +555,7 @@ impl Step {
 
     /// Whether it looks into the stages of the build.
     pub fn looks_into_stages(&self) -> bool {
-        let is_flag = |arg: &Arg| matches!(arg, Arg::Text(word) if word == super::moves::STAGES);
+        let is_flag = |arg: &Arg| matches!(arg, Arg::Text(word) if word == STAGES);
         self.post == Probe::Verified && self.argv.0.iter().any(is_flag)
     }
 

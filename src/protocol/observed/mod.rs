@@ -1,12 +1,13 @@
 //! What was seen here and on the server: plain values, each with room for "not known".
 
-use super::{
-    content::{Needed, Submodule},
-    lock::Lock,
-    names::{ImageId, Moment, Sha},
-    sick::Ended,
-    site::{Site, Wants},
-};
+pub(super) mod content;
+pub(super) mod lock;
+pub(super) mod site;
+
+use super::names::{ImageId, Moment, Sha};
+use content::{Needed, Submodule};
+use lock::Lock;
+use site::{Site, Wants};
 
 /// Everything that a plan and its probes are asked against.
 #[derive(Debug, Clone)]
@@ -383,4 +384,13 @@ pub fn full_tag(tag: &str) -> String {
     let tag = tag.strip_prefix("library/").unwrap_or(tag);
     let name = tag.rsplit('/').next().unwrap_or(tag);
     if name.contains(':') { tag.to_owned() } else { format!("{tag}:latest") }
+}
+
+/// How a container's process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code; 128 and more for a signal.
+    pub code: i64,
+    /// Whether the kernel ended it, as there was no memory left.
+    pub for_memory: bool,
 }
