@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use super::{Failure, PAUSE, Run, sick::SickEnd};
 use crate::{
-    deploy::{Session, interrupt},
+    deploy::{Session, frames::Questions, interrupt, transport::word},
     protocol::{Event, Logged, Outcome, Phase, Probe, Question, State, Verdict},
 };
 
@@ -45,26 +45,48 @@ impl Run<'_, '_> {
             Err(Failure::Said(why) | Failure::Sick(SickEnd { why, .. })) => format!(": {why}"),
         };
         let was_away = self.session.docker_was_away || SAID.iter().any(|words| why.contains(words));
-        if self.docker_answers()? && !was_away {
+        let step = self.plan.steps[index].id();
+        let what = if !self.docker_answers()? || was_away {
+            format!("docker did not answer on the server at `{step}`")
+        } else if matches!(result, Err(Failure::Sick(_))) && self.docker_has_forgotten()? {
+            // If it is sick once more, it is to blame.
+            format!("docker was started anew on the server at `{step}`, and what ran ended with it")
+        } else {
             return result;
-        }
-        let at = format!("at `{}`", self.plan.steps[index].id());
-        self.wait_for_docker(&at, &why, on)?;
+        };
+        self.wait_for_docker(&what, &why, on)?;
         self.once_more(index, on)
     }
 
-    /// Waits until Docker answers again; `at` is when it did not. Says which containers of others it did not start.
+    /// Whether Docker does not know any more that it started a container of this deploy that has ended: it keeps its events
+    /// in memory alone, and the last 256 (`daemon/events` in moby).
+    fn docker_has_forgotten(&mut self) -> Result<bool, Failure> {
+        let ended = self.session.seen.server.replicas().find(|container| !container.runs());
+        let Some(id) = ended.map(|container| word(&container.id)) else { return Ok(false) };
+        let since = word(&self.deploying.holder.since);
+        let mut q = Questions::new();
+        // A daemon elsewhere whose clock is behind would wait until then.
+        q.ask(
+            "started",
+            &format!(
+                "timeout 5 docker events --since {since} --until \"$(date +%s)\" --filter container={id} --filter event=start --format started"
+            ),
+        );
+        let answer = q.send(self.session.to.as_ref())?;
+        let started = answer.get("started");
+        Ok(started.code == 0 && started.lines().is_empty())
+    }
+
+    /// Waits until Docker answers again, after what was seen. Says which containers of others it did not start.
     pub(super) fn wait_for_docker(
         &mut self,
-        at: &str,
+        what: &str,
         why: &str,
         on: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), Failure> {
-        on(&Event::Note(&format!("docker did not answer on the server {at}; waiting for it")));
+        on(&Event::Note(&format!("{what}; waiting for it")));
         if !self.docker_comes_back(on)? {
-            return Err(Failure::Gone(format!(
-                "docker does not answer on the server; it went away {at}{why}"
-            )));
+            return Err(Failure::Gone(format!("{what}, and does not answer{why}")));
         }
         let running = self.session.seen.server.running.clone().unwrap_or_default();
         self.down = self.others.iter().filter(|name| !running.contains(name)).cloned().collect();

@@ -57,7 +57,8 @@ impl Run<'_, '_> {
             return Ok(());
         }
         if self.session.seen.server.engine().is_none() {
-            self.wait_for_docker("after the verdict", "", on).map_err(|failure| (last, failure))?;
+            self.wait_for_docker("docker did not answer on the server after the verdict", "", on)
+                .map_err(|failure| (last, failure))?;
         }
         for service in self.plan.services.clone() {
             let gone = self.gone(&service);
