@@ -81,9 +81,6 @@ fn docker_goes(engine: Engine, builder: Builder) {
         lab.engine.kill().start();
     });
     all_run(&lab, &mut running, "v5");
-    let left =
-        running.said().iter().any(|line| line.contains("docker was started anew on the server at `verify`"));
-    assert!(left, "{:#?}", running.said());
 }
 
 #[track_caller]

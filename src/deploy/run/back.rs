@@ -83,10 +83,8 @@ impl Run<'_, '_> {
     fn untag(&mut self, on: &mut dyn FnMut(&Event<'_>)) {
         for index in 0..self.plan.steps.len() {
             let step = self.plan.steps[index].clone();
-            let (true, Probe::Tagged { tag, .. }) = (self.journal.of_step(index).is_some(), step.post())
-            else {
-                continue;
-            };
+            let done = step.id() == "retain" && self.journal.of_step(index).is_some();
+            let (true, Probe::Tagged { tag, .. }) = (done, step.post()) else { continue };
             let argv = ["docker", "rmi", tag].map(str::to_owned);
             // Docker refuses for the only tag of an image that runs: then it stays, and does no harm.
             drop(self.watch(&Task { index, nth: 0, undo: true }, &step, &argv, "", on));
