@@ -339,6 +339,9 @@ fn submodules(lab: &Lab) {
     assert_eq!(proven(&["-m", "Library 3"]), "done");
     assert_eq!(in_container(), "version-3");
 
+    next(5);
+    lab.ssh("git pull -q && git submodule --quiet update").ok();
+    without_its_clone(lab);
     // Moved by hand on the server, and nothing of its own in it.
     lab.ssh("git -C lib checkout -q HEAD~1").ok();
     lab.edit("app.py", |text| text.to_owned() + "# more\n");
@@ -376,14 +379,12 @@ fn submodules(lab: &Lab) {
     lab.ssh("rm .git/hooks/post-merge; git submodule --quiet update --init").ok();
     assert_eq!(lab.ssh("cat lib/lib.txt").ok(), "version-4");
     // Its files are as good a proof as those of git itself, of old bytes, too.
-    let verify = ["verify", "web", "--host", "testhost", "--format", "json", "--dir"];
-    let ran = Ran::new(lab.in_dev(UNSTALE).args(verify).arg(lab.server()));
-    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let (document, code) = unstale_verify(lab);
     let library_3 = lab.git(&["log", "--format=%H", "--grep=Library 3"]).ok();
     let reason = document["reason"].as_str().unwrap();
     assert!(reason.starts_with("`/app/lib/lib.txt` in "), "{document:#}");
     assert!(reason.contains(&format!(" is the one of {}", &library_3[..12])), "{document:#}");
-    assert_eq!((document["verdict"].as_str(), ran.code), (Some("stale"), 1), "{document:#}");
+    assert_eq!((document["verdict"].as_str(), code), (Some("stale"), 1), "{document:#}");
     // Where nobody is meant to check it out, nobody does.
     lab.edit(".gitmodules", |text| format!("{text}\tupdate = none\n"));
     lab.commit_and_push("By hand");
@@ -400,6 +401,23 @@ fn submodules(lab: &Lab) {
     lab.ssh("[ -e lib/.git ] && git -C lib checkout -q HEAD~1").ok();
     assert_eq!(deployed(lab, &["--dry-run"], "planned", 0).1, "planned");
     lab.ssh("git submodule --quiet update").ok();
+}
+
+fn unstale_verify(lab: &Lab) -> (Value, i32) {
+    let verify = ["verify", "web", "--host", "testhost", "--format", "json", "--dir"];
+    let ran = Ran::new(lab.in_dev(UNSTALE).args(verify).arg(lab.server()));
+    (serde_json::from_str(&ran.stdout).unwrap(), ran.code)
+}
+
+/// Nobody here knows what a submodule should have whose clone is gone.
+fn without_its_clone(lab: &Lab) {
+    let sh = |script: &str| Ran::new(lab.in_dev("sh").args(["-ec", script])).ok();
+    sh("mv .git/modules/lib ../lib-clone; mv lib ../lib-checkout");
+    let (document, code) = unstale_verify(lab);
+    sh("mv ../lib-clone .git/modules/lib; mv ../lib-checkout lib");
+    assert_eq!((document["verdict"].as_str(), code), (Some("inconclusive"), 4), "{document:#}");
+    let reason = document["reason"].as_str().unwrap();
+    assert!(reason.contains("`git submodule update --init --recursive`"), "{reason}");
 }
 
 fn lfs(lab: &Lab) {

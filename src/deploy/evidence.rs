@@ -76,6 +76,7 @@ pub(super) fn gather(
         builder: server.engine().map(|e| e.builder),
         built: ask.built,
         unproven: trees.unproven(),
+        not_fetched: trees.not_fetched(),
         not_shipped: trees.not_shipped(),
         compiled,
         replicas,

@@ -205,6 +205,13 @@ impl<'a> Trees<'a> {
         changed.map(|c| c.path.clone()).collect()
     }
 
+    /// Those of them that are submodules: what is left of one whose commit no clone here has.
+    pub(super) fn not_fetched(&self) -> Vec<String> {
+        let mut all = self.unproven();
+        all.retain(|path| self.now.get(path).is_some_and(Entry::is_submodule));
+        all
+    }
+
     /// Files that are in no image, and say how to make none.
     pub(super) fn not_shipped(&self) -> Vec<NotShipped> {
         let recipe = |c: &&Candidate| matches!(c.reach, Reach::Recipe(_));

@@ -98,6 +98,7 @@ pub(crate) fn evidence(files: Vec<FileEvidence>) -> Evidence {
             expect: None,
         }],
         unproven: Vec::new(),
+        not_fetched: Vec::new(),
         not_shipped: Vec::new(),
         compiled: unstale::protocol::Compiled::default(),
         expect_in: None,

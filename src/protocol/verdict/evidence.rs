@@ -182,6 +182,8 @@ pub struct Evidence {
     pub replicas: Vec<ReplicaEvidence>,
     /// Changed files whose own bytes cannot be looked for in the container.
     pub unproven: Vec<String>,
+    /// Those of them that are submodules whose commit no clone here has.
+    pub not_fetched: Vec<String>,
     /// Files that are in no container but by a mount.
     pub not_shipped: Vec<NotShipped>,
     /// What else tells of those of them that only the build reads.

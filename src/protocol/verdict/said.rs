@@ -47,9 +47,17 @@ pub(in crate::protocol) fn said<'e>(
     path: &str,
 ) -> Said<'e> {
     let compiled = &evidence.compiled;
-    let Some(file) = compiled.files.iter().find(|file| file.path == path) else {
-        return Said::Unasked { can: false };
-    };
+    let file = compiled.files.iter().find(|file| file.path == path);
+    if evidence.not_fetched.iter().any(|other| other == path) {
+        if file.is_some_and(|file| is_kept(compiled, replica, file)) {
+            return Said::Kept;
+        }
+        let why = format!(
+            "`{path}` changed, a submodule whose commit is not in this checkout (`git submodule update --init --recursive`)"
+        );
+        return Said::Open(why, None);
+    }
+    let Some(file) = file else { return Said::Unasked { can: false } };
     let said = match &compiled.look {
         Some(look) => looked(evidence, replica, file, look)
             .unwrap_or_else(|(why, diagnosis)| Said::Open(why, diagnosis)),
