@@ -265,8 +265,12 @@ fn gone_at_the_end(engine: Engine, builder: Builder) {
     assert_eq!((code, document["verdict"].as_str()), (0, Some("verified")), "{document:#}");
     assert_eq!((lab.serves().as_str(), lines), ("v4", [1, 1]));
 
+    lab.edit("unstale.toml", |text| text.replace("1000", "1"));
+    lab.commit_and_push("Keep one");
     let (document, code, lines) = happens(&format!("{docker} cp {} $c:/app/{page}", old.display()));
     assert_eq!((code, document["verdict"].as_str()), (1, Some("stale")), "{document:#}");
+    let thin = document["steps"].as_array().unwrap().iter().find(|step| step["id"] == "thin").unwrap();
+    assert_eq!(thin["state"], "done", "it was verified when that ran: {document:#}");
     assert_eq!(lines, [2, 2], "the one that was not true in the end, and the true one");
     let mut history = lab.in_dev(env!("CARGO_BIN_EXE_unstale"));
     let history = history.args(["history", "--format", "json"]).output().unwrap().stdout;

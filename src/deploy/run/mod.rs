@@ -176,7 +176,11 @@ impl Run<'_, '_> {
     fn step(&mut self, index: usize, on: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
         let step = self.plan.steps[index].clone();
         if step.when() != When::Always && !self.is_due(&step) {
-            self.steps[index].record.state = State::Skipped;
+            let state = &mut self.steps[index].record.state;
+            // What ran before the verdict changed ran all the same.
+            if !state.ran() {
+                *state = State::Skipped;
+            }
             return Ok(());
         }
         if let Some(service) = step.service() {
